@@ -1,0 +1,33 @@
+"""Feedback alignment in PyTorch: train without the transposed weights and measure why it works.
+
+    from fa_engine import RunConfig, Trainer
+
+    for m in Trainer(RunConfig(scheme="fa", replicates=8)):
+        print(m.step, m.loss.mean(), m.gradient_angle_deg.mean(0))
+
+The package knows no web and no database. Definitions and symbols follow D. Chu and F. Bacho,
+*Random feedback alignment algorithms to train neural networks: why do they align?* (2024).
+"""
+
+from fa_engine.checkpoint import CheckpointError
+from fa_engine.config import Limits, Problem, RunConfig, allowed, bounds, problems
+from fa_engine.datasets import DATASETS, Dataset, DatasetError, load_dataset
+from fa_engine.feedback import SCHEMES
+from fa_engine.training import Measurement, Trainer
+
+__all__ = [
+    "DATASETS",
+    "SCHEMES",
+    "CheckpointError",
+    "Dataset",
+    "DatasetError",
+    "Limits",
+    "Measurement",
+    "Problem",
+    "RunConfig",
+    "Trainer",
+    "allowed",
+    "bounds",
+    "load_dataset",
+    "problems",
+]

@@ -1,0 +1,47 @@
+"""Losses, each with its output error ``e = dLoss/df * N`` (docs/MATH.md, section 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss of the outputs ``f`` against one-hot targets ``y``, both ``(..., N, c)``.
+
+    Attributes:
+        title: the name a person reads.
+        value: ``(f, y) -> (...)``, summed over the outputs, averaged over the batch, in float64.
+        error: ``(f, y) -> e`` of shape ``(..., N, c)``: the derivative of the loss by ``f``,
+            times the number of samples.
+    """
+
+    title: str
+    value: Callable[[Tensor, Tensor], Tensor]
+    error: Callable[[Tensor, Tensor], Tensor]
+
+
+def _cross_entropy(f: Tensor, y: Tensor) -> Tensor:
+    return -(torch.log_softmax(f, -1) * y).sum(-1).mean(-1, dtype=torch.float64)
+
+
+def _cross_entropy_error(f: Tensor, y: Tensor) -> Tensor:
+    return torch.softmax(f, -1).sub_(y)
+
+
+def _squared_error(f: Tensor, y: Tensor) -> Tensor:
+    return (f - y).square().sum(-1).mean(-1, dtype=torch.float64) / 2
+
+
+def _squared_error_error(f: Tensor, y: Tensor) -> Tensor:
+    return f - y
+
+
+LOSSES: dict[str, Loss] = {
+    "cross_entropy": Loss("Softmax cross-entropy", _cross_entropy, _cross_entropy_error),
+    "squared_error": Loss("Squared error", _squared_error, _squared_error_error),
+}

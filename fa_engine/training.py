@@ -1,0 +1,285 @@
+"""Trainer: the loop, one step at a time, with live controls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fa_engine import checkpoint
+from fa_engine.activations import ACTIVATIONS
+from fa_engine.alignment import Alignment, Array, measure
+from fa_engine.config import RunConfig
+from fa_engine.datasets import Dataset, load_dataset
+from fa_engine.feedback import Feedback
+from fa_engine.losses import LOSSES
+from fa_engine.network import Network
+from fa_engine.optimizers import Optimizer, make_optimizer
+from fa_engine.seeding import ORDER, generator
+
+EVALUATION_CHUNK = 2_000
+
+
+@dataclass(frozen=True)
+class Measurement(Alignment):
+    """Where a run stands after ``step`` steps, and how the next batch's update is aligned.
+
+    Attributes:
+        step: steps taken so far.
+        epoch: passes over the training set so far.
+        loss: ``(R,)`` on the next training batch, before its step.
+        accuracy: ``(R,)`` on that batch, from 0 to 1.
+        test_loss: ``(R,)`` every ``evaluate_every`` steps and at the end, else None.
+        test_accuracy: ``(R,)`` likewise.
+    """
+
+    step: int
+    epoch: float
+    loss: Array
+    accuracy: Array
+    test_loss: Array | None
+    test_accuracy: Array | None
+
+
+class Trainer:
+    """Trains the replicates of one configuration and measures how they align.
+
+    Iterating yields a :class:`Measurement` every ``measure_every`` steps, the first before any
+    step and the last after all of them. Measuring never changes training.
+
+    Attributes:
+        config: the configuration the run started from.
+        network: ``weights[l]`` is ``(R, n_out, n_in)``, ``biases[l]`` ``(R, n_out)``.
+        feedback: ``feedback.matrices[l]`` carries the error to hidden layer ``l``.
+        step: steps taken so far.
+        total_steps: steps of the whole run.
+        finished: nothing is left to do: every step is taken, or every replicate has diverged.
+        diverged: ``(R,)`` whether a replicate's loss was seen not to be finite.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        *,
+        data_dir: Path | str | None = None,
+        data: Dataset | None = None,
+    ) -> None:
+        """Draws the network, ready for the first step.
+
+        Args:
+            config: what to train.
+            data_dir: where data sets are kept; default ``FA_DATA_DIR`` or the user's cache.
+            data: the samples, where they are loaded already (same device and dtype).
+
+        Raises:
+            DatasetError: the samples cannot be had.
+            ValueError: the device is not there.
+        """
+        device = pick_device(config.device)
+        dtype = getattr(torch, config.dtype)
+        seeds = [config.seed + replicate for replicate in range(config.replicates)]
+        self.config = config
+        self.data = data or load_dataset(config.dataset, data_dir, device, dtype)
+        self.network = Network.draw(
+            config.widths,
+            ACTIVATIONS[config.activation],
+            config.weight_std,
+            seeds,
+            device,
+            dtype,
+        )
+        self.feedback = Feedback(config.scheme, self.network, config.feedback_std, seeds)
+        self.optimizer: Optimizer = make_optimizer(
+            self.network, config.learning_rate, config.momentum, config.weight_decay
+        )
+        self.step = 0
+        self.total_steps = config.total_steps
+        self.finished = False
+        self.diverged = np.zeros(config.replicates, dtype=bool)
+        self._loss = LOSSES[config.loss]
+        self._seeds = seeds
+        self._order = torch.empty(0, dtype=torch.int64)
+        self._order_epoch = -1
+        self._next_evaluation = 0
+
+    @property
+    def epoch(self) -> float:
+        """Passes over the training set so far."""
+        return self.step / self.config.steps_per_epoch
+
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate in force. Setting it takes effect at the next step.
+
+        Raises:
+            pydantic.ValidationError: it is out of range.
+        """
+        return self.optimizer.learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: float) -> None:
+        self.optimizer.learning_rate = self.config.replace(learning_rate=value).learning_rate
+
+    @property
+    def scheme(self) -> str:
+        """The feedback scheme in force. Setting it keeps the weights; random matrices are the
+        ones the scheme would have drawn at the start.
+
+        Raises:
+            pydantic.ValidationError: there is no such scheme.
+        """
+        return self.feedback.name
+
+    @scheme.setter
+    def scheme(self, name: str) -> None:
+        name = self.config.replace(scheme=name).scheme
+        if name != self.feedback.name:
+            self.feedback = Feedback(name, self.network, self.config.feedback_std, self._seeds)
+
+    def __iter__(self) -> Iterator[Measurement]:
+        while not self.finished:
+            measurement = self.advance()
+            if measurement is not None:
+                yield measurement
+
+    def advance(self, measure: bool = False) -> Measurement | None:
+        """Takes one training step.
+
+        Args:
+            measure: measure this step even where it is not due.
+
+        Returns:
+            The measurement made before the step, where one was due. After the last step one more
+            call measures without training and sets ``finished``.
+        """
+        if self.finished:
+            return None
+        last = self.step >= self.total_steps
+        due = measure or last or self.step % self.config.measure_every == 0
+        x, y = self._batch()
+        outputs = self.network.forward(x)
+        error = self._loss.error(outputs[-1], y)
+        deltas = self.feedback.deltas(error.div_(y.shape[-2]), outputs)
+        measurement = self._measure(deltas, outputs, y, last) if due else None
+        if last:
+            self.finished = True
+        elif not self.finished:
+            self.optimizer.update(deltas, outputs[:-1])
+            self.step += 1
+        return measurement
+
+    def evaluate(self) -> tuple[Array, Array]:
+        """Loss and accuracy of every replicate on the whole test set, ``(R,)`` each."""
+        losses, hits = np.zeros(()), np.zeros(())
+        n_test = len(self.data.x_test)
+        for start in range(0, n_test, EVALUATION_CHUNK):
+            x = self.data.x_test[start : start + EVALUATION_CHUNK]
+            y = self.data.y_test[start : start + EVALUATION_CHUNK]
+            f = self.network.forward(self.network.batch(x))[-1]
+            losses = losses + _numbers(self._loss.value(f, y)) * len(x)
+            hits = hits + _numbers(_accuracy(f, y)) * len(x)
+        return losses / n_test, hits / n_test
+
+    def save(self, path: Path | str) -> None:
+        """Writes a checkpoint from which :meth:`load` continues bit for bit."""
+        tensors = self.network.state() | self.feedback.state() | self.optimizer.state()
+        progress = {
+            "step": self.step,
+            "next_evaluation": self._next_evaluation,
+            "finished": self.finished,
+            "diverged": self.diverged.tolist(),
+            "learning_rate": self.learning_rate,
+            "scheme": self.scheme,
+        }
+        checkpoint.write(path, self.config, progress, tensors)
+
+    @classmethod
+    def load(
+        cls,
+        path: Path | str,
+        *,
+        data_dir: Path | str | None = None,
+        data: Dataset | None = None,
+    ) -> Trainer:
+        """A trainer that stands where the one that wrote ``path`` stood.
+
+        Raises:
+            CheckpointError: the file is not a checkpoint of this project.
+        """
+        config, progress, tensors = checkpoint.read(path)
+        trainer = cls(config, data_dir=data_dir, data=data)
+        trainer.scheme = progress["scheme"]
+        trainer.learning_rate = progress["learning_rate"]
+        trainer.step = progress["step"]
+        trainer.finished = progress["finished"]
+        trainer.diverged = np.array(progress["diverged"], dtype=bool)
+        trainer._next_evaluation = progress["next_evaluation"]
+        for name, tensor in (trainer.network.state() | trainer.feedback.state()).items():
+            tensor.copy_(tensors.pop(name))
+        trainer.optimizer.load_state(tensors)
+        return trainer
+
+    def _batch(self) -> tuple[Tensor, Tensor]:
+        """The next batch, ``x`` as the network wants it and ``y`` of shape ``(N, c)``.
+
+        All replicates see the same batches, and so do all runs on a data set: what differs
+        between replicates is their random matrices alone. An incomplete last batch is dropped.
+        """
+        epoch, batch = divmod(self.step, self.config.steps_per_epoch)
+        if epoch != self._order_epoch:
+            shuffled = torch.randperm(len(self.data.x_train), generator=generator(epoch, ORDER))
+            self._order, self._order_epoch = shuffled.to(self.data.x_train.device), epoch
+        size = self.config.batch_size
+        chosen = self._order[batch * size : (batch + 1) * size]
+        x = self.data.x_train.index_select(0, chosen)
+        return self.network.batch(x), self.data.y_train.index_select(0, chosen)
+
+    def _measure(
+        self, deltas: list[Tensor | None], outputs: list[Tensor], y: Tensor, last: bool
+    ) -> Measurement:
+        f = outputs[-1]
+        loss = _numbers(self._loss.value(f, y))
+        test_loss, test_accuracy = None, None
+        if last or self.step >= self._next_evaluation:
+            test_loss, test_accuracy = self.evaluate()
+            every = self.config.evaluate_every
+            self._next_evaluation = (self.step // every + 1) * every
+        self.diverged |= ~np.isfinite(loss)
+        # A run with nothing left that could still learn stops; what it measured stays.
+        self.finished = bool(self.diverged.all())
+        alignment = measure(self.network, self.feedback, deltas, outputs)
+        return Measurement(
+            **vars(alignment),
+            step=self.step,
+            epoch=self.epoch,
+            loss=loss,
+            accuracy=_numbers(_accuracy(f, y)),
+            test_loss=test_loss,
+            test_accuracy=test_accuracy,
+        )
+
+
+def pick_device(name: str) -> torch.device:
+    """The device that ``auto``, ``cpu`` or ``cuda`` means on this machine.
+
+    Raises:
+        ValueError: CUDA was asked for and is not there.
+    """
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        raise ValueError("device = 'cuda': allowed on this machine is cpu or auto (no CUDA GPU)")
+    return torch.device("cuda" if available and name != "cpu" else "cpu")
+
+
+def _accuracy(f: Tensor, y: Tensor) -> Tensor:
+    hits = f.argmax(-1) == y.argmax(-1)
+    return hits.mean(-1, dtype=torch.float64)
+
+
+def _numbers(values: Tensor) -> Array:
+    """``(R,)`` as float64 on the host, from ``()`` (R = 1) or ``(R,)``."""
+    return values.reshape(-1).to("cpu", torch.float64).numpy()

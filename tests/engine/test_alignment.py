@@ -1,0 +1,145 @@
+"""The measures against a plain float64 recomputation from their definitions."""
+
+import numpy as np
+import pytest
+import torch
+
+from fa_engine import SCHEMES, RunConfig, Trainer
+
+
+def angle(p, q):
+    p, q = np.asarray(p, np.float64).ravel(), np.asarray(q, np.float64).ravel()
+    return np.degrees(np.arccos(p @ q / (np.linalg.norm(p) * np.linalg.norm(q))))
+
+
+def by_definition(trainer, x, y, r):
+    """Every measure of replicate ``r``, a layer at a time, in NumPy's float64."""
+    w = [t[r].double().numpy() for t in trainer.network.weights]
+    b = [t[r].double().numpy() for t in trainer.network.biases]
+    matrices = [t[r].double().numpy() for t in trainer.feedback.matrices]
+    x, y = x.double().numpy(), y.double().numpy()
+    n_hidden = len(w) - 1
+    h = [x]
+    for layer in range(n_hidden):
+        h.append(np.tanh(h[-1] @ w[layer].T + b[layer]))
+    f = h[-1] @ w[-1].T + b[-1]
+    p = np.exp(f - f.max(1, keepdims=True))
+    e = (p / p.sum(1, keepdims=True) - y) / len(x)
+
+    d, s = [None] * n_hidden + [e], [None] * n_hidden + [e]
+    direct = trainer.feedback.route == "direct"
+    for layer in reversed(range(n_hidden)):
+        prime = 1 - h[layer + 1] ** 2
+        d[layer] = (d[layer + 1] @ w[layer + 1]) * prime
+        s[layer] = ((e if direct else s[layer + 1]) @ matrices[layer]) * prime
+    g = [d[layer].T @ h[layer] for layer in range(n_hidden + 1)]
+    u = [s[layer].T @ h[layer] for layer in range(n_hidden + 1)]
+
+    stands_for = list(w[1:])
+    if direct:
+        for layer in reversed(range(n_hidden - 1)):
+            stands_for[layer] = stands_for[layer + 1] @ w[layer + 1]
+    hidden = range(n_hidden)
+    return {
+        "gradient_angle_deg": [angle(u[i], g[i]) for i in hidden],
+        "delta_angle_deg": [angle(s[i], d[i]) for i in hidden],
+        "weight_angle_deg": [angle(matrices[i], stands_for[i]) for i in hidden],
+        "update_norm": [np.linalg.norm(u[i]) for i in hidden],
+        "gradient_norm": [np.linalg.norm(g[i]) for i in hidden],
+        "descent_share": [np.sum(u[i] * g[i]) for i in range(n_hidden + 1)],
+    }
+
+
+# Batches smaller and larger than the layers: through the batch's inner products, and through the
+# gradients themselves.
+@pytest.mark.parametrize("batch_size", [8, 300])
+@pytest.mark.parametrize("replicates", [1, 3])
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-9), ("float32", 2e-4)])
+@pytest.mark.parametrize("scheme", ["fa", "dfa"])
+def test_every_measure_is_its_definition(scheme, dtype, tolerance, replicates, batch_size):
+    config = RunConfig(
+        scheme=scheme,
+        hidden=(40, 30, 20),
+        batch_size=batch_size,
+        replicates=replicates,
+        dtype=dtype,
+    )
+    trainer = Trainer(config)
+    for _ in range(4):
+        x, y = trainer._batch()
+        expected = [
+            by_definition(trainer, x if x.ndim == 2 else x[r], y, r) for r in range(replicates)
+        ]
+        m = trainer.advance(measure=True)
+        for name in expected[0]:
+            wanted = [e[name] for e in expected]
+            np.testing.assert_allclose(
+                getattr(m, name), wanted, rtol=tolerance, atol=1e-7, err_msg=name
+            )
+
+
+@pytest.mark.parametrize("batch_size", [8, 300])
+@pytest.mark.parametrize("scheme", ["bp", "sham"])
+def test_backpropagation_is_aligned_with_itself(scheme, batch_size):
+    trainer = Trainer(RunConfig(scheme=scheme, dtype="float64", batch_size=batch_size))
+    m = trainer.advance()
+    for name in ("gradient_angle_deg", "delta_angle_deg", "weight_angle_deg"):
+        np.testing.assert_allclose(getattr(m, name), 0, atol=1e-5)
+    np.testing.assert_allclose(m.update_norm, m.gradient_norm, rtol=1e-12)
+
+
+def test_what_is_undefined_is_nan():
+    m = Trainer(RunConfig(scheme="shallow")).advance()
+    for name in ("gradient_angle_deg", "delta_angle_deg", "weight_angle_deg"):
+        assert np.isnan(getattr(m, name)).all(), name
+    assert (m.update_norm == 0).all()
+    assert (m.gradient_norm > 0).all()
+    assert (m.descent_share[:, :-1] == 0).all()
+    assert (m.descent_share[:, -1] > 0).all()
+
+    # A gradient of exactly 0 (zero output weights) is undefined, never "aligned" or "not".
+    trainer = Trainer(RunConfig(scheme="fa", weight_std=0))
+    m = trainer.advance()
+    assert np.isnan(m.gradient_angle_deg).all()
+    assert np.isnan(m.weight_angle_deg).all()
+
+
+def test_random_feedback_starts_at_right_angles():
+    m = Trainer(RunConfig(scheme="fa", hidden=(300, 300), replicates=8)).advance()
+    np.testing.assert_allclose(m.weight_angle_deg.mean(0), 90, atol=2)
+    np.testing.assert_allclose(m.gradient_angle_deg.mean(0), 90, atol=8)
+
+
+def test_gradient_alignment_sees_depth_and_weight_alignment_does_not():
+    """Every B at 53 degrees from W: the weight angle is 53 everywhere, the gradient angle grows."""
+    config = RunConfig(
+        scheme="fa", hidden=(400, 400, 400), weight_std=0.005, replicates=2, dtype="float64"
+    )
+    trainer = Trainer(config)
+    theta = np.radians(53)
+    weights, matrices = trainer.network.weights[1:], trainer.feedback.matrices
+    for matrix, weight in zip(matrices, weights, strict=True):
+        noise = matrix - weight * ((matrix * weight).sum() / (weight * weight).sum())
+        noise *= weight.norm() / noise.norm()
+        matrix.copy_(np.cos(theta) * weight + np.sin(theta) * noise)
+    m = trainer.advance()
+    np.testing.assert_allclose(m.weight_angle_deg, 53, atol=1)
+    # the cosines multiply on the way down: cos 53, cos^2 53, cos^3 53
+    expected = np.degrees(np.arccos(np.cos(theta) ** np.array([3, 2, 1])))
+    np.testing.assert_allclose(m.gradient_angle_deg.mean(0), expected, atol=4)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_descent_shares_predict_the_loss(scheme):
+    """For a small step the loss falls by the learning rate times the sum of all shares."""
+    config = RunConfig(
+        scheme=scheme, hidden=(30, 20), learning_rate=1e-6, dtype="float64", replicates=2
+    )
+    trainer = Trainer(config)
+    x, y = trainer._batch()
+    m = trainer.advance(measure=True)
+    for bias in trainer.network.biases:  # the shares are those of the weights
+        bias.zero_()
+    f = trainer.network.forward(x)[-1]
+    after = -(torch.log_softmax(f, -1) * y).sum(-1).mean(-1).numpy()
+    np.testing.assert_allclose((m.loss - after) / 1e-6, m.descent_share.sum(1), rtol=1e-4)

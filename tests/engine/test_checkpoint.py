@@ -1,0 +1,64 @@
+"""Saving, loading and going on equals never having stopped, bit for bit."""
+
+import numpy as np
+import pytest
+import torch
+
+from fa_engine import SCHEMES, CheckpointError, RunConfig, Trainer
+from fa_engine.checkpoint import FORMAT
+
+CONFIG = RunConfig(hidden=(12, 9), batch_size=32, epochs=2, replicates=2, evaluate_every=30)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+@pytest.mark.parametrize("replicates", [1, 2])
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_resuming_is_exact(tmp_path, scheme, replicates, momentum):
+    config = CONFIG.replace(scheme=scheme, momentum=momentum, replicates=replicates)
+    unbroken = Trainer(config)
+    broken = Trainer(config)
+    for _ in range(37):
+        unbroken.advance()
+        broken.advance()
+    broken.save(tmp_path / "run.safetensors")
+    resumed = Trainer.load(tmp_path / "run.safetensors")
+    assert resumed.step == 37
+    for a, b in zip(unbroken, resumed, strict=True):
+        for name, value in vars(a).items():
+            np.testing.assert_array_equal(value, vars(b)[name], err_msg=name)
+    for a, b in zip(unbroken.network.weights, resumed.network.weights, strict=True):
+        assert torch.equal(a, b)
+    assert [p.name for p in tmp_path.iterdir()] == ["run.safetensors"]
+
+
+def test_live_changes_and_changed_matrices_are_kept(tmp_path):
+    trainer = Trainer(CONFIG.replace(scheme="bp"))
+    trainer.advance()
+    trainer.scheme, trainer.learning_rate = "fa", 0.025
+    trainer.feedback.matrices[0].mul_(3)
+    trainer.save(tmp_path / "c")
+    loaded = Trainer.load(tmp_path / "c")
+    assert (loaded.scheme, loaded.learning_rate) == ("fa", 0.025)
+    assert torch.equal(loaded.feedback.matrices[0], trainer.feedback.matrices[0])
+    assert loaded.config == trainer.config
+
+
+def test_a_finished_run_stays_finished(tmp_path):
+    trainer = Trainer(CONFIG.replace(epochs=1))
+    list(trainer)
+    trainer.save(tmp_path / "c")
+    assert list(Trainer.load(tmp_path / "c")) == []
+
+
+def test_another_file_is_refused_by_name(tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_text("not a checkpoint")
+    with pytest.raises(CheckpointError, match=r"notes\.txt"):
+        Trainer.load(path)
+    with pytest.raises(CheckpointError, match="absent"):
+        Trainer.load(tmp_path / "absent")
+    from safetensors.torch import save_file
+
+    save_file({"w": torch.zeros(1)}, path)
+    with pytest.raises(CheckpointError, match=FORMAT):
+        Trainer.load(path)

@@ -1,0 +1,122 @@
+"""RunConfig refuses what is out of range with a message that names field, value and allowed."""
+
+import math
+
+import pytest
+from pydantic import ValidationError
+
+from fa_engine import SCHEMES, Limits, RunConfig, allowed, bounds, problems
+
+BAD = [
+    ("dataset", "imagenet", "digits, mnist"),
+    ("hidden", (0,), "1 to 32 widths"),
+    ("hidden", (64, -3), "1 to 32 widths"),
+    ("hidden", "64, many", "1 to 32 widths"),
+    ("hidden", (12.5,), "1 to 32 widths"),
+    ("hidden", (), "1 to 32 widths"),
+    ("hidden", "", "1 to 32 widths"),
+    ("hidden", None, "1 to 32 widths"),
+    ("hidden", (True,), "1 to 32 widths"),
+    ("activation", "swish", "tanh"),
+    ("loss", "hinge", "cross_entropy"),
+    ("scheme", "magic", "bp, fa"),
+    ("scheme", 3, "bp, fa"),
+    ("optimizer", "lbfgs", "sgd"),
+    ("learning_rate", math.nan, "above 0"),
+    ("learning_rate", math.inf, "above 0"),
+    ("learning_rate", 0, "above 0"),
+    ("learning_rate", -0.1, "above 0"),
+    ("learning_rate", "fast", "above 0"),
+    ("learning_rate", None, "above 0"),
+    ("learning_rate", True, "above 0"),
+    ("momentum", 1.0, "below 1"),
+    ("weight_decay", -1, "from 0"),
+    ("batch_size", 0, "whole number from 1"),
+    ("batch_size", 2000, "1438, the training samples of digits"),
+    ("epochs", 0, "whole number from 1"),
+    ("epochs", 10_001, "10,000"),
+    ("seed", -1, "from 0"),
+    ("replicates", 0, "from 1"),
+    ("weight_std", -1, "from 0"),
+    ("feedback_std", math.nan, "from 0"),
+    ("measure_every", 0, "from 1"),
+    ("evaluate_every", 1.5, "from 1"),
+    ("device", "tpu", "auto, cpu, cuda"),
+    ("dtype", "float16", "float32, float64"),
+    ("hiden", (64,), "one of the fields dataset, hidden"),
+]
+
+
+@pytest.mark.parametrize(("field", "value", "expected"), BAD)
+def test_a_bad_value_is_refused_by_name(field, value, expected):
+    with pytest.raises(ValidationError) as caught:
+        RunConfig(**{field: value})
+    (problem,) = problems(caught.value)
+    assert problem.field == field
+    assert expected in problem.allowed
+    assert field in problem.message
+    assert problem.allowed in problem.message
+    if field in RunConfig.model_fields:  # what a script prints says the same as form and API
+        assert problem.message in str(caught.value)
+
+
+def test_every_problem_is_named_at_once():
+    with pytest.raises(ValidationError) as caught:
+        RunConfig(hidden=(0,), scheme="magic", learning_rate=-1)
+    assert {p.field for p in problems(caught.value)} == {"hidden", "scheme", "learning_rate"}
+
+
+@pytest.mark.parametrize("data", [[], "digits", None, 3])
+def test_what_is_no_object_is_refused(data):
+    with pytest.raises(ValidationError) as caught:
+        RunConfig.model_validate(data)
+    (problem,) = problems(caught.value)
+    assert "object" in problem.allowed
+
+
+def test_limits_are_an_installations_own():
+    limits = Limits(max_parameters=10_000, max_epochs=5)
+
+    def build(**fields):
+        return RunConfig.model_validate(fields, context={"limits": limits})
+
+    assert build(hidden=(32,), epochs=5, replicates=1).n_parameters == 65 * 32 + 33 * 10
+    for field, fields in [
+        ("epochs", {"epochs": 6, "hidden": (32,), "replicates": 1}),
+        ("hidden", {"hidden": (1000,), "epochs": 1, "replicates": 1}),
+        ("hidden", {"hidden": (32,), "epochs": 1, "replicates": 8}),
+    ]:
+        with pytest.raises(ValidationError) as caught:
+            build(**fields)
+        (problem,) = problems(caught.value)
+        assert problem.field == field
+    assert "10,000 parameters" in problem.allowed
+    assert "19,280" in problem.allowed
+    assert "at most 5" in allowed("epochs", limits)
+
+
+@pytest.mark.parametrize("typed", ["256, 128", "256 128", "256x128", [256, 128], (256, 128)])
+def test_widths_can_be_typed(typed):
+    config = RunConfig(hidden=typed)
+    assert config.hidden == (256, 128)
+    assert config.widths == (64, 256, 128, 10)
+
+
+def test_json_round_trip_and_replace():
+    config = RunConfig(hidden=(8,), scheme="dfa", weight_std=0.1)
+    assert RunConfig.model_validate_json(config.model_dump_json()) == config
+    assert config.replace(scheme="bp").scheme == "bp"
+    assert config.scheme == "dfa"
+    with pytest.raises(ValidationError):
+        config.replace(learning_rate=0)
+
+
+def test_every_field_explains_itself():
+    for name, field in RunConfig.model_fields.items():
+        assert field.title, name
+        assert field.description, name
+        assert allowed(name), name
+    assert bounds("learning_rate") == {"gt": 0, "le": 100}
+    for scheme in SCHEMES.values():
+        assert scheme.explanation.endswith(".")
+        assert scheme.source
