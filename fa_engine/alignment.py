@@ -106,24 +106,32 @@ def _or_zero(s: Tensor | None, d: Tensor | None) -> tuple[Tensor, Tensor]:
 def _gradient_products(s: Tensor, d: Tensor, h: Tensor) -> Tensor:
     """``(3, R)`` inner products of ``u = s^T h`` and ``g = d^T h``.
 
-    ``<s^T h, d^T h> = sum((s d^T) * (h h^T))``: with a batch smaller than the layer the two
-    gradients need not be formed.
+    ``<s^T h, d^T h> = <s, (h h^T) d>``: with a batch smaller than the layer the two gradients need
+    not be formed.
     """
     batch, n_out, n_in = s.shape[-2], s.shape[-1], h.shape[-1]
-    if batch * (3 * n_out + n_in) < 2 * n_out * n_in:
-        inputs = h @ h.mT
-        return torch.stack([_sum((p @ q.mT).mul_(inputs)) for p, q in ((s, s), (s, d), (d, d))])
+    if batch * (2 * n_out + n_in) < 2 * n_out * n_in:
+        shared = h.ndim == 3 and h.stride(0) == 0  # the data, the same for every replicate
+        inputs = (h[0] @ h[0].mT).expand(len(h), -1, -1) if shared else h @ h.mT
+        gs, gd = inputs @ s, inputs @ d
+        return _table(_dot(s, gs), _dot(s, gd), _dot(d, gd))
     return _products(s.mT @ h, d.mT @ h)
 
 
 def _products(p: Tensor, q: Tensor) -> Tensor:
     """``(3, R)``: ``<p, p>``, ``<p, q>``, ``<q, q>``, each flattened over all but replicates."""
-    return torch.stack([_sum(p * p), _sum(p * q), _sum(q * q)])
+    return _table(_dot(p, p), _dot(p, q), _dot(q, q))
 
 
-def _sum(operand: Tensor) -> Tensor:
-    """``(R,)`` sums in float64 of a matrix ``(m, n)`` (R = 1) or a stack ``(R, m, n)``."""
-    return operand.sum((-2, -1), dtype=torch.float64).reshape(-1)
+_dot = torch.linalg.vecdot
+
+
+def _table(*rows: Tensor) -> Tensor:
+    """``(3, R)`` in float64 from three ``(m,)`` (R = 1) or ``(R, m)`` dot products of rows.
+
+    A row's own terms are summed in the network's dtype, in vector registers; all else in float64.
+    """
+    return torch.stack(rows).sum(-1, dtype=torch.float64).reshape(3, -1)
 
 
 def _weight_products(network: Network, feedback: Feedback) -> list[Tensor]:

@@ -1,6 +1,6 @@
 """Feedback: how the output error becomes a feedback delta at every hidden layer.
 
-Every scheme is one row of :data:`SCHEMES`: a route, a signal and a matrix (docs/MATH.md, section 2).
+Every scheme is one row of :data:`SCHEMES`: route, signal and matrix (docs/MATH.md, section 2).
 The **route** says how the error travels: ``layerwise`` (each hidden layer hears from the layer
 above it), ``direct`` (each hears the output error) or ``none`` (hidden layers hear nothing). The
 **signal** is what the output layer sends. The **matrix** carries it in place of the transposed

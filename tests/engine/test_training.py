@@ -1,4 +1,4 @@
-"""The step: each scheme against its equations, autograd, and itself (docs/MATH.md, sections 1, 2, 6)."""
+"""The step: each scheme against its equations, autograd, and itself (docs/MATH.md)."""
 
 import numpy as np
 import pytest
