@@ -1,0 +1,1 @@
+"""The dashboard: everything a person touches, the store it reads and the workers that train."""

@@ -1,0 +1,182 @@
+"""Settings of an installation: every environment variable in one place, with unit and default."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+from pydantic import (
+    Field,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from fa_engine import Limits
+from fa_engine.datasets import default_data_dir
+
+PREFIX = "FA_"
+_DIRECTORY = "a path of a directory"
+_COUNT = "a whole number from 1"
+
+
+def _state_database(data: dict[str, Any]) -> str:
+    return f"sqlite:///{data['state_dir'] / 'runs.sqlite'}"
+
+
+def _fair_threads(data: dict[str, Any]) -> int:
+    workers: int = data["workers"]
+    # A core is left to the page: where more threads than cores want to run, each step of a
+    # training waits for its slowest thread, and small networks train ten times slower.
+    return max(1, (_cores() - 1) // max(1, workers))
+
+
+def _cores() -> int:
+    """Cores that this process may use; a container or ``taskset`` may allow fewer than exist."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class Settings(BaseSettings):
+    """An installation's settings. Each field is read from ``FA_`` + its name in capitals.
+
+    What is not given, empty or ``None`` takes its default, so that every field has a value; only
+    ``cache_url`` may be ``None``: a cache of files under ``state_dir`` then.
+
+    Raises:
+        pydantic.ValidationError: the message names the variable, its value and what is allowed.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    data_dir: Path = Field(
+        default_factory=default_data_dir,
+        description="Where data sets are looked for and downloaded to.",
+        json_schema_extra={"allowed": _DIRECTORY},
+    )
+    state_dir: Path = Field(
+        default_factory=lambda: platformdirs.user_state_path("feedback-alignment"),
+        description="Where the database, checkpoints and the cache are kept.",
+        json_schema_extra={"allowed": _DIRECTORY},
+    )
+    database_url: str = Field(
+        default_factory=_state_database,
+        description="The database of runs; default: SQLite, runs.sqlite under FA_STATE_DIR.",
+        json_schema_extra={
+            "allowed": "a database URL such as sqlite:////path/runs.sqlite or "
+            "postgresql+psycopg://user:password@host/name"
+        },
+    )
+    cache_url: str | None = Field(
+        default=None,
+        description="redis://host:port/0 for a shared cache; default: files under FA_STATE_DIR.",
+        json_schema_extra={"allowed": "a URL that begins with redis:// or rediss://"},
+    )
+    host: str = Field(
+        default="127.0.0.1",
+        min_length=1,
+        description="Address that the web server listens on.",
+        json_schema_extra={"allowed": "an address such as 127.0.0.1 or 0.0.0.0"},
+    )
+    port: int = Field(
+        default=8050,
+        ge=0,
+        le=65_535,
+        description="Port that the web server listens on; 0 takes a free one.",
+        json_schema_extra={"allowed": "a whole number from 0 to 65535"},
+    )
+    workers: int = Field(
+        default=1,
+        ge=0,
+        le=256,
+        description="Training processes, each training one run at a time; 0: none here.",
+        json_schema_extra={"allowed": "a whole number from 0 to 256"},
+    )
+    threads: int = Field(
+        default_factory=_fair_threads,
+        ge=1,
+        le=1024,
+        description="Threads of each worker; default: the cores but one, shared out.",
+        json_schema_extra={"allowed": "a whole number from 1 to 1024"},
+    )
+    max_parameters: int = Field(
+        default=Limits().max_parameters,
+        ge=1,
+        description="Most weights and biases of a run, all replicates together.",
+        json_schema_extra={"allowed": _COUNT},
+    )
+    max_epochs: int = Field(
+        default=Limits().max_epochs,
+        ge=1,
+        description="Most passes over the training set of a run.",
+        json_schema_extra={"allowed": _COUNT},
+    )
+    max_streams: int = Field(
+        default=48,
+        ge=1,
+        description="Most live streams that a web process serves at once.",
+        json_schema_extra={"allowed": _COUNT},
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _none_is_absent(cls, data: Any) -> Any:
+        if isinstance(data, dict):
+            return {name: value for name, value in data.items() if value is not None}
+        return data
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _named(cls, value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+        """One message for whatever a field objects to: the variable, its value, what is allowed."""
+        name = str(info.field_name)
+        try:
+            accepted = handler(value)
+            _check(name, accepted)
+        except (ValueError, ArgumentError):  # pydantic's own ValidationError is a ValueError
+            extra = cls.model_fields[name].json_schema_extra
+            assert isinstance(extra, dict)
+            message = f"{PREFIX}{name.upper()} = {str(value)!r}: allowed is {extra['allowed']}"
+            raise PydanticCustomError("not_allowed", "{message}", {"message": message}) from None
+        return accepted.expanduser().absolute() if isinstance(accepted, Path) else accepted
+
+    @property
+    def limits(self) -> Limits:
+        """What one run may ask of this installation."""
+        return Limits(max_parameters=self.max_parameters, max_epochs=self.max_epochs)
+
+
+def settings_or_exit() -> Settings:
+    """Settings from the environment; ends the program with a readable message if they are wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [
+            entry["msg"]
+            for entry in error.errors(include_url=False)
+            # A default that depends on a wrong field is not one more thing to mend.
+            if entry["type"] != "default_factory_not_called"
+        ]
+        raise SystemExit("\n".join(lines)) from None
+
+
+def _check(name: str, value: Any) -> None:
+    if name == "database_url":
+        make_url(value).get_dialect()  # raises ArgumentError for what SQLAlchemy does not know
+    if (
+        name == "cache_url"
+        and value is not None
+        and not value.startswith(("redis://", "rediss://"))
+    ):
+        raise ValueError(name)

@@ -1,0 +1,132 @@
+"""Blocks: many measurements packed into one payload, and the series they unpack to.
+
+A payload is the steps as little-endian int64, then each field named in the header as little-endian
+float32, in that order and each in C order. A row a step would cost ten times as much to write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fa_engine import Measurement
+
+FloatArray = NDArray[np.float32]
+
+# Field -> its shape beyond T, in the letters of the header: R replicates, H hidden, L layers.
+_SHAPES: dict[str, str] = {
+    "epoch": "",
+    "loss": "R",
+    "accuracy": "R",
+    "test_loss": "R",
+    "test_accuracy": "R",
+    "gradient_angle_deg": "RH",
+    "delta_angle_deg": "RH",
+    "weight_angle_deg": "RH",
+    "update_norm": "RH",
+    "gradient_norm": "RH",
+    "descent_share": "RL",
+}
+# Absent between evaluations; a block without any does not carry the field at all.
+_SPARSE = ("test_loss", "test_accuracy")
+
+
+@dataclass(frozen=True)
+class Series:
+    """Measurements side by side: T of them, R replicates, L layers of weights.
+
+    Undefined, and not evaluated at that step, is nan. Names and units are those of
+    :class:`fa_engine.Measurement`.
+
+    Attributes:
+        step: (T,) int64.
+        epoch: (T,).
+        loss, accuracy, test_loss, test_accuracy: (T, R).
+        gradient_angle_deg, delta_angle_deg, weight_angle_deg: (T, R, L-1) degrees.
+        update_norm, gradient_norm: (T, R, L-1).
+        descent_share: (T, R, L).
+    """
+
+    step: NDArray[np.int64]
+    epoch: FloatArray
+    loss: FloatArray
+    accuracy: FloatArray
+    test_loss: FloatArray
+    test_accuracy: FloatArray
+    gradient_angle_deg: FloatArray
+    delta_angle_deg: FloatArray
+    weight_angle_deg: FloatArray
+    update_norm: FloatArray
+    gradient_norm: FloatArray
+    descent_share: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.step)
+
+    @classmethod
+    def empty(cls, replicates: int, layers: int) -> Series:
+        """No measurements (T = 0) of ``replicates`` networks of ``layers`` layers of weights."""
+        return unpack({"count": 0, "replicates": replicates, "layers": layers, "fields": []}, b"")
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Series]) -> Series:
+        """One series of all ``parts``, in their order; at least one part."""
+        if len(parts) == 1:
+            return parts[0]
+        names = [field.name for field in fields(cls)]
+        return cls(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in names})
+
+
+def pack(measurements: Sequence[Measurement]) -> tuple[dict[str, Any], bytes]:
+    """Header and payload of ``measurements``, at least one and all of one run.
+
+    What float32 cannot hold becomes inf.
+    """
+    first = measurements[0]
+    replicates, layers = first.descent_share.shape
+    header: dict[str, Any] = {
+        "count": len(measurements),
+        "replicates": replicates,
+        "layers": layers,
+        "fields": [],
+    }
+    parts = [np.array([m.step for m in measurements], dtype="<i8").tobytes()]
+    with np.errstate(over="ignore"):
+        for name in _SHAPES:
+            values = [getattr(m, name) for m in measurements]
+            if name in _SPARSE:
+                if all(value is None for value in values):
+                    continue
+                missing = np.full(replicates, np.nan)
+                values = [missing if value is None else value for value in values]
+            header["fields"].append(name)
+            parts.append(np.array(values).astype("<f4").tobytes())
+    return header, b"".join(parts)
+
+
+def unpack(header: dict[str, Any], payload: bytes) -> Series:
+    """The series that :func:`pack` packed. Its arrays may be read-only views of ``payload``."""
+    count, replicates, layers = header["count"], header["replicates"], header["layers"]
+    sizes = {"R": replicates, "H": layers - 1, "L": layers}
+    arrays: dict[str, Any] = {"step": np.frombuffer(payload, "<i8", count).astype(np.int64)}
+    offset = 8 * count
+    for name in header["fields"]:
+        shape = (count, *(sizes[letter] for letter in _SHAPES[name]))
+        array = np.frombuffer(payload, "<f4", int(np.prod(shape)), offset)
+        arrays[name] = array.reshape(shape).astype(np.float32, copy=False)
+        offset += array.nbytes
+    for name in _SHAPES.keys() - arrays.keys():
+        shape = (count, *(sizes[letter] for letter in _SHAPES[name]))
+        arrays[name] = np.full(shape, np.nan, np.float32)
+    if offset != len(payload):
+        raise ValueError(f"a block of {offset} bytes came with {len(payload)}")
+    return Series(**arrays)
+
+
+def joined(blocks: Iterable[tuple[dict[str, Any], bytes]]) -> Series:
+    """One series of all blocks, each a header and a payload; at least one."""
+    return Series.concatenate([unpack(header, payload) for header, payload in blocks])

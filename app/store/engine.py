@@ -1,0 +1,156 @@
+"""The tables, and connections to them that behave alike on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    create_engine,
+    event,
+)
+from sqlalchemy.engine import Connection, Engine, make_url
+from sqlalchemy.exc import DisconnectionError, IntegrityError, OperationalError, ProgrammingError
+
+# How long a writer waits for another one before it gives up.
+BUSY_TIMEOUT_S = 15.0
+_ATTEMPTS = 50
+_BEGIN = "fa_begin"
+
+metadata = MetaData()
+# SQLite counts up by itself only in a column that it calls INTEGER.
+_Number = BigInteger().with_variant(Integer, "sqlite")
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("number", _Number, primary_key=True, autoincrement=True),
+    Column("id", String(32), nullable=False, unique=True),
+    Column("name", String, nullable=False),
+    Column("config", JSON, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("reason", String, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("started_at", Double),
+    Column("ended_at", Double),
+    Column("step", BigInteger, nullable=False),
+    Column("total_steps", BigInteger, nullable=False),
+    Column("epoch", Double, nullable=False),
+    Column("steps_per_second", Double, nullable=False),
+    Column("learning_rate", Double, nullable=False),
+    Column("scheme", String(64), nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("owner", String),
+    Column("lease_until", Double),
+    Index("runs_by_state", "state", "number"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", String(16), nullable=False),
+    Column("at", Double, nullable=False),
+    Column("header", JSON, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+)
+
+commands = Table(
+    "commands",
+    metadata,
+    Column("number", _Number, primary_key=True, autoincrement=True),
+    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("at", Double, nullable=False),
+    Column("body", JSON, nullable=False),
+    Index("commands_by_run", "run_id", "number"),
+)
+
+
+def connect(url: str) -> tuple[Engine, Engine]:
+    """Engines for reading and for writing, on one pool; the tables are there afterwards.
+
+    Both are safe in threads, and in processes forked after this call.
+    """
+    parsed = make_url(url)
+    options: dict[str, Any] = {"pool_pre_ping": True}
+    sqlite = parsed.get_backend_name() == "sqlite"
+    if sqlite:
+        if not parsed.database or parsed.database == ":memory:":
+            raise ValueError("the database must be a file: workers are processes of their own")
+        Path(parsed.database).absolute().parent.mkdir(parents=True, exist_ok=True)
+        # A connection to a file costs next to nothing, and needs no ping.
+        options = {"max_overflow": -1}
+    reader = create_engine(parsed, **options)
+    _drop_connections_of_a_parent(reader)
+    if sqlite:
+        _prepare_sqlite(reader)
+    writer = reader.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+    _patiently(lambda: _create(writer, sqlite))
+    return reader, writer
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: Any) -> None:
+        # Transactions are begun below, not by the driver, which would begin them too late.
+        connection.isolation_level = None
+        connection.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_S * 1000)}")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A writer takes its lock at once: a reader that turns writer later may find it refused.
+        connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
+
+
+def _drop_connections_of_a_parent(engine: Engine) -> None:
+    """A connection must not be shared with the process that this one was forked from."""
+
+    @event.listens_for(engine, "connect")
+    def sign(_connection: Any, record: Any) -> None:
+        record.info["pid"] = os.getpid()
+
+    @event.listens_for(engine, "checkout")
+    def check(_connection: Any, record: Any, proxy: Any) -> None:
+        if record.info["pid"] != os.getpid():
+            record.dbapi_connection = proxy.dbapi_connection = None
+            raise DisconnectionError("this connection belongs to the parent process")
+
+
+def _create(writer: Engine, sqlite: bool) -> None:
+    if sqlite:
+        connection = writer.raw_connection()
+        try:  # outside any transaction, as SQLite wants it; the mode stays with the file
+            connection.cursor().execute("PRAGMA journal_mode = WAL")
+        finally:
+            connection.close()
+    with writer.begin() as connection_:
+        metadata.create_all(connection_)
+
+
+def _patiently(action: Callable[[], None]) -> None:
+    """Several processes may open a new database at once, and all but one find it half made."""
+    for attempt in range(_ATTEMPTS):
+        try:
+            action()
+            return
+        except (IntegrityError, OperationalError, ProgrammingError):
+            if attempt == _ATTEMPTS - 1:
+                raise
+            time.sleep(0.02 * min(attempt + 1, 10))

@@ -1,0 +1,151 @@
+"""What the store hands out and takes in: runs, events, and the errors it raises."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from app.store.blocks import pack
+from fa_engine import Measurement
+
+
+class RunState(StrEnum):
+    """Where a run stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    PAUSED = "paused"
+    FINISHED = "finished"
+    STOPPED = "stopped"
+    DIVERGED = "diverged"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing will happen to the run any more."""
+        return self not in (RunState.QUEUED, *ACTIVE)
+
+
+ACTIVE = (RunState.RUNNING, RunState.PAUSED)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as its events have left it.
+
+    Attributes:
+        id: short, fit for a URL.
+        config: the RunConfig as JSON.
+        reason: why it is in this state, for a person; often empty.
+        created_at, started_at, ended_at: unix time in seconds.
+        step, epoch, steps_per_second: as last reported; ``total_steps`` is what it was asked for.
+        learning_rate, scheme: in force now; ``config`` has what the run began with.
+        revision: seq of its last event.
+    """
+
+    id: str
+    name: str
+    config: dict[str, Any]
+    state: RunState
+    reason: str
+    created_at: float
+    started_at: float | None
+    ended_at: float | None
+    step: int
+    total_steps: int
+    epoch: float
+    steps_per_second: float
+    learning_rate: float
+    scheme: str
+    revision: int
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to a run, number ``seq`` = 1, 2, 3 ... without holes.
+
+    Attributes:
+        kind: ``state``, ``control``, ``notice``, ``measurements``, or ``progress`` when a running
+            run had nothing else to tell for a while.
+        at: unix time in seconds.
+        header: JSON-ready. What is in it depends on the kind, see :class:`Draft`; of any kind it
+            may have ``progress`` (step, epoch, steps_per_second).
+        payload: of ``measurements``, see :mod:`app.store.blocks`; otherwise empty.
+    """
+
+    run_id: str
+    seq: int
+    kind: str
+    at: float
+    header: dict[str, Any]
+    payload: bytes
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is."""
+
+    step: int
+    epoch: float
+    steps_per_second: float
+
+
+@dataclass(frozen=True)
+class Draft:
+    """An event to be written; the store gives it its number and time."""
+
+    kind: str
+    header: dict[str, Any]
+    payload: bytes = b""
+
+    @classmethod
+    def state(cls, state: RunState, step: int, reason: str = "") -> Draft:
+        """The run's state changed."""
+        return cls("state", {"state": state.value, "reason": reason, "step": step})
+
+    @classmethod
+    def control(cls, step: int, name: str, old: Any, new: Any) -> Draft:
+        """The learning rate or the scheme was changed before step number ``step`` was taken."""
+        return cls("control", {"step": step, "name": name, "from": old, "to": new})
+
+    @classmethod
+    def notice(cls, step: int, message: str) -> Draft:
+        """Something that a person should know, and that changes nothing."""
+        return cls("notice", {"step": step, "message": message})
+
+    @classmethod
+    def measurements(cls, measured: Sequence[Measurement], progress: Progress) -> Draft:
+        """A block of measurements, at least one."""
+        return cls("measurements", *pack(measured)).at(progress)
+
+    def at(self, progress: Progress) -> Draft:
+        """The same event, telling how far the run was as well."""
+        return replace(self, header=self.header | {"progress": asdict(progress)})
+
+
+class StoreError(Exception):
+    """What the store refuses; the message is for a person."""
+
+
+class UnknownRun(StoreError):
+    """There is no run of that id."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"There is no run {run_id!r}.")
+
+
+class RunEnded(StoreError):
+    """The run has ended and takes no commands."""
+
+    def __init__(self, run_id: str, state: RunState) -> None:
+        super().__init__(f"Run {run_id} is {state.value} and takes no more commands.")
+
+
+class LeaseLost(StoreError):
+    """The run is no longer this worker's: it must stop working on it."""
+
+    def __init__(self, run_id: str, owner: str) -> None:
+        super().__init__(f"Run {run_id} is no longer held by {owner}.")

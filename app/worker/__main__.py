@@ -1,0 +1,43 @@
+"""``python -m app.worker``: the workers alone, until SIGTERM or SIGINT."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import time
+
+from app.settings import settings_or_exit
+from app.worker.process import LOG_FORMAT
+from app.worker.supervisor import Supervisor
+
+
+class _Stopped(Exception):
+    """A signal asked for the end."""
+
+
+def main() -> None:
+    """Runs the supervisor until a signal."""
+    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
+    settings = settings_or_exit()
+
+    def stop(_number: int, _frame: object) -> None:
+        # Once is enough: a second signal must not cut short what the first one began.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+        raise _Stopped
+
+    supervisor = Supervisor(settings)
+    try:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, stop)
+        supervisor.start()
+        while True:
+            time.sleep(3600)
+    except _Stopped:
+        pass
+    finally:
+        supervisor.stop()
+
+
+if __name__ == "__main__":
+    main()

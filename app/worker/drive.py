@@ -1,0 +1,305 @@
+"""Drive one run from its claim to its end: train, obey commands, write events."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from pydantic import ValidationError
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.store import Command, Draft, LeaseLost, Progress, Run, RunState, Store
+from app.worker.data import DataSets
+from fa_engine import DATASETS, Dataset, Measurement, RunConfig, Trainer, problems
+from fa_engine.config import UNLIMITED
+
+LEASE_S = 15.0
+HEARTBEAT_S = 1.0
+COMMAND_S = 0.03  # between two looks at the commands; a look costs 0.1 ms
+FLUSH_S = 0.05  # between two blocks of measurements
+PROGRESS_S = 1.0  # between two reports of a run that has nothing measured to report
+LOADING_S = 1.5  # a data set that takes longer than this is worth a notice
+STOPPED_REASON = "the worker was stopped"
+
+log = logging.getLogger(__name__)
+
+
+def drive(
+    store: Store, run: Run, owner: str, data_sets: DataSets, stopping: Callable[[], bool]
+) -> None:
+    """Trains a claimed run until it ends, or until ``stopping()`` or the run is taken away.
+
+    Whatever goes wrong in the run ends the run, with a reason, and not the worker.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: the database cannot be written to.
+    """
+    log.info("run %s (%s) begins", run.id, run.name)
+    try:
+        with _Heart(store, run.id, owner) as heart:
+            recorder = _Recorder(store, run, owner)
+            try:
+                _Drive(store, run, recorder, stopping, heart).go(data_sets)
+            except (LeaseLost, SQLAlchemyError):
+                raise
+            except Exception as error:
+                log.exception("run %s failed", run.id)
+                recorder.end(RunState.FAILED, str(error) or type(error).__name__)
+    except LeaseLost as error:
+        log.warning("%s", error)
+
+
+class _Heart:
+    """Renews the lease from a thread: a long step or a slow download is no death.
+
+    It vouches for the process, not for its progress. A worker that hangs keeps its run until a
+    person or the supervisor ends the process.
+    """
+
+    def __init__(self, store: Store, run_id: str, owner: str) -> None:
+        self.lost = False
+        self._store = store
+        self._run_id = run_id
+        self._owner = owner
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heart", daemon=True)
+
+    def __enter__(self) -> _Heart:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._end.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._end.wait(HEARTBEAT_S):
+            try:
+                self._store.heartbeat(self._run_id, self._owner, LEASE_S)
+            except LeaseLost:
+                self.lost = True
+                return
+            except SQLAlchemyError:
+                # The lease outlives many beats; the next one may get through.
+                log.warning("a heartbeat did not get through", exc_info=True)
+
+
+class _Rate:
+    """Steps per second over the last second or so of training."""
+
+    def __init__(self) -> None:
+        self._marks: deque[tuple[float, int]] = deque()
+        self._last = 0.0
+
+    def restart(self, step: int) -> None:
+        """Training begins, or goes on after a pause."""
+        self._marks = deque([(time.monotonic(), step)])
+
+    def pause(self) -> None:
+        """The rate stays what it is: single steps come at a person's pace."""
+        self._marks.clear()
+
+    def at(self, step: int) -> float:
+        """The rate when ``step`` has been reached."""
+        if not self._marks:
+            return self._last
+        now = time.monotonic()
+        self._marks.append((now, step))
+        while len(self._marks) > 2 and now - self._marks[1][0] >= 1.0:
+            self._marks.popleft()
+        began, first = self._marks[0]
+        if step > first and now > began:
+            self._last = (step - first) / (now - began)
+        return self._last
+
+
+class _Recorder:
+    """Collects measurements and writes them in blocks, and everything else at once."""
+
+    def __init__(self, store: Store, run: Run, owner: str) -> None:
+        self._store = store
+        self._run_id = run.id
+        self._owner = owner
+        self._pending: list[Measurement] = []
+        self._written_at = -FLUSH_S
+        self.trainer: Trainer | None = None
+        self.rate = _Rate()
+
+    def add(self, measurement: Measurement) -> None:
+        """Keeps a measurement until the next block."""
+        self._pending.append(measurement)
+
+    def flush_due(self, now: float) -> None:
+        """Writes what is pending if the last block is long enough ago."""
+        if now - self._written_at >= (FLUSH_S if self._pending else PROGRESS_S):
+            self.write()
+
+    def write(self, *drafts: Draft) -> None:
+        """Writes what is pending and then ``drafts``, together."""
+        assert self.trainer is not None
+        step = self.trainer.step
+        progress = Progress(step, self.trainer.epoch, self.rate.at(step))
+        written = [draft.at(progress) for draft in drafts]
+        if self._pending:
+            written.insert(0, Draft.measurements(self._pending, progress))
+        self._append(written or [Draft("progress", {}).at(progress)])
+        self._pending = []
+        self._written_at = time.monotonic()
+
+    def notice(self, step: int, message: str) -> None:
+        """Writes a notice alone."""
+        self._append([Draft.notice(step, message)])
+
+    def end(self, state: RunState, reason: str) -> None:
+        """Writes what is pending and the end of the run."""
+        step = self.trainer.step if self.trainer else 0
+        draft = Draft.state(state, step, reason)
+        if self.trainer:
+            self.write(draft)
+        else:
+            self._append([draft])
+        log.info("run %s is %s at step %d (%s)", self._run_id, state.value, step, reason or "done")
+
+    def _append(self, drafts: list[Draft]) -> None:
+        self._store.append(self._run_id, self._owner, drafts, LEASE_S)
+
+
+class _Drive:
+    def __init__(
+        self,
+        store: Store,
+        run: Run,
+        recorder: _Recorder,
+        stopping: Callable[[], bool],
+        heart: _Heart,
+    ) -> None:
+        self.store = store
+        self.run = run
+        # It was held against the limits when it was made; the worker does not ask again.
+        self.config = RunConfig.model_validate(run.config, context={"limits": UNLIMITED})
+        self.recorder = recorder
+        self.stopping = stopping
+        self.heart = heart
+        self.command_number = 0
+        self.paused = False
+        self.ended = False
+
+    def go(self, data_sets: DataSets) -> None:
+        data = self._data(data_sets)
+        if data is None:
+            return
+        self.trainer = trainer = Trainer(self.config, data=data)
+        self.diverged = trainer.diverged.copy()
+        recorder = self.recorder
+        recorder.trainer = trainer
+        recorder.rate.restart(trainer.step)
+        next_look = 0.0
+        while not trainer.finished:
+            now = time.monotonic()
+            if now >= next_look:
+                self._listen()
+                if self.ended:
+                    return
+                next_look = time.monotonic() + COMMAND_S
+            if self.paused:
+                time.sleep(COMMAND_S)
+            elif not trainer.finished:
+                self._note(trainer.advance())
+                recorder.flush_due(time.monotonic())
+        self._conclude()
+
+    def _data(self, data_sets: DataSets) -> Dataset | None:
+        """The samples, or None when the run ended before they came."""
+        coming = data_sets.request(self.config)
+        notice_at = time.monotonic() + LOADING_S
+        while not coming.done():
+            self._stop_if_told()
+            if any(c.command == "stop" for _, c in self.store.commands(self.run.id)):
+                self._end(RunState.STOPPED, "stopped before the first step")
+            if self.ended:
+                return None
+            if time.monotonic() >= notice_at:
+                title = DATASETS[self.config.dataset].title
+                self.recorder.notice(0, f"Loading {title}; it is downloaded the first time.")
+                notice_at = float("inf")
+            time.sleep(COMMAND_S)
+        return coming.result()
+
+    def _listen(self) -> None:
+        self._stop_if_told()
+        for number, command in self.store.commands(self.run.id, after=self.command_number):
+            if self.ended or self.trainer.finished:
+                return
+            self.command_number = number
+            getattr(self, f"_do_{command.command}")(command)
+
+    def _stop_if_told(self) -> None:
+        if self.heart.lost:
+            raise LeaseLost(self.run.id, "this worker")
+        if self.stopping() and not self.ended:
+            self._end(RunState.INTERRUPTED, STOPPED_REASON)
+
+    def _do_pause(self, _command: Command) -> None:
+        if not self.paused:
+            self.paused = True
+            self.recorder.rate.pause()
+            self._state(RunState.PAUSED)
+
+    def _do_resume(self, _command: Command) -> None:
+        if self.paused:
+            self.paused = False
+            self.recorder.rate.restart(self.trainer.step)
+            self._state(RunState.RUNNING)
+
+    def _do_stop(self, _command: Command) -> None:
+        self._end(RunState.STOPPED, f"stopped at step {self.trainer.step}")
+
+    def _do_step(self, command: Command) -> None:
+        self._do_pause(command)
+        self._note(self.trainer.advance(measure=True))
+        self.recorder.write()
+
+    def _do_set(self, command: Command) -> None:
+        for name, new in command.changes.items():
+            old = getattr(self.trainer, name)
+            if new == old:
+                continue
+            try:
+                setattr(self.trainer, name, new)
+            except ValidationError as error:
+                message = "; ".join(problem.message for problem in problems(error))
+                self.recorder.write(Draft.notice(self.trainer.step, message))
+            else:
+                self.recorder.write(Draft.control(self.trainer.step, name, old, new))
+
+    def _state(self, state: RunState) -> None:
+        self.recorder.write(Draft.state(state, self.trainer.step))
+
+    def _end(self, state: RunState, reason: str) -> None:
+        self.recorder.end(state, reason)
+        self.ended = True
+
+    def _note(self, measurement: Measurement | None) -> None:
+        if measurement is None:
+            return
+        self.recorder.add(measurement)
+        new = self.trainer.diverged & ~self.diverged
+        if new.any():
+            self.diverged = self.trainer.diverged.copy()
+            if not self.diverged.all():
+                for replicate in new.nonzero()[0]:
+                    message = f"Replicate {replicate + 1} of {len(new)} diverged: its loss is not "
+                    message += f"finite any more at step {measurement.step}."
+                    self.recorder.write(Draft.notice(measurement.step, message))
+
+    def _conclude(self) -> None:
+        if not self.diverged.all():
+            self.recorder.end(RunState.FINISHED, "")
+            return
+        many = len(self.diverged)
+        whose = "the loss was" if many == 1 else f"the losses of all {many} replicates were"
+        reason = f"{whose} no longer finite at step {self.trainer.step}; "
+        self.recorder.end(RunState.DIVERGED, reason + "a smaller learning rate may help")

@@ -1,0 +1,68 @@
+"""A worker process: warm up, then claim runs and train them, one at a time."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import signal
+import time
+
+import torch
+
+from app.settings import Settings
+from app.store import Store
+from app.worker.data import DataSets
+from app.worker.drive import LEASE_S, drive
+from fa_engine import RunConfig, Trainer
+
+CLAIM_S = 0.02  # between two looks at the queue; a look costs 0.1 ms
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s [%(process)d]: %(message)s"
+
+log = logging.getLogger(__name__)
+
+
+def work(settings: Settings, owner: str) -> None:
+    """Trains queued runs as ``owner`` until SIGTERM.
+
+    When the process that started it has died it finishes its run first, and then ends too: a new
+    supervisor brings workers of its own.
+    """
+    stop = _Stop()
+    signal.signal(signal.SIGTERM, stop)
+    # Ctrl-C in a terminal reaches every process there; what it means is the supervisor's to say.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if not logging.getLogger().handlers:
+        logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
+    torch.set_num_threads(settings.threads)
+    data_sets = DataSets(settings.data_dir)
+    _warm_up(data_sets)
+    parent = multiprocessing.parent_process()
+    with Store(settings.database_url) as store:
+        while not stop.asked and (parent is None or parent.is_alive()):
+            run = store.claim(owner, LEASE_S)
+            if run is None:
+                time.sleep(CLAIM_S)
+            else:
+                drive(store, run, owner, data_sets, lambda: stop.asked)
+
+
+class _Stop:
+    """A flag that a signal handler can set whatever the process is at; a threading.Event is not."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __call__(self, _number: int, _frame: object) -> None:
+        self.asked = True
+
+
+def _warm_up(data_sets: DataSets) -> None:
+    """The first step in a process costs about a second; nobody shall wait for it."""
+    config = RunConfig(replicates=2, epochs=1)
+    try:
+        trainer = Trainer(config, data=data_sets.request(config).result())
+        for _ in range(3):
+            trainer.advance(measure=True)
+    except Exception:
+        # Runs that meet the same trouble will say so, each to the person who started it.
+        log.exception("the warm-up failed")

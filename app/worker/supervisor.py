@@ -1,0 +1,205 @@
+"""Supervisor: keeps the worker processes of one installation alive, and the store truthful."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import secrets
+import signal
+import socket
+import threading
+import time
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.settings import Settings
+from app.store import Store
+from app.worker.drive import LEASE_S, STOPPED_REASON
+from app.worker.process import work
+
+SWEEP_S = 1.0  # between two looks for expired leases
+STOP_S = 5.0  # a worker gets this long to end by itself
+STEADY_S = 30.0  # a worker that lived this long is not in a crash loop
+BACKOFF_S = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class _Seat:
+    """A place for one worker; who sits there changes when one dies."""
+
+    owner: str
+    process: SpawnProcess | None = None
+    began_at: float = 0.0
+    restart_at: float = 0.0
+    failures: int = 0
+
+    def put_off(self) -> None:
+        """The next worker may sit here at once the first time, and later and later then."""
+        now = time.monotonic()
+        self.failures = 1 if now - self.began_at >= STEADY_S else self.failures + 1
+        self.restart_at = now + BACKOFF_S[min(self.failures, len(BACKOFF_S)) - 1]
+
+
+class Supervisor:
+    """Starts ``settings.workers`` workers and restarts those that die, until :meth:`stop`.
+
+    A run whose worker died is marked as interrupted at once, and so is any run in the database
+    whose lease has run out, whoever held it. Several supervisors may share one database: each
+    touches only its own workers, and a lease that is renewed belongs to somebody.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._context = multiprocessing.get_context("spawn")
+        self._seats: list[_Seat] = []
+        self._orphaned: list[tuple[str, str]] = []  # (owner, reason) still to be marked
+        self._store: Store | None = None
+        self._thread: threading.Thread | None = None
+        self._wake: Connection | None = None
+        self._awake: Connection | None = None
+        self._stopping = False
+
+    def start(self) -> None:
+        """Opens the store and starts the workers; they are ready a few seconds later."""
+        if self._thread is not None:
+            raise RuntimeError("the supervisor runs already")
+        self._store = Store(self._settings.database_url)
+        self._awake, self._wake = multiprocessing.Pipe(duplex=False)
+        self._stopping = False
+        self._seats = [_Seat(_owner()) for _ in range(self._settings.workers)]
+        self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends the workers, within a few seconds; their runs are interrupted and keep all events.
+
+        May be called more than once, and without :meth:`start`.
+        """
+        if self._thread is None:
+            return
+        assert self._wake is not None
+        assert self._awake is not None
+        assert self._store is not None
+        self._stopping = True
+        self._wake.send(None)
+        self._thread.join()
+        self._thread = None
+        self._end_workers()
+        self._mark_orphaned()
+        self._wake.close()
+        self._awake.close()
+        self._store.close()
+
+    def __enter__(self) -> Supervisor:
+        self.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.stop()
+
+    def pids(self) -> list[int]:
+        """Process ids of the workers that live now."""
+        processes = [seat.process for seat in self._seats]
+        return [p.pid for p in processes if p is not None and p.pid is not None and p.is_alive()]
+
+    def _run(self) -> None:
+        assert self._awake is not None
+        swept_at = 0.0
+        while not self._stopping:
+            self._fill_seats()
+            if time.time() - swept_at >= SWEEP_S:
+                self._sweep(swept_at)
+                swept_at = time.time()
+            sentinels = [seat.process.sentinel for seat in self._seats if seat.process]
+            wait([self._awake, *sentinels], timeout=SWEEP_S / 2)
+            self._clear_seats()
+
+    def _fill_seats(self) -> None:
+        for seat in self._seats:
+            if seat.process is None and time.monotonic() >= seat.restart_at:
+                seat.owner = _owner()
+                seat.began_at = time.monotonic()
+                process = self._context.Process(
+                    target=work, args=(self._settings, seat.owner), name="worker", daemon=True
+                )
+                try:
+                    process.start()
+                except OSError:  # no memory, too many processes: that may pass
+                    log.exception("a worker cannot be started")
+                    seat.put_off()
+                else:
+                    seat.process = process
+
+    def _clear_seats(self) -> None:
+        for seat in self._seats:
+            process = seat.process
+            if process is None or process.is_alive():
+                continue
+            process.join()
+            reason = f"its worker {_how(process.exitcode)}"
+            log.error("worker %s is gone: %s", process.pid, reason)
+            process.close()
+            seat.process = None
+            seat.put_off()
+            self._orphaned.append((seat.owner, reason))
+        self._mark_orphaned()
+
+    def _mark_orphaned(self) -> None:
+        assert self._store is not None
+        try:
+            while self._orphaned:
+                for run_id in self._store.interrupt(*self._orphaned[0]):
+                    log.warning("run %s is interrupted: %s", run_id, self._orphaned[0][1])
+                del self._orphaned[0]
+        except SQLAlchemyError:
+            # They stay on the list for the next round; at worst their leases run out.
+            log.exception("the store cannot be written to")
+
+    def _sweep(self, swept_at: float) -> None:
+        assert self._store is not None
+        if swept_at and time.time() - swept_at > LEASE_S / 2:
+            # The machine slept, and the workers with it: they get a round to renew their leases.
+            return
+        try:
+            for run_id in self._store.interrupt_expired():
+                log.warning("run %s is interrupted: its lease ran out", run_id)
+        except SQLAlchemyError:
+            log.exception("the store cannot be read")
+
+    def _end_workers(self) -> None:
+        alive = [(seat, seat.process) for seat in self._seats if seat.process is not None]
+        for _, process in alive:
+            process.terminate()
+        deadline = time.monotonic() + STOP_S
+        for seat, process in alive:
+            process.join(max(0.0, deadline - time.monotonic()))
+            if process.is_alive():
+                log.warning("worker %s did not end in time and is killed", process.pid)
+                process.kill()
+                process.join()
+            self._orphaned.append((seat.owner, STOPPED_REASON))
+            process.close()
+            seat.process = None
+
+
+def _owner() -> str:
+    """A name that no other worker has or will have."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+def _how(exit_code: int | None) -> str:
+    """How a process ended, in words."""
+    if exit_code is None or exit_code >= 0:
+        return f"ended with exit code {exit_code}"
+    try:
+        name = signal.Signals(-exit_code).name
+    except ValueError:
+        name = f"signal {-exit_code}"
+    hint = ", perhaps for want of memory" if name == "SIGKILL" else ""
+    return f"was killed by {name}{hint}"

@@ -1,0 +1,116 @@
+"""Blocks: what is packed comes out again."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from app.store import Series, pack, unpack
+from fa_engine import Measurement, RunConfig, Trainer
+
+NAMES = [field.name for field in fields(Series)]
+HIDDEN = ("gradient_angle_deg", "delta_angle_deg", "weight_angle_deg", "update_norm")
+
+
+def measurements(
+    count: int, replicates: int, layers: int, seed: int, evaluated: bool
+) -> list[Measurement]:
+    random = np.random.default_rng(seed)
+
+    def draw(*shape: int) -> NDArray[np.float64]:
+        values = random.normal(size=shape)
+        values[random.random(shape) < 0.1] = np.nan
+        return values
+
+    made = []
+    for index in range(count):
+        here = evaluated and index % 2 == 0
+        made.append(
+            Measurement(
+                **{name: draw(replicates, layers - 1) for name in (*HIDDEN, "gradient_norm")},
+                descent_share=draw(replicates, layers),
+                step=2**40 + index,
+                epoch=index / 8,
+                loss=draw(replicates),
+                accuracy=draw(replicates),
+                test_loss=draw(replicates) if here else None,
+                test_accuracy=draw(replicates) if here else None,
+            )
+        )
+    return made
+
+
+def assert_same(series: Series, expected: list[Measurement]) -> None:
+    assert len(series) == len(expected)
+    for name in NAMES:
+        found = getattr(series, name)
+        missing = np.full(series.loss.shape[1], np.nan)
+        wanted = [getattr(m, name) for m in expected]
+        wanted = [missing if value is None else value for value in wanted]
+        np.testing.assert_array_equal(found, np.array(wanted).astype(found.dtype), err_msg=name)
+
+
+@given(
+    count=st.integers(1, 30),
+    replicates=st.integers(1, 5),
+    layers=st.integers(2, 6),
+    seed=st.integers(0, 2**32),
+    evaluated=st.booleans(),
+    cut=st.integers(1, 30),
+)
+def test_a_round_trip_keeps_everything_to_float32(
+    count: int, replicates: int, layers: int, seed: int, evaluated: bool, cut: int
+) -> None:
+    made = measurements(count, replicates, layers, seed, evaluated)
+    assert_same(unpack(*pack(made)), made)
+    parts = [unpack(*pack(made[start : start + cut])) for start in range(0, count, cut)]
+    assert_same(Series.concatenate(parts), made)
+
+
+def test_types_are_as_promised() -> None:
+    series = unpack(*pack(measurements(3, 2, 4, 0, True)))
+    assert series.step.dtype == np.int64
+    assert {getattr(series, name).dtype for name in NAMES if name != "step"} == {
+        np.dtype(np.float32)
+    }
+
+
+def test_blocks_without_an_evaluation_do_not_carry_one() -> None:
+    header, payload = pack(measurements(10, 4, 3, 0, False))
+    assert "test_loss" not in header["fields"]
+    # 10 steps of 8 bytes; epoch, 2 of (R,), 5 of (R, L-1), 1 of (R, L) of 4 bytes.
+    assert len(payload) == 10 * (8 + 4 * (1 + 2 * 4 + 5 * 4 * 2 + 4 * 3))
+
+
+def test_what_float32_cannot_hold_is_inf() -> None:
+    made = measurements(1, 1, 2, 0, False)
+    made[0].loss[:] = 1e300
+    assert unpack(*pack(made)).loss.tolist() == [[np.inf]]
+
+
+def test_a_real_run_round_trips() -> None:
+    made = list(Trainer(RunConfig(replicates=2, hidden=(8, 8, 8), epochs=2, measure_every=3)))
+    series = unpack(*pack(made))
+    assert_same(series, made)
+    assert series.gradient_angle_deg.shape == (len(made), 2, 3)
+    assert series.descent_share.shape == (len(made), 2, 4)
+
+
+def test_an_empty_series_has_shapes() -> None:
+    series = Series.empty(replicates=3, layers=4)
+    assert len(series) == 0
+    assert series.gradient_angle_deg.shape == (0, 3, 3)
+    made = measurements(5, 3, 4, 0, True)
+    assert_same(Series.concatenate([series, unpack(*pack(made))]), made)
+
+
+def test_a_damaged_payload_is_refused() -> None:
+    header, payload = pack(measurements(4, 2, 3, 0, False))
+    for damaged in (payload + b"x", payload[:-4]):
+        with pytest.raises(ValueError, match=r"buffer|bytes"):
+            unpack(header, damaged)

@@ -1,0 +1,111 @@
+"""Settings: defaults, the environment, and messages for what is wrong."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from app.settings import Settings, settings_or_exit
+from fa_engine import Limits
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("FA_"):
+            monkeypatch.delenv(name)
+
+
+def test_every_field_has_a_default_and_a_description() -> None:
+    settings = Settings()
+    assert (settings.host, settings.port, settings.workers) == ("127.0.0.1", 8050, 1)
+    assert settings.database_url == f"sqlite:///{settings.state_dir}/runs.sqlite"
+    assert settings.cache_url is None
+    assert settings.threads >= 1
+    assert settings.limits == Limits()
+    assert all(field.description for field in Settings.model_fields.values())
+
+
+def test_the_environment_sets_every_field(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    given = {
+        "data_dir": tmp_path / "data",
+        "state_dir": tmp_path / "state",
+        "database_url": f"sqlite:///{tmp_path}/other.sqlite",
+        "cache_url": "redis://localhost:6379/0",
+        "host": "0.0.0.0",
+        "port": 9000,
+        "workers": 3,
+        "threads": 2,
+        "max_parameters": 1000,
+        "max_epochs": 7,
+        "max_streams": 5,
+    }
+    assert given.keys() == Settings.model_fields.keys()
+    for name, value in given.items():
+        monkeypatch.setenv(f"FA_{name.upper()}", str(value))
+    assert Settings().model_dump() == given
+    assert Settings().limits == Limits(max_parameters=1000, max_epochs=7)
+
+
+def test_the_database_lies_in_the_state_directory(tmp_path: Path) -> None:
+    assert Settings(state_dir=tmp_path).database_url == f"sqlite:///{tmp_path}/runs.sqlite"
+
+
+@pytest.mark.parametrize("empty", ["", None])
+def test_what_is_empty_takes_its_default(
+    monkeypatch: pytest.MonkeyPatch, empty: str | None, tmp_path: Path
+) -> None:
+    if empty is None:
+        settings = Settings.model_validate({"state_dir": tmp_path, "database_url": None})
+    else:
+        monkeypatch.setenv("FA_DATABASE_URL", empty)
+        settings = Settings(state_dir=tmp_path)
+    assert settings.database_url == f"sqlite:///{tmp_path}/runs.sqlite"
+
+
+def test_a_home_directory_is_expanded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("FA_STATE_DIR", "~/state")
+    assert Settings().state_dir == tmp_path / "state"
+
+
+@pytest.mark.parametrize("workers", [0, 1, 256])
+def test_each_worker_has_at_least_one_thread(workers: int) -> None:
+    assert Settings(workers=workers).threads >= 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("PORT", "eighty", "a whole number from 0 to 65535"),
+        ("PORT", "65536", "a whole number from 0 to 65535"),
+        ("WORKERS", "-1", "a whole number from 0 to 256"),
+        ("THREADS", "0", "a whole number from 1 to 1024"),
+        ("MAX_EPOCHS", "0", "a whole number from 1"),
+        ("MAX_STREAMS", "many", "a whole number from 1"),
+        ("DATABASE_URL", "runs", "a database URL"),
+        ("DATABASE_URL", "oracel://host/name", "a database URL"),
+        ("CACHE_URL", "memcached://host", "a URL that begins with redis://"),
+    ],
+)
+def test_a_wrong_value_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, allowed: str
+) -> None:
+    monkeypatch.setenv(f"FA_{name}", value)
+    with pytest.raises(ValidationError) as raised:
+        Settings()
+    assert f"FA_{name} = '{value}': allowed is {allowed}" in str(raised.value)
+
+
+def test_a_program_ends_with_each_problem_on_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FA_WORKERS", "some")
+    monkeypatch.setenv("FA_PORT", "x")
+    with pytest.raises(SystemExit) as raised:
+        settings_or_exit()
+    assert str(raised.value).splitlines() == [
+        "FA_PORT = 'x': allowed is a whole number from 0 to 65535",
+        "FA_WORKERS = 'some': allowed is a whole number from 0 to 256",
+    ]

@@ -1,0 +1,53 @@
+"""Real workers, one supervisor for the tests that do it no harm, and patience instead of clocks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from app.settings import Settings
+from app.store import Store
+from app.worker.supervisor import Supervisor
+
+Wait = Callable[[Callable[[], bool]], None]
+
+
+def wait(condition: Callable[[], bool]) -> None:
+    """Until ``condition()``; a minute without it is a failure."""
+    deadline = time.monotonic() + 60.0
+    while not condition():
+        assert time.monotonic() < deadline, "waited for a minute in vain"
+        time.sleep(0.005)
+
+
+@pytest.fixture(name="wait")
+def _wait() -> Wait:
+    return wait
+
+
+def make_settings(state_dir: Path, **changes: object) -> Settings:
+    """One worker of one thread, and a data directory with nothing in it."""
+    given = {"state_dir": state_dir, "data_dir": state_dir / "data", "workers": 1, "threads": 1}
+    return Settings.model_validate(given | changes)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Of a directory of this test's own."""
+    return make_settings(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shared_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """What ``shared`` runs on."""
+    return make_settings(tmp_path_factory.mktemp("shared"))
+
+
+@pytest.fixture(scope="module")
+def shared(shared_settings: Settings) -> Iterator[Store]:
+    """A store whose runs a worker trains; the worker is warm and must be left alive."""
+    with Supervisor(shared_settings), Store(shared_settings.database_url) as store:
+        yield store

@@ -1,0 +1,175 @@
+"""Workers that die, supervisors that die, and what becomes of the runs."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.settings import Settings
+from app.store import Command, RunState, Store
+from app.worker.supervisor import STEADY_S, Supervisor, _how, _Seat
+from fa_engine import RunConfig
+
+LONG = RunConfig(hidden=(8,), replicates=1, epochs=10_000, measure_every=1)
+SHORT = RunConfig(hidden=(8,), replicates=1, epochs=1)
+ROOT = Path(__file__).parents[3]
+
+
+def alive(pid: int) -> bool:
+    """Whether a process that is not our child lives (a zombie does not)."""
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_a_killed_worker_is_replaced_and_its_run_interrupted(settings: Settings, wait: Any) -> None:
+    with Supervisor(settings) as supervisor, Store(settings.database_url) as store:
+        run_id = store.create_run(LONG).id
+        wait(lambda: len(store.series(run_id)) > 3)
+        (pid,) = supervisor.pids()
+        before = store.events(run_id)
+        os.kill(pid, signal.SIGKILL)
+        wait(lambda: store.run(run_id).state.ended)
+        run = store.run(run_id)
+        assert run.state is RunState.INTERRUPTED
+        assert "SIGKILL" in run.reason
+        after = store.events(run_id)
+        assert after[: len(before)] == before
+        assert [event.seq for event in after] == list(range(1, run.revision + 1))
+        following = store.create_run(SHORT).id
+        wait(lambda: store.run(following).state.ended)
+        assert store.run(following).state is RunState.FINISHED
+        assert pid not in supervisor.pids()
+        pids = supervisor.pids()
+        # And the end: what runs is interrupted, nobody stays behind.
+        last = store.create_run(LONG).id
+        wait(lambda: len(store.series(last)) > 3)
+        supervisor.stop()
+        run = store.run(last)
+        assert (run.state, run.reason) == (RunState.INTERRUPTED, "the worker was stopped")
+        # All that was measured is written: the run was measured before each of its steps.
+        assert store.series(last).step.tolist() == list(range(run.step))
+        assert supervisor.pids() == []
+        assert not any(alive(pid) for pid in pids)
+        supervisor.stop()
+
+
+def _supervise(settings: Settings, pids: Any) -> None:
+    """A web process with its embedded workers, that hangs until it is killed."""
+    supervisor = Supervisor(settings)
+    supervisor.start()
+    while not supervisor.pids():
+        time.sleep(0.01)
+    pids.send(supervisor.pids())
+    while True:
+        time.sleep(60)
+
+
+def test_a_worker_outlives_its_parent_until_its_run_is_done(settings: Settings, wait: Any) -> None:
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe(duplex=False)
+    web = context.Process(target=_supervise, args=(settings, there))
+    web.start()
+    (orphan,) = here.recv()
+    with Store(settings.database_url) as store:
+        run_id = store.create_run(LONG).id
+        wait(lambda: len(store.series(run_id)) > 3)
+        web.kill()
+        web.join()
+        step = store.run(run_id).step
+        wait(lambda: store.run(run_id).step > step + 20)
+        with Supervisor(settings):
+            # The new supervisor does not touch a run that is in good hands ...
+            queued = store.create_run(SHORT).id
+            wait(lambda: store.run(queued).state.ended)
+            assert store.run(queued).state is RunState.FINISHED
+            assert store.run(run_id).state is RunState.RUNNING
+            # ... whose worker still obeys, and goes when it is done.
+            store.send(run_id, Command(command="stop"))
+            wait(lambda: store.run(run_id).state is RunState.STOPPED)
+            wait(lambda: not alive(orphan))
+        assert [event.seq for event in store.events(run_id)] == list(
+            range(1, store.revision(run_id) + 1)
+        )
+
+
+def test_a_run_whose_worker_vanished_unseen_is_interrupted(settings: Settings, wait: Any) -> None:
+    with Store(settings.database_url) as store:
+        run_id = store.create_run(LONG).id
+        store.claim("a worker of a machine that is gone", lease_s=-1.0)
+        with Supervisor(settings.model_copy(update={"workers": 0})):
+            wait(lambda: store.run(run_id).state is RunState.INTERRUPTED)
+
+
+def test_a_worker_whose_run_was_taken_away_lets_go(settings: Settings, wait: Any) -> None:
+    with Supervisor(settings), Store(settings.database_url) as store:
+        run_id = store.create_run(LONG).id
+        wait(lambda: len(store.series(run_id)) > 3)
+        with store._reader.connect() as connection:
+            owner = connection.exec_driver_sql("SELECT owner FROM runs").scalar_one()
+        store.interrupt(owner, "taken away")
+        revision = store.revision(run_id)
+        # The same worker goes on with other runs, and writes no more to this one.
+        following = store.create_run(SHORT).id
+        wait(lambda: store.run(following).state.ended)
+        assert store.run(following).state is RunState.FINISHED
+        assert store.revision(run_id) == revision
+
+
+def test_the_module_runs_alone_until_a_signal(settings: Settings, wait: Any) -> None:
+    environment = os.environ | {
+        "FA_STATE_DIR": str(settings.state_dir),
+        "FA_WORKERS": "1",
+        "FA_THREADS": "1",
+    }
+    program = [sys.executable, "-m", "app.worker"]
+    with (
+        subprocess.Popen(program, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL) as process,
+        Store(settings.database_url) as store,
+    ):
+        try:
+            run_id = store.create_run(LONG).id
+            wait(lambda: len(store.series(run_id)) > 3)
+        finally:
+            process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+        run = store.run(run_id)
+        assert (run.state, run.reason) == (RunState.INTERRUPTED, "the worker was stopped")
+
+
+def test_a_worker_that_keeps_dying_is_restarted_less_and_less_often() -> None:
+    seat = _Seat("somebody")
+    delays = []
+    for _ in range(10):
+        seat.began_at = time.monotonic()
+        seat.put_off()
+        delays.append(round(seat.restart_at - seat.began_at, 1))
+    assert delays == sorted(delays)
+    assert delays[0] == 0.0
+    assert delays[-1] == 30.0
+    # One that lived for long is replaced at once.
+    seat.began_at = time.monotonic() - STEADY_S
+    seat.put_off()
+    assert seat.restart_at <= time.monotonic()
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "words"),
+    [
+        (-9, "was killed by SIGKILL, perhaps for want of memory"),
+        (-11, "was killed by SIGSEGV"),
+        (-250, "was killed by signal 250"),
+        (1, "ended with exit code 1"),
+    ],
+)
+def test_how_a_worker_ended_is_said_in_words(exit_code: int, words: str) -> None:
+    assert _how(exit_code) == words
