@@ -1,0 +1,50 @@
+"""``python -m app``: the dashboard and its workers in one command."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+
+from app.settings import settings_or_exit
+
+
+def main() -> None:
+    """Serves until interrupted (Ctrl-C or SIGTERM), then ends the workers too."""
+    # Here and not above: a spawned worker imports this module, and has no use for a web server.
+    from werkzeug.serving import make_server
+
+    from app.server import create_app
+    from app.worker.supervisor import Supervisor
+
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    settings = settings_or_exit()
+    app = create_app(settings)
+    server = make_server(settings.host, settings.port, app, threaded=True)  # exits if it is taken
+    supervisor = Supervisor(settings) if settings.workers else None
+
+    def end(_number: int, _frame: object) -> None:
+        # shutdown() waits for the loop that this very thread runs, so another one asks for it.
+        threading.Thread(target=server.shutdown).start()
+
+    signal.signal(signal.SIGINT, end)
+    signal.signal(signal.SIGTERM, end)
+    if supervisor:
+        supervisor.start()
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    print(f"Feedback alignment is at http://{host}:{server.server_port} (Ctrl-C ends it)")
+    sys.stdout.flush()
+    try:
+        server.serve_forever()
+    finally:
+        print("Ending.", flush=True)
+        app.close()
+        server.server_close()
+        if supervisor:
+            supervisor.stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,226 @@
+"""The HTTP API: start runs, look at them, command them, take their data away."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from flask import Blueprint, Flask, Response, jsonify, request
+from flask.typing import ResponseReturnValue
+from pydantic import ValidationError
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import HTTPException
+
+from app.live import BadCursor, dump
+from app.settings import Settings
+from app.store import Command, Run, RunEnded, Series, Store, UnknownRun
+from app.views import event_view, finite, run_view
+from fa_engine import Problem, RunConfig, problems
+
+MAX_BODY_BYTES = 1_000_000
+_RUNS = 100
+_PER_LAYER = (
+    "gradient_angle_deg",
+    "delta_angle_deg",
+    "weight_angle_deg",
+    "update_norm",
+    "gradient_norm",
+    "descent_share",
+)
+_PER_REPLICATE = ("loss", "accuracy", "test_loss", "test_accuracy")
+_ROWS_A_CHUNK = 500
+
+
+class Refused(Exception):
+    """A body that is not what it should be; ``problem`` says how."""
+
+    def __init__(self, field: str, value: Any, allowed: str) -> None:
+        super().__init__(field)
+        self.problem = Problem(field, value, allowed)
+
+
+def problem_view(problem: Problem) -> dict[str, Any]:
+    """A problem as the API gives it."""
+    value = problem.value
+    try:
+        value = json.loads(dump(value))
+    except (TypeError, ValueError):  # nan, or nothing that JSON knows
+        value = str(value)
+    return {
+        "field": problem.field,
+        "value": value,
+        "allowed": problem.allowed,
+        "message": problem.message,
+    }
+
+
+def api_blueprint(store: Store, settings: Settings) -> Blueprint:
+    """Every address under ``/api/runs`` but the live ones, and ``/healthz``."""
+    blueprint = Blueprint("api", __name__)
+
+    @blueprint.get("/healthz")
+    def healthz() -> ResponseReturnValue:
+        try:
+            store.revisions([])
+        except SQLAlchemyError as error:
+            return jsonify({"status": "the database does not answer", "detail": str(error)}), 503
+        return jsonify({"status": "ok"})
+
+    @blueprint.post("/api/runs")
+    def create() -> ResponseReturnValue:
+        body = _body('an object such as {"config": {"dataset": "digits"}}')
+        for name in body.keys() - {"config", "name"}:
+            raise Refused(name, body[name], "one of the fields config, name")
+        config = body.get("config")
+        if not isinstance(config, dict):
+            raise Refused("config", config, "an object of RunConfig's fields, such as {}")
+        title = body.get("name")
+        if title is not None and not (isinstance(title, str) and 0 < len(title.strip()) <= 100):
+            raise Refused("name", title, "a text of 1 to 100 characters")
+        accepted = RunConfig.model_validate(config, context={"limits": settings.limits})
+        run = store.create_run(accepted, name=title)
+        return jsonify({"run_id": run.id}), 201, {"Location": f"/api/runs/{run.id}"}
+
+    @blueprint.get("/api/runs")
+    def runs() -> ResponseReturnValue:
+        return jsonify({"runs": [run_view(run) for run in store.runs(limit=_RUNS)]})
+
+    @blueprint.get("/api/runs/<run_id>")
+    def run(run_id: str) -> ResponseReturnValue:
+        return jsonify(run_view(store.run(run_id)))
+
+    @blueprint.post("/api/runs/<run_id>/commands")
+    def command(run_id: str) -> ResponseReturnValue:
+        body = _body('an object such as {"command": "pause"}')
+        number = store.send(run_id, Command.model_validate(body))
+        return jsonify({"run_id": run_id, "command": number}), 202
+
+    @blueprint.get("/api/runs/<run_id>/export.csv")
+    def export_csv(run_id: str) -> ResponseReturnValue:
+        found = store.run(run_id)
+        series = store.series(run_id, until=found.revision)
+        changes = _changes(store, found)
+        return Response(
+            _csv(found, series, changes),
+            mimetype="text/csv",
+            headers={"Content-Disposition": f'attachment; filename="run-{run_id}.csv"'},
+        )
+
+    @blueprint.get("/api/runs/<run_id>/export.json")
+    def export_json(run_id: str) -> ResponseReturnValue:
+        found = store.run(run_id)
+        series = store.series(run_id, until=found.revision)
+        columns = {
+            "step": series.step.tolist(),
+            "epoch": finite(series.epoch.tolist()),
+            **{
+                name: finite(getattr(series, name).tolist())
+                for name in (*_PER_REPLICATE, *_PER_LAYER)
+            },
+        }
+        body = {"run": run_view(found), "changes": _changes(store, found), "series": columns}
+        return Response(
+            dump(body),
+            mimetype="application/json",
+            headers={"Content-Disposition": f'attachment; filename="run-{run_id}.json"'},
+        )
+
+    return blueprint
+
+
+def guard(flask: Flask) -> None:
+    """Errors as JSON under ``/api``, and no orders from pages of other hosts."""
+
+    @flask.before_request
+    def same_site() -> ResponseReturnValue | None:
+        # A page somewhere else may make a browser post here; the browser says so.
+        if request.method == "POST" and request.headers.get("Sec-Fetch-Site") == "cross-site":
+            return jsonify({"error": "Requests from pages of other sites are not taken."}), 403
+        return None
+
+    @flask.errorhandler(ValidationError)
+    def invalid(error: ValidationError) -> ResponseReturnValue:
+        return _unprocessable(problems(error))
+
+    @flask.errorhandler(Refused)
+    def refused(error: Refused) -> ResponseReturnValue:
+        return _unprocessable([error.problem])
+
+    @flask.errorhandler(BadCursor)
+    def bad_cursor(error: BadCursor) -> ResponseReturnValue:
+        return _unprocessable([Problem("after", error.value, "a whole number from 0")])
+
+    @flask.errorhandler(UnknownRun)
+    def unknown(error: UnknownRun) -> ResponseReturnValue:
+        return jsonify({"error": str(error)}), 404
+
+    @flask.errorhandler(RunEnded)
+    def ended(error: RunEnded) -> ResponseReturnValue:
+        return jsonify({"error": str(error)}), 409
+
+    @flask.errorhandler(HTTPException)
+    def other(error: HTTPException) -> ResponseReturnValue:
+        if not request.path.startswith("/api/"):
+            return error
+        return jsonify({"error": error.description}), error.code or 500
+
+
+def _unprocessable(found: list[Problem]) -> ResponseReturnValue:
+    return jsonify({"errors": [problem_view(problem) for problem in found]}), 422
+
+
+def _body(allowed: str) -> dict[str, Any]:
+    request.max_content_length = MAX_BODY_BYTES
+    text = request.get_data(as_text=True)
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        raise Refused("body", text, f"JSON, {allowed}") from None
+    if not isinstance(body, dict):
+        raise Refused("body", body, allowed)
+    return body
+
+
+def _changes(store: Store, run: Run) -> list[dict[str, Any]]:
+    return [
+        event_view(event)
+        for event in store.events(run.id)
+        if event.kind == "control" and event.seq <= run.revision
+    ]
+
+
+def _csv(run: Run, series: Series, changes: list[dict[str, Any]]) -> Iterator[str]:
+    """Comment lines with the settings, then a row for each replicate of each measurement."""
+    yield f"# run: {dump(run_view(run))}\r\n"
+    for change in changes:
+        yield f"# changed: {dump(change)}\r\n"
+    columns = ["step", "epoch", "replicate", *_PER_REPLICATE]
+    for name in _PER_LAYER:
+        count = getattr(series, name).shape[2]
+        columns += [f"{name}_{layer + 1}" for layer in range(count)]
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    writer.writerow(columns)
+    replicates = series.loss.shape[1]
+    for row in range(len(series.step)):
+        for replicate in range(replicates):
+            values = [getattr(series, name)[row, replicate] for name in _PER_REPLICATE]
+            for name in _PER_LAYER:
+                values += list(getattr(series, name)[row, replicate])
+            writer.writerow(
+                [
+                    int(series.step[row]),
+                    str(series.epoch[row]),
+                    replicate,
+                    # nan is an empty cell, the rest the shortest text that reads back the same
+                    *("" if value != value else str(value) for value in values),
+                ]
+            )
+        if row % _ROWS_A_CHUNK == _ROWS_A_CHUNK - 1:
+            yield buffer.getvalue()
+            buffer.seek(0)
+            buffer.truncate()
+    yield buffer.getvalue()

@@ -1,0 +1,81 @@
+"""Backfills: what a page that comes late draws before it streams on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from flask_caching import Cache
+
+from app.figures import History
+from app.figures.bands import bands
+from app.figures.training import Control
+from app.settings import Settings
+from app.store import Store
+from app.views import controls, run_view, series_of
+
+MAX_POINTS = 1_000
+"""Points a line of a backfill: as many as a wide chart has pixels."""
+
+_FORMAT = 1  # of what is kept; a newer program does not read an older one's entries
+_TIMEOUT_S = 24 * 3600
+_ENTRIES = 300
+
+
+def make_cache(flask: Flask, settings: Settings) -> Cache:
+    """Files under ``state_dir/cache``, or Redis where ``cache_url`` says so."""
+    config: dict[str, Any] = {"CACHE_DEFAULT_TIMEOUT": _TIMEOUT_S}
+    if settings.cache_url:
+        config |= {
+            "CACHE_TYPE": "RedisCache",
+            "CACHE_REDIS_URL": settings.cache_url,
+            "CACHE_KEY_PREFIX": "fa:",
+        }
+    else:
+        config |= {
+            "CACHE_TYPE": "FileSystemCache",
+            "CACHE_DIR": str(Path(settings.state_dir) / "cache"),
+            "CACHE_THRESHOLD": _ENTRIES,
+        }
+    return Cache(flask, config=config)
+
+
+class Backfills:
+    """Down-sampled histories, kept by run and revision: a revision never changes again."""
+
+    def __init__(self, store: Store, cache: Cache) -> None:
+        self._store = store
+        self._cache = cache
+
+    def history(self, run_id: str) -> History:
+        """All that ``run_id`` has measured up to ``meta["seq"]``, at most ``MAX_POINTS`` a line.
+
+        Raises:
+            UnknownRun: there is no such run.
+        """
+        run = self._store.run(run_id)
+        key = f"backfill/{_FORMAT}/{run_id}/{run.revision}/{MAX_POINTS}"
+        kept = self._cache.get(key)
+        if kept is None:
+            kept = self._read(run_id, run.revision)
+            self._cache.set(key, kept)
+        return History(
+            layers=len(run.config["hidden"]),
+            replicates=run.config["replicates"],
+            lines=kept["lines"],
+            controls=[Control(step, label) for step, label in kept["controls"]],
+            meta={"run": run_view(run), "seq": run.revision, "changes": kept["controls"]},
+            revision=run_id,
+        )
+
+    def _read(self, run_id: str, revision: int) -> dict[str, Any]:
+        events = [event for event in self._store.events(run_id) if event.seq <= revision]
+        series = series_of(events)
+        lines = {}
+        if series is not None:
+            lines = {key: band.lines(MAX_POINTS) for key, band in bands(series).items()}
+        return {
+            "lines": lines,
+            "controls": [[control.step, control.label] for control in controls(events)],
+        }

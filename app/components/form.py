@@ -1,0 +1,173 @@
+"""The form of a run, made from the fields of RunConfig: one definition of every knob."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dash_mantine_components as dmc
+from dash import html
+from dash.development.base_component import Component
+from pydantic import ValidationError
+
+from app.components import aria
+from app.components.presets import FIRST, PRESETS
+from fa_engine import SCHEMES, Limits, RunConfig, allowed, bounds, problems
+
+COMMON = (
+    "dataset",
+    "hidden",
+    "scheme",
+    "learning_rate",
+    "epochs",
+    "replicates",
+    "seed",
+)
+"""What everyone changes, in the order of the page; every other field is under *More*."""
+
+MORE = tuple(name for name in RunConfig.model_fields if name not in COMMON)
+FIELDS = (*COMMON, *MORE)
+
+SEED_LIMIT = 1_000_000  # of a new seed: short enough to read out
+
+
+def field_id(name: str) -> dict[str, str]:
+    """The id of the control of the field ``name``."""
+    return {"type": "field", "name": name}
+
+
+def form(limits: Limits) -> Component:
+    """Presets, the common fields, and the rest under a fold."""
+    return html.Div(
+        [
+            html.Div(
+                [
+                    html.Button(
+                        [
+                            html.Span(preset.title, className="preset-title"),
+                            html.Span(preset.text, className="preset-text"),
+                        ],
+                        id={"type": "preset", "index": index},
+                        className="preset",
+                        type="button",
+                    )
+                    for index, preset in enumerate(PRESETS)
+                ],
+                className="presets",
+                role="group",
+                **aria("Presets"),
+            ),
+            *(_row(name, limits) for name in COMMON),
+            html.Details(
+                [
+                    html.Summary("More"),
+                    html.Div([_row(name, limits) for name in MORE], className="more-fields"),
+                ],
+                id="more",
+                className="more",
+            ),
+        ],
+        className="form",
+    )
+
+
+def form_value(value: Any) -> Any:
+    """A field of a configuration as its control holds it."""
+    if value is None:
+        return ""
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) else value
+
+
+def form_values(config: Mapping[str, Any]) -> list[Any]:
+    """Values of all controls, in the order of ``FIELDS``."""
+    return [form_value(config[name]) for name in FIELDS]
+
+
+def config_from(
+    values: Mapping[str, Any], limits: Limits
+) -> tuple[RunConfig | None, dict[str, str]]:
+    """The configuration that a form holds, or what is wrong with it: a message a field."""
+    given = {name: _typed(name, value) for name, value in values.items()}
+    try:
+        return RunConfig.model_validate(given, context={"limits": limits}), {}
+    except ValidationError as error:
+        return None, {problem.field: problem.message for problem in problems(error)}
+
+
+def outline(config: RunConfig) -> str:
+    """What a configuration comes to, in one line."""
+    widths = "-".join(map(str, config.widths))
+    single = config.n_parameters // config.replicates
+    times = f"{config.replicates} × " if config.replicates > 1 else ""
+    return f"{widths} · {times}{single:,} parameters · {config.total_steps:,} steps"
+
+
+def scheme_options() -> list[dict[str, str]]:
+    """The schemes as a select lists them."""
+    return [{"value": name, "label": scheme.title} for name, scheme in SCHEMES.items()]
+
+
+def explanation(scheme: Any) -> str:
+    """One sentence about a scheme; empty for what is none."""
+    return SCHEMES[scheme].explanation if scheme in SCHEMES else ""
+
+
+def titles(names: Sequence[str]) -> str:
+    """The fields of these names as a person reads them."""
+    return ", ".join(
+        str(RunConfig.model_fields[name].title) if name in RunConfig.model_fields else name
+        for name in names
+    )
+
+
+def _typed(name: str, value: Any) -> Any:
+    value = value.strip() if isinstance(value, str) else value
+    if value in ("", None) and RunConfig.model_fields[name].default is None:
+        return None
+    return "" if value is None else value
+
+
+def _row(name: str, limits: Limits) -> Component:
+    parts: list[Component] = [_control(name, limits)]
+    if name == "scheme":
+        parts.append(html.P(explanation(_default(name)), id="scheme-text", className="explain"))
+    if name == "seed":
+        parts.append(dmc.Button("New seed", id="new-seed", variant="default", size="sm"))
+    field = RunConfig.model_fields[name]
+    narrow = field.annotation is not str and name not in ("hidden", "seed")
+    return html.Div(parts, className=f"field field-{name}{' narrow' if narrow else ''}")
+
+
+def _control(name: str, limits: Limits) -> Any:
+    field = RunConfig.model_fields[name]
+    extra = field.json_schema_extra
+    assert isinstance(extra, dict)
+    unit = str(extra["unit"] or "")
+    label: list[Any] = [str(field.title)]
+    if unit:
+        label.append(html.Span(unit, className="unit"))
+    common: dict[str, Any] = {
+        "id": field_id(name),
+        "label": html.Span(label),
+        "description": field.description,
+        "value": form_value(_default(name)),
+        "size": "sm",
+    }
+    if isinstance(extra["options"], dict):
+        options = [{"value": key, "label": text} for key, text in extra["options"].items()]
+        return dmc.Select(
+            **common, data=options, allowDeselect=False, comboboxProps={"shadow": "sm"}
+        )
+    if field.annotation is int:
+        limit = bounds(name)
+        # Out of range is said, not silently mended.
+        return dmc.NumberInput(**common, min=limit.get("ge"), clampBehavior="none", step=1)
+    hint = "1/√(fan-in)" if field.default is None else allowed(name, limits)
+    return dmc.TextInput(**common, placeholder=hint, autoComplete="off", spellCheck=False)
+
+
+def _default(name: str) -> Any:
+    """What the form begins with: a run worth watching rather than the shortest."""
+    return getattr(FIRST.config, name)

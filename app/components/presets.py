@@ -1,0 +1,63 @@
+"""Runs worth starting with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fa_engine import RunConfig
+
+
+@dataclass(frozen=True)
+class Preset:
+    """One click that fills the form.
+
+    Attributes:
+        title: what it is called.
+        text: what it shows, in one line.
+        config: what it fills in.
+    """
+
+    title: str
+    text: str
+    config: RunConfig
+
+
+_DIGITS = RunConfig(
+    dataset="digits",
+    hidden=(64, 64),
+    scheme="fa",
+    learning_rate=0.02,
+    replicates=8,
+    epochs=1200,
+    measure_every=20,
+    evaluate_every=100,
+)
+
+PRESETS = (
+    Preset("Digits, 8 networks", "Feedback alignment, eight times over", _DIGITS),
+    Preset(
+        "Digits: backprop for comparison",
+        "The same networks, the true gradient",
+        _DIGITS.replace(scheme="bp"),
+    ),
+    Preset(
+        "MNIST 784-256-256-10",
+        "The reference run, five epochs",
+        RunConfig(
+            dataset="mnist",
+            hidden=(256, 256),
+            activation="tanh",
+            loss="cross_entropy",
+            scheme="fa",
+            learning_rate=0.1,
+            batch_size=128,
+            epochs=5,
+            replicates=1,
+            measure_every=10,
+            evaluate_every=100,
+        ),
+    ),
+)
+
+FIRST = PRESETS[0]
+"""What the button on the empty page starts."""

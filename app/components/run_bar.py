@@ -1,0 +1,114 @@
+"""The header of a run. The browser fills it in (assets/live.js) from the run and its events."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dash_mantine_components as dmc
+from dash import html
+from dash.development.base_component import Component
+
+from app.components import aria
+from app.components.form import scheme_options
+
+
+def run_bar() -> Component:
+    """Name, state, progress, numbers, and the two things that can change while it runs."""
+    return html.Section(
+        [
+            html.Div(
+                [
+                    html.H1(id="run-name", className="run-name"),
+                    html.Span(id="run-state", className="state", role="status"),
+                    html.Span(id="run-reason", className="reason"),
+                    html.Div(id="changes", className="changes"),
+                    html.Span(
+                        [
+                            "Export ",
+                            html.A("CSV", id="export-csv", href="#"),
+                            " ",
+                            html.A("JSON", id="export-json", href="#"),
+                        ],
+                        className="export",
+                    ),
+                ],
+                className="run-line",
+            ),
+            html.Div(
+                html.Div(id="run-progress", className="progress-fill"),
+                className="progress",
+                role="progressbar",
+                id="run-progressbar",
+                **aria("Progress"),
+            ),
+            html.Div(
+                [
+                    _number("step", "run-step"),
+                    _number("epoch", "run-epoch"),
+                    _number("steps/s", "run-speed"),
+                    _number("time left", "run-left"),
+                    html.Div(className="spring"),
+                    html.Div(
+                        [
+                            html.Span("Change now", className="now-title"),
+                            dmc.TextInput(
+                                id="now-lr",
+                                label="learning rate",
+                                size="xs",
+                                debounce=True,
+                                autoComplete="off",
+                                className="now-lr",
+                            ),
+                            dmc.Select(
+                                id="now-scheme",
+                                label="scheme",
+                                data=scheme_options(),
+                                size="xs",
+                                allowDeselect=False,
+                                className="now-scheme",
+                                comboboxProps={"shadow": "sm"},
+                            ),
+                        ],
+                        className="now",
+                        id="now",
+                    ),
+                ],
+                className="numbers",
+            ),
+        ],
+        className="run-bar",
+        **aria("Run"),
+    )
+
+
+def actions() -> Component:
+    """The large button and its small companions; which of them show depends on the state."""
+    return html.Div(
+        [
+            html.Div(id="form-note", className="form-note", role="status"),
+            html.Div(
+                [
+                    dmc.Button("Train", id="train", size="md", className="act-train"),
+                    dmc.Button("Pause", id="pause", size="md", className="act-pause"),
+                    dmc.Button("Resume", id="resume", size="md", className="act-resume"),
+                    _small("Step"),
+                    _small("Stop"),
+                    _small("Reset"),
+                ],
+                className="buttons",
+            ),
+        ],
+        className="actions",
+    )
+
+
+def _small(title: str) -> Any:
+    # Disabled until there is a run that takes it.
+    return dmc.Button(title, id=title.lower(), variant="default", size="md", disabled=True)
+
+
+def _number(title: str, id_: str) -> Component:
+    return html.Div(
+        [html.Span(title, className="number-title"), html.Span(id=id_, className="number")],
+        className="number-box",
+    )

@@ -1,0 +1,39 @@
+"""What a page is, and what it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dash import Dash
+from dash.development.base_component import Component
+
+from app.cache import Backfills
+from app.settings import Settings
+from app.store import Store
+
+
+@dataclass(frozen=True)
+class Context:
+    """What pages work with."""
+
+    settings: Settings
+    store: Store
+    backfills: Backfills
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page.
+
+    Attributes:
+        path: its address.
+        title: of the browser's tab.
+        layout: makes its content.
+        register: hands its callbacks to an app.
+    """
+
+    path: str
+    title: str
+    layout: Callable[[Context], Component]
+    register: Callable[[Dash, Context], None]

@@ -1,0 +1,270 @@
+"""The Train page: choose, train, watch."""
+
+from __future__ import annotations
+
+import random
+import time
+from contextlib import suppress
+from typing import Any
+from urllib.parse import parse_qs
+
+import dash_mantine_components as dmc
+from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash.development.base_component import Component
+from dash.exceptions import PreventUpdate
+
+from app.components import aria
+from app.components.form import (
+    FIELDS,
+    SEED_LIMIT,
+    config_from,
+    explanation,
+    form,
+    form_values,
+    outline,
+    titles,
+)
+from app.components.presets import FIRST, PRESETS
+from app.components.run_bar import actions, run_bar
+from app.components.shell import note, runs_list
+from app.figures import CHART_CONFIG, History, training_figure
+from app.pages.base import Context, Page
+from app.store import Command, RunEnded, UnknownRun
+from fa_engine import RunConfig
+
+_RECENT = 20
+_EMPTY_LAYERS = 2
+
+
+def layout(context: Context) -> Component:
+    """The page as it is before the browser knows its run."""
+    return html.Div(
+        [
+            dcc.Store(id="refresh", data=0),
+            html.Div(id="live-sink", hidden=True),
+            html.Aside(
+                [form(context.settings.limits), actions()],
+                className="side",
+                **aria("Configuration"),
+            ),
+            html.Div(
+                [
+                    run_bar(),
+                    html.Div(
+                        [
+                            html.Div(
+                                dcc.Graph(
+                                    id="charts",
+                                    config=CHART_CONFIG,
+                                    figure=training_figure(History(_EMPTY_LAYERS, 1)),
+                                    responsive=True,
+                                    style={"height": "100%"},
+                                ),
+                                className="charts",
+                            ),
+                            _welcome(),
+                        ],
+                        className="stage",
+                    ),
+                    html.P(id="chart-note", className="chart-note"),
+                ],
+                className="content",
+            ),
+        ],
+        className="train",
+    )
+
+
+def _welcome() -> Component:
+    return html.Div(
+        html.Div(
+            [
+                html.H2("Can a network learn through random feedback?"),
+                html.P(
+                    "Feedback alignment sends the error back through fixed random matrices instead "
+                    "of the transposed weights. Start a run and watch the update of every hidden "
+                    "layer turn towards the true gradient."
+                ),
+                dmc.Button("Start a first run", id="first", size="lg"),
+                html.P(
+                    "Eight networks learn handwritten digits, right here, in less than a minute.",
+                    className="fine",
+                ),
+            ],
+            className="welcome-card",
+        ),
+        className="welcome",
+    )
+
+
+def register(app: Dash, context: Context) -> None:
+    """Callbacks of the page. What moves ten times a second is in assets/live.js."""
+    store, limits = context.store, context.settings.limits
+    fields = {"type": "field", "name": ALL}
+
+    @app.callback(
+        Output("charts", "figure"),
+        Input("url", "search"),
+        Input("theme", "computedColorScheme"),
+        Input("refresh", "data"),
+    )
+    def draw(search: str | None, theme: str | None, _refresh: int) -> Any:
+        if theme is None:  # it follows in a moment
+            raise PreventUpdate
+        figure = training_figure(_history(run_of(search)), theme)
+        # The browser waits for this very drawing before it streams on; a later one is greater.
+        figure.layout.meta["token"] = f"{time.time_ns():020}"
+        return figure
+
+    def _history(run_id: str | None) -> History:
+        if run_id is None:
+            return History(_EMPTY_LAYERS, 1, meta={"run": None})
+        try:
+            return context.backfills.history(run_id)
+        except UnknownRun as error:
+            return History(_EMPTY_LAYERS, 1, meta={"run": None, "missing": str(error)})
+
+    @app.callback(
+        Output(fields, "value"),
+        Input("url", "search"),
+        Input({"type": "preset", "index": ALL}, "n_clicks"),
+        Input("new-seed", "n_clicks"),
+        State(fields, "value"),
+    )
+    def fill(
+        search: str | None, presets: list[int | None], _new_seed: int | None, shown: list[Any]
+    ) -> list[Any]:
+        cause = ctx.triggered_id
+        if cause == "new-seed":
+            names = [output["id"]["name"] for output in ctx.outputs_list]
+            return [random.randrange(SEED_LIMIT) if n == "seed" else no_update for n in names]
+        if isinstance(cause, dict) and any(presets):
+            return _ordered(form_values(PRESETS[cause["index"]].config.model_dump()))
+        run_id = run_of(search)
+        if run_id is None:
+            raise PreventUpdate
+        try:
+            values = _ordered(form_values(store.run(run_id).config))
+        except UnknownRun:
+            raise PreventUpdate from None
+        if list(map(str, values)) == list(map(str, shown)):  # as just after Train
+            raise PreventUpdate
+        return values
+
+    @app.callback(
+        Output(fields, "error"),
+        Output("form-note", "children"),
+        Output("form-note", "className"),
+        Output("train", "disabled"),
+        Output("scheme-text", "children"),
+        Input(fields, "value"),
+    )
+    def check(_values: list[Any]) -> Any:
+        values = _given(ctx.inputs_list[0])
+        config, wrong = config_from(values, limits)
+        errors = [wrong.get(output["id"]["name"]) for output in ctx.outputs_list[0]]
+        text = outline(config) if config else f"To mend: {titles(list(wrong))}"
+        return (
+            errors,
+            text,
+            "form-note" if config else "form-note wrong",
+            config is None,
+            explanation(values.get("scheme")),
+        )
+
+    @app.callback(
+        Output("url", "search"),
+        Output("notes", "sendNotifications"),
+        Input("train", "n_clicks"),
+        Input("first", "n_clicks"),
+        Input("reset", "n_clicks"),
+        State(fields, "value"),
+        State("url", "search"),
+        running=[
+            (Output("train", "loading"), True, False),
+            (Output("first", "loading"), True, False),
+            (Output("reset", "loading"), True, False),
+        ],
+        prevent_initial_call=True,
+    )
+    def start(
+        train: int | None,
+        first: int | None,
+        reset: int | None,
+        _values: list[Any],
+        search: str | None,
+    ) -> Any:
+        if not (train or first or reset):  # the buttons have only appeared
+            raise PreventUpdate
+        if ctx.triggered_id == "first":
+            config: RunConfig | None = FIRST.config
+        elif ctx.triggered_id == "reset":
+            config = _again(search)
+        else:
+            config, wrong = config_from(_given(ctx.states_list[0]), limits)
+            if wrong:  # it is said beside the fields already
+                return no_update, note(" ".join(wrong.values()))
+        if config is None:
+            return no_update, note("There is no run to reset.")
+        return f"?run={store.create_run(config).id}", no_update
+
+    def _again(search: str | None) -> RunConfig | None:
+        """The configuration of the run that is shown, which makes room for its repetition."""
+        run_id = run_of(search)
+        if run_id is None:
+            return None
+        try:
+            run = store.run(run_id)
+        except UnknownRun:
+            return None
+        if not run.state.ended:
+            with suppress(RunEnded):  # by itself, a moment ago
+                store.send(run_id, Command(command="stop"))
+        return RunConfig.model_validate(run.config, context={"limits": limits})
+
+    @app.callback(Output("runs-list", "children"), Input("runs-button", "n_clicks"))
+    def recent(_clicks: int | None) -> list[Component]:
+        return runs_list(store.runs(limit=_RECENT))
+
+    app.clientside_callback(
+        ClientsideFunction("live", "adopt"),
+        Output("live-sink", "title"),
+        Input("charts", "figure"),
+    )
+    app.clientside_callback(
+        ClientsideFunction("live", "unfold"),
+        Output("live-sink", "lang"),
+        Input("form-note", "children"),
+    )
+    for name in ("pause", "resume", "step", "stop"):
+        app.clientside_callback(
+            ClientsideFunction("live", name),
+            Output("live-sink", "data-" + name),
+            Input(name, "n_clicks"),
+            prevent_initial_call=True,
+        )
+    for name, id_ in (("learning_rate", "now-lr"), ("scheme", "now-scheme")):
+        app.clientside_callback(
+            ClientsideFunction("live", name),
+            Output("live-sink", "data-" + id_),
+            Input(id_, "value"),
+            prevent_initial_call=True,
+        )
+
+
+def run_of(search: str | None) -> str | None:
+    """The run that an address names, ``?run=ID``."""
+    return next(iter(parse_qs((search or "").lstrip("?")).get("run", [])), None)
+
+
+def _given(inputs: list[dict[str, Any]]) -> dict[str, Any]:
+    return {entry["id"]["name"]: entry.get("value") for entry in inputs}
+
+
+def _ordered(values: list[Any]) -> list[Any]:
+    """Values in the order in which Dash lists the controls."""
+    by_name = dict(zip(FIELDS, values, strict=True))
+    return [by_name[output["id"]["name"]] for output in ctx.outputs_list]
+
+
+TRAIN = Page("/", "Feedback alignment", layout, register)

@@ -1,0 +1,216 @@
+"""The HTTP API, on a real store and, for one run, with a real worker."""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from flask.testing import FlaskClient
+from web_helpers import CONFIG, Script
+
+from app.server import WebApp, create_app
+from app.settings import Settings
+from app.store import Draft
+from app.worker.supervisor import Supervisor
+from fa_engine import RunConfig
+
+BAD = [
+    ("hidden", [0]),
+    ("hidden", [-3]),
+    ("hidden", "wide"),
+    ("hidden", []),
+    ("hidden", [16_000, 16_000]),
+    ("scheme", "magic"),
+    ("dataset", "cats"),
+    ("learning_rate", float("nan")),
+    ("learning_rate", 0),
+    ("learning_rate", -0.1),
+    ("learning_rate", "fast"),
+    ("epochs", 10_001),
+    ("epochs", 0),
+    ("speed", 1),
+]
+
+
+@pytest.fixture
+def client(app: WebApp) -> FlaskClient:
+    return app.test_client()
+
+
+def test_a_run_is_queued_and_listed(client: FlaskClient) -> None:
+    answer = client.post("/api/runs", json={"config": {"hidden": [8], "seed": 3}, "name": "mine"})
+    assert answer.status_code == 201
+    run_id = answer.get_json()["run_id"]
+    run = client.get(f"/api/runs/{run_id}").get_json()
+    assert run["state"] == "queued"
+    assert run["name"] == "mine"
+    assert run["config"]["hidden"] == [8]
+    assert run["config"]["seed"] == 3
+    assert run["total_steps"] == RunConfig(hidden=(8,)).total_steps
+    assert [entry["id"] for entry in client.get("/api/runs").get_json()["runs"]] == [run_id]
+
+
+@pytest.mark.parametrize(("name", "value"), BAD)
+def test_a_bad_field_is_named_and_nothing_is_queued(
+    client: FlaskClient, name: str, value: object
+) -> None:
+    answer = client.post("/api/runs", data=json.dumps({"config": {name: value}}))
+    assert answer.status_code == 422
+    (error,) = answer.get_json()["errors"]
+    assert error["field"] == name
+    assert error["allowed"]
+    assert name in error["message"]
+    assert error["allowed"] in error["message"]
+    assert client.get("/api/runs").get_json()["runs"] == []
+
+
+def test_every_wrong_field_is_named(client: FlaskClient) -> None:
+    answer = client.post("/api/runs", json={"config": {"epochs": 0, "replicates": 0}})
+    assert {error["field"] for error in answer.get_json()["errors"]} == {"epochs", "replicates"}
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ("", "body"),
+        ("{", "body"),
+        ("not json", "body"),
+        ("[1, 2]", "body"),
+        ("null", "body"),
+        ("[" * 100_000, "body"),
+        ("{}", "config"),
+        ('{"config": [1]}', "config"),
+        ('{"config": {}, "name": 5}', "name"),
+        ('{"config": {}, "colour": 1}', "colour"),
+    ],
+)
+def test_a_body_that_is_none_is_refused_alike(client: FlaskClient, body: str, field: str) -> None:
+    answer = client.post("/api/runs", data=body)
+    assert answer.status_code == 422
+    (error,) = answer.get_json()["errors"]
+    assert error["field"] == field
+    assert set(error) == {"field", "value", "allowed", "message"}
+    assert client.get("/api/runs").get_json()["runs"] == []
+
+
+def test_a_body_too_large_is_refused(client: FlaskClient) -> None:
+    answer = client.post("/api/runs", data="x" * 2_000_000)
+    assert answer.status_code == 413
+    assert "error" in answer.get_json()
+
+
+def test_limits_are_those_of_the_installation(tmp_path: Path) -> None:
+    app = create_app(Settings(state_dir=tmp_path, workers=0, max_epochs=5, max_parameters=1000))
+    client = app.test_client()
+    refused = client.post("/api/runs", json={"config": {"epochs": 6}}).get_json()["errors"]
+    assert "5" in refused[0]["allowed"]
+    refused = client.post("/api/runs", json={"config": {"epochs": 5}}).get_json()["errors"]
+    assert refused[0]["field"] == "hidden"
+    assert "1,000" in refused[0]["allowed"]
+    app.close()
+
+
+def test_commands_are_taken_refused_and_too_late(client: FlaskClient, script: Script) -> None:
+    address = f"/api/runs/{script.run.id}/commands"
+    assert client.post(address, json={"command": "pause"}).status_code == 202
+    assert client.post(address, json={"command": "set", "learning_rate": 0.5}).status_code == 202
+    sent = [command for _, command in script.store.commands(script.run.id)]
+    assert [command.command for command in sent] == ["pause", "set"]
+    assert sent[1].learning_rate == 0.5
+    for body, field in [
+        ({"command": "fly"}, "command"),
+        ({"command": "set", "learning_rate": -1}, "learning_rate"),
+        ({"command": "set", "scheme": "magic"}, "scheme"),
+        ({"command": "set"}, "command"),
+    ]:
+        answer = client.post(address, json=body)
+        assert answer.status_code == 422
+        assert answer.get_json()["errors"][0]["field"] == field
+    assert client.post(address, data="pause").get_json()["errors"][0]["field"] == "body"
+    script.finish()
+    late = client.post(address, json={"command": "pause"})
+    assert late.status_code == 409
+    assert script.run.id in late.get_json()["error"]
+
+
+@pytest.mark.parametrize("address", ["", "/export.csv", "/export.json"])
+def test_an_unknown_run_is_not_found(client: FlaskClient, address: str) -> None:
+    answer = client.get(f"/api/runs/nobody{address}")
+    assert answer.status_code == 404
+    assert "nobody" in answer.get_json()["error"]
+    command = client.post("/api/runs/nobody/commands", json={"command": "pause"})
+    assert command.status_code == 404
+
+
+def test_a_wrong_method_or_address_answers_in_json(client: FlaskClient) -> None:
+    assert "error" in client.delete("/api/runs").get_json()
+    assert client.delete("/api/runs").status_code == 405
+    assert client.get("/api/nothing").status_code in (200, 404)  # Dash takes unknown addresses
+
+
+def test_pages_of_other_sites_cannot_post(client: FlaskClient) -> None:
+    answer = client.post("/api/runs", json={"config": {}}, headers={"Sec-Fetch-Site": "cross-site"})
+    assert answer.status_code == 403
+    assert client.get("/api/runs").get_json()["runs"] == []
+
+
+def test_exports_hold_every_replicate_and_the_settings(client: FlaskClient, script: Script) -> None:
+    script.measure(count=len(script.measured))
+    script.write(Draft.control(40, "learning_rate", 0.1, 0.05))
+    script.finish()
+    exported = client.get(f"/api/runs/{script.run.id}/export.json").get_json()
+    assert exported["run"]["config"] == CONFIG.model_dump(mode="json")
+    assert exported["changes"][0]["to"] == 0.05
+    series = exported["series"]
+    angles = np.array([m.gradient_angle_deg for m in script.measured])
+    np.testing.assert_allclose(series["gradient_angle_deg"], angles, rtol=1e-6)
+
+    text = client.get(f"/api/runs/{script.run.id}/export.csv").get_data(as_text=True)
+    lines = text.splitlines()
+    comments = [line for line in lines if line.startswith("#")]
+    assert json.loads(comments[0].removeprefix("# run: "))["config"] == exported["run"]["config"]
+    assert "0.05" in comments[1]
+    rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
+    assert len(rows) == len(script.measured) * CONFIG.replicates
+    for index, row in enumerate(rows):
+        m, replicate = script.measured[index // 3], index % 3
+        assert int(row["step"]) == m.step
+        assert int(row["replicate"]) == replicate
+        assert float(row["loss"]) == pytest.approx(m.loss[replicate], rel=1e-6)
+        angle = m.gradient_angle_deg[replicate, 1]
+        assert float(row["gradient_angle_deg_2"]) == pytest.approx(angle, rel=1e-6)
+        assert (row["test_loss"] == "") == (m.test_loss is None)
+
+
+def test_an_export_of_a_run_that_has_not_begun_is_empty(client: FlaskClient) -> None:
+    run_id = client.post("/api/runs", json={"config": {}}).get_json()["run_id"]
+    assert client.get(f"/api/runs/{run_id}/export.json").get_json()["series"]["step"] == []
+    text = client.get(f"/api/runs/{run_id}/export.csv").get_data(as_text=True)
+    assert text.splitlines()[-1].startswith("step,epoch,replicate,loss")
+
+
+def test_healthz(client: FlaskClient) -> None:
+    assert client.get("/healthz").get_json() == {"status": "ok"}
+
+
+def test_a_run_is_trained_by_a_real_worker(tmp_path: Path) -> None:
+    settings = Settings(state_dir=tmp_path, workers=1, threads=1)
+    app = create_app(settings)
+    client = app.test_client()
+    config = {"hidden": [16], "epochs": 3, "replicates": 2}
+    with Supervisor(settings):
+        run_id = client.post("/api/runs", json={"config": config}).get_json()["run_id"]
+        deadline = time.monotonic() + 60
+        while not client.get(f"/api/runs/{run_id}").get_json()["ended"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    run = client.get(f"/api/runs/{run_id}").get_json()
+    assert run["state"] == "finished"
+    assert run["step"] == run["total_steps"]
+    exported = client.get(f"/api/runs/{run_id}/export.json").get_json()
+    assert exported["series"]["loss"][-1][0] < exported["series"]["loss"][0][0]
+    app.close()

@@ -1,0 +1,212 @@
+"""Bands, thinning and the figure: pure functions."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from app.figures import CHART_CONFIG, Control, History, training_figure
+from app.figures.bands import as_list, band, bands, quantiles, thin
+from app.figures.palette import DARK, LIGHT, Palette
+from app.figures.training import shown
+from app.store import Draft, Progress
+from app.store.blocks import unpack
+from fa_engine import Measurement
+
+NUMBERS = st.floats(-1e6, 1e6, width=32) | st.just(float("nan"))
+
+
+@given(arrays(np.float64, st.tuples(st.integers(1, 6), st.integers(1, 9)), elements=NUMBERS))
+def test_quantiles_are_those_of_what_is_defined(values: np.ndarray) -> None:
+    defined = ~np.isnan(values).all(axis=1)
+    for share, got in zip((0.1, 0.5, 0.9), quantiles(values, (0.1, 0.5, 0.9)), strict=True):
+        assert np.isnan(got[~defined]).all()
+        wanted = np.array([np.nanquantile(row, share) for row in values[defined]])
+        np.testing.assert_allclose(got[defined], wanted, rtol=1e-9, atol=1e-6)
+
+
+def test_an_infinite_replicate_does_not_hide_the_others() -> None:
+    low, median, high = quantiles(np.array([[1.0, 2.0, np.inf, np.inf, 1.5]]), (0.1, 0.5, 0.9))
+    assert median[0] == 2.0
+    assert low[0] == pytest.approx(1.2)
+    assert high[0] == np.inf
+
+
+@given(
+    arrays(np.float64, st.integers(1, 400), elements=NUMBERS),
+    st.integers(2, 60).map(lambda half: 2 * half),
+)
+def test_thinning_keeps_the_ends_and_the_extremes(values: np.ndarray, limit: int) -> None:
+    kept = thin(values, limit)
+    assert len(kept) <= limit
+    assert (np.diff(kept) > 0).all()
+    assert kept[0] == 0
+    assert kept[-1] == len(values) - 1
+    if not np.isnan(values).all():
+        assert np.nanmax(values[kept]) == np.nanmax(values)
+        assert np.nanmin(values[kept]) == np.nanmin(values)
+
+
+def test_a_short_line_is_left_alone() -> None:
+    assert thin(np.array([3.0, 1.0, 2.0]), 4).tolist() == [0, 1, 2]
+
+
+@given(arrays(np.float64, 5, elements=st.floats(1e-30, 1e30)))
+def test_rounding_keeps_six_digits(values: np.ndarray) -> None:
+    np.testing.assert_allclose(as_list(values), values, rtol=5e-6)
+
+
+def test_what_is_not_finite_is_none_and_nothing_is_numpy() -> None:
+    got = as_list(np.array([0.0, -1.5, np.nan, np.inf, -np.inf], dtype=np.float32))
+    assert got == [0.0, -1.5, None, None, None]
+    assert all(type(value) in (float, type(None)) for value in got)
+
+
+def test_one_replicate_has_no_band() -> None:
+    single = band(np.arange(2), np.array([[1.0], [2.0]]))
+    assert single.low is None
+    assert set(single.as_json()) == {"step", "median"}
+
+
+def history(measured: list[Measurement], **changes: object) -> History:
+    draft = Draft.measurements(measured, Progress(1, 1.0, 1.0))
+    lines = {key: one.lines(100) for key, one in bands(unpack(draft.header, draft.payload)).items()}
+    given = {"layers": 2, "replicates": 3, "lines": lines, "revision": "r"}
+    return History(**given | changes)  # type: ignore[arg-type]
+
+
+def test_the_figure_holds_lists_only(measured: list[Measurement]) -> None:
+    # A packed array cannot be extended in the browser, and fails there only.
+    text = training_figure(history(measured)).to_json()
+    assert "bdata" not in text
+    for trace in json.loads(text)["data"]:
+        assert isinstance(trace["x"], list)
+        assert isinstance(trace["y"], list)
+        assert trace["type"] == "scatter"
+
+
+def test_every_line_has_its_place(measured: list[Measurement]) -> None:
+    figure = training_figure(history(measured))
+    places = figure.layout.meta["places"]
+    assert len(places) == 6
+    for key, parts in places.items():
+        assert set(parts) == {"median", "low", "high"}
+        axis = "y3" if "angle" in key else "y2" if "accuracy" in key else "y"
+        assert {figure.data[index].yaxis for index in parts.values()} == {axis}
+    loss = figure.data[places["loss"]["median"]]
+    assert list(loss.x) == [m.step for m in measured]
+    np.testing.assert_allclose(loss.y, [np.median(m.loss) for m in measured], rtol=1e-5)
+    low = places["loss"]["low"]
+    assert figure.data[low + 1].fill == "tonexty"
+    assert places["loss"]["high"] == low + 1
+
+
+def test_panels_share_one_axis_and_one_hover(measured: list[Measurement]) -> None:
+    figure = training_figure(history(measured))
+    ends = {end["trace"] for end in figure.layout.meta["ends"]}
+    lines = [trace for index, trace in enumerate(figure.data) if index not in ends]
+    assert {trace.xaxis for trace in lines} == {None}  # the first x axis
+    assert figure.layout.hovermode == "x unified"
+    assert figure.layout.hoversubplots == "axis"
+    assert figure.layout.yaxis.type == "log"
+    assert not figure.layout.showlegend
+
+
+def test_train_is_solid_and_test_is_dashed(measured: list[Measurement]) -> None:
+    figure = training_figure(history(measured))
+    places = figure.layout.meta["places"]
+    for measure in ("loss", "accuracy"):
+        assert figure.data[places[measure]["median"]].line.dash == "solid"
+        assert figure.data[places[f"test_{measure}"]["median"]].line.dash != "solid"
+
+
+def test_angles_have_their_two_marks(measured: list[Measurement]) -> None:
+    figure = training_figure(history(measured))
+    words = figure.data[figure.layout.meta["ends"][2]["trace"]]
+    low, high = figure.layout.yaxis3.range
+    marks = {low + y * (high - low): text for y, text in zip(words.y, words.text, strict=True)}
+    assert any("no better than chance" in marks[y] for y in marks if y == pytest.approx(90))
+    assert any("backpropagation" in marks[y] for y in marks if y == pytest.approx(0, abs=1e-9))
+    assert any(shape.y0 == shape.y1 == 90 and shape.yref == "y3" for shape in figure.layout.shapes)
+
+
+def test_controls_are_lines_across_all_panels_with_a_label(measured: list[Measurement]) -> None:
+    controls = [Control(7, "lr 0.1 → 0.05"), Control(9, "scheme fa → bp")]
+    figure = training_figure(history(measured, controls=controls))
+    drawn = [shape for shape in figure.layout.shapes if shape.name == "control"]
+    assert [shape.x0 for shape in drawn] == [7, 9]
+    for shape, control in zip(drawn, controls, strict=True):
+        assert shape.yref == "paper"
+        assert shape.y0 == 0
+        assert shape.y1 > figure.layout.yaxis.domain[1]
+        assert control.label in shape.label.text
+
+
+def test_the_last_value_is_written_at_the_end(measured: list[Measurement]) -> None:
+    figure = training_figure(history(measured))
+    ends = [figure.data[end["trace"]] for end in figure.layout.meta["ends"]]
+    written = [text for end in ends for text in end.text]
+    last = measured[-1]
+    assert f" train {shown('y', float(np.median(last.loss)))}" in written
+    assert f" layer 2 {np.median(last.gradient_angle_deg[:, 1]):.1f}°" in written
+
+
+@pytest.mark.parametrize(
+    ("axis", "value", "text"),
+    [
+        ("y", 0.12345, "0.123"),
+        ("y", 0.00012, "1.2e-04"),
+        ("y2", 0.9312, "93.1 %"),
+        ("y3", 53.24, "53.2°"),
+        ("y", None, ""),
+    ],
+)
+def test_values_are_written_for_people(axis: str, value: float | None, text: str) -> None:
+    assert shown(axis, value) == text
+
+
+def test_zoom_is_kept_for_a_run_and_dropped_for_another(measured: list[Measurement]) -> None:
+    def kept(run: str) -> str:
+        return str(training_figure(history(measured, revision=run)).layout.uirevision)
+
+    assert kept("a") == kept("a") != kept("b")
+
+
+def test_before_any_run_there_are_empty_panels() -> None:
+    for theme in ("light", "dark", None):
+        figure = training_figure(History(2, 1), theme)
+        lines = [trace for trace in figure.data if trace.mode == "lines"]
+        assert len(lines) == 6
+        assert all(not trace.y for trace in lines)
+
+
+@pytest.mark.parametrize("colours", [LIGHT, DARK])
+@pytest.mark.parametrize("count", [1, 2, 3, 8])
+def test_layers_grow_lighter_from_the_bottom_and_differ(colours: Palette, count: int) -> None:
+    light = [
+        0.2126 * red + 0.7152 * green + 0.0722 * blue
+        for red, green, blue in (colours.layer(index, count) for index in range(count))
+    ]
+    assert light == sorted(light)
+    assert len(set(light)) == count
+
+
+def test_charts_offer_no_upload() -> None:
+    assert CHART_CONFIG["showSendToCloud"] is False
+    assert CHART_CONFIG["displaylogo"] is False
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.2, 2.3), (1e-4, 2.3), (1e-9, 2.3), (0.5, 0.6)])
+def test_the_loss_has_room_for_its_ticks(low: float, high: float) -> None:
+    lines = {"loss": {"median": ([0, 1], [high, low])}}
+    axis = training_figure(History(1, 1, lines, revision="r")).layout.yaxis
+    if axis.tickmode == "array":
+        inside = [value for value in axis.tickvals if low <= value <= high]
+        assert 2 <= len(inside) <= 9
+    else:
+        assert np.log10(high / low) < 0.7

@@ -1,0 +1,241 @@
+"""The application as a whole: its parts, the form, the backfill, and the two ways to serve it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask_caching.backends import FileSystemCache, RedisCache
+from web_helpers import Script
+
+from app.cache import MAX_POINTS, Backfills, make_cache
+from app.components.form import FIELDS, config_from, form_values
+from app.components.presets import PRESETS
+from app.figures.bands import bands
+from app.server import WebApp, create_app
+from app.settings import Settings
+from app.store import Draft
+from fa_engine import Limits, RunConfig, bounds
+
+ROOT = Path(__file__).parents[3]
+
+
+def components(value: Any) -> list[dict[str, Any]]:
+    """All components below ``value``, props only."""
+    found = []
+    if isinstance(value, dict):
+        if "props" in value:
+            found.append(value["props"])
+        for item in value.values():
+            found += components(item)
+    elif isinstance(value, list):
+        for item in value:
+            found += components(item)
+    return found
+
+
+def test_the_index_loads_only_what_is_served_here(app: WebApp) -> None:
+    index = app.test_client().get("/").get_data(as_text=True)
+    sources = re.findall(r"(?:src|href)=\"([^\"]+)\"", index)
+    assert sources
+    assert all(source.startswith("/") for source in sources)
+    assert any("assets/live.js" in source for source in sources)
+    assert any("assets/theme.css" in source for source in sources)
+
+
+def test_the_shared_worker_is_served_but_not_run_by_the_page(app: WebApp) -> None:
+    client = app.test_client()
+    assert "live-worker" not in client.get("/").get_data(as_text=True)
+    for name in ("live-worker.js", "hub.js"):
+        with client.get(f"/assets/{name}") as answer:
+            assert answer.status_code == 200
+
+
+def test_two_applications_share_nothing(tmp_path: Path) -> None:
+    one, other = (
+        create_app(Settings(state_dir=tmp_path / name, workers=0)) for name in ("one", "other")
+    )
+    one.test_client().post("/api/runs", json={"config": {}})
+    assert len(one.test_client().get("/api/runs").get_json()["runs"]) == 1
+    assert other.test_client().get("/api/runs").get_json()["runs"] == []
+    one.close()
+    other.close()
+
+
+def test_every_knob_has_one_control_with_its_words(app: WebApp) -> None:
+    controls = {
+        entry["id"]["name"]: entry
+        for entry in components(layout(app))
+        if isinstance(entry.get("id"), dict) and entry["id"].get("type") == "field"
+    }
+    assert set(controls) == set(RunConfig.model_fields) == set(FIELDS)
+    for name, field in RunConfig.model_fields.items():
+        control = json.dumps(controls[name])
+        extra: Any = field.json_schema_extra
+        assert json.dumps(field.title)[1:-1] in control
+        assert json.dumps(field.description)[1:-1] in control
+        if extra["unit"]:
+            assert extra["unit"] in control
+        if extra["options"]:
+            assert [o["value"] for o in controls[name]["data"]] == list(extra["options"])
+
+
+def layout(app: WebApp) -> Any:
+    """The frame and the training page, as the browser gets them."""
+    client = app.test_client()
+    page = client.post(
+        "/_dash-update-component",
+        json={
+            "output": "page.children",
+            "outputs": {"id": "page", "property": "children"},
+            "inputs": [{"id": "url", "property": "pathname", "value": "/"}],
+            "changedPropIds": ["url.pathname"],
+        },
+    )
+    return [client.get("/_dash-layout").get_json(), page.get_json()]
+
+
+def form_of(config: RunConfig, **changes: Any) -> dict[str, Any]:
+    return dict(zip(FIELDS, form_values(config.model_dump()), strict=True)) | changes
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.title)
+def test_a_preset_survives_the_form(preset: Any) -> None:
+    config, wrong = config_from(form_of(preset.config), Limits())
+    assert wrong == {}
+    assert config == preset.config
+
+
+def test_the_form_says_what_the_engine_says() -> None:
+    values = form_of(RunConfig(), hidden="64, 0", learning_rate="nan", batch_size="", epochs=11)
+    config, wrong = config_from(values, Limits(max_epochs=10))
+    assert config is None
+    assert set(wrong) == {"hidden", "learning_rate", "batch_size", "epochs"}
+    assert "64, 0" in wrong["hidden"]
+    assert "nan" in wrong["learning_rate"]
+    assert "10" in wrong["epochs"]
+
+
+def test_an_empty_scale_is_the_default_one() -> None:
+    config, wrong = config_from(form_of(RunConfig(), weight_std=" "), Limits())
+    assert wrong == {}
+    assert config is not None
+    assert config.weight_std is None
+
+
+def test_bounds_reach_the_controls(app: WebApp) -> None:
+    for entry in components(layout(app)):
+        if isinstance(entry.get("id"), dict) and entry["id"].get("name") == "seed":
+            assert entry["min"] == bounds("seed")["ge"]
+            return
+    pytest.fail("no control for the seed")
+
+
+def test_a_backfill_is_kept_for_its_revision(app: WebApp, script: Script) -> None:
+    backfills = Backfills(app.store, make_cache(app, app.settings))
+    script.measure(count=5)
+    first = backfills.history(script.run.id)
+    assert first.meta["seq"] == script.revision
+    assert first.lines["loss"]["median"][0] == [m.step for m in script.measured[:5]]
+    assert backfills.history(script.run.id) == first
+    script.measure(count=5)
+    script.write(Draft.control(10, "scheme", "fa", "bp"))
+    second = backfills.history(script.run.id)
+    assert second.meta["seq"] == script.revision
+    assert len(second.lines["loss"]["median"][0]) == 10
+    assert [control.label for control in second.controls] == ["scheme fa → bp"]
+
+
+def test_a_kept_backfill_is_not_read_again(app: WebApp, script: Script) -> None:
+    backfills = Backfills(app.store, make_cache(app, app.settings))
+    script.measure(count=5)
+    wanted = backfills.history(script.run.id)
+    with app.store._writer.begin() as connection:  # what is gone can only come from the cache
+        connection.exec_driver_sql("DELETE FROM events WHERE kind = 'measurements'")
+    assert backfills.history(script.run.id).lines == wanted.lines
+
+
+def test_a_long_run_is_thinned(app: WebApp, script: Script) -> None:
+    script.measure(count=3 * MAX_POINTS)
+    history = Backfills(app.store, make_cache(app, app.settings)).history(script.run.id)
+    drawn = [line for lines in history.lines.values() for line in lines.values()]
+    assert all(len(x) == len(y) <= MAX_POINTS for x, y in drawn)
+    full = bands(app.store.series(script.run.id))["loss"].median
+    assert max(history.lines["loss"]["median"][1]) == pytest.approx(full.max(), rel=1e-5)
+
+
+def test_the_cache_is_files_or_redis(tmp_path: Path, app: WebApp) -> None:
+    assert isinstance(make_cache(app, app.settings).cache, FileSystemCache)
+    pytest.importorskip("redis")
+    remote = Settings(state_dir=tmp_path, cache_url="redis://localhost:1/0")
+    assert isinstance(make_cache(app, remote).cache, RedisCache)
+
+
+def environment(state: Path, **more: str) -> dict[str, str]:
+    return os.environ | {"FA_STATE_DIR": str(state), "FA_WORKERS": "0", **more}
+
+
+def test_one_command_serves_and_ends_when_it_is_asked(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "app"],
+        cwd=ROOT,
+        env=environment(tmp_path, FA_PORT="0"),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    with process.stdout:
+        found = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
+        assert found
+        with urllib.request.urlopen(f"{found[0]}/healthz", timeout=30) as answer:
+            assert json.load(answer) == {"status": "ok"}
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+
+
+def test_gunicorn_serves_it(tmp_path: Path) -> None:
+    socket = tmp_path / "socket"
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "gunicorn", "-k", "gthread", "--threads", "8"),
+            *("--bind", f"unix:{socket}", "--graceful-timeout", "3", "app.server:create_app()"),
+        ],
+        cwd=ROOT,
+        env=environment(tmp_path / "state"),
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while not socket.exists():
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert b'"status":"ok"' in get(socket, "/healthz")
+        assert b"assets/live.js" in get(socket, "/")
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def get(path: Path, address: str) -> bytes:
+    """The answer to a GET over a Unix socket."""
+    import socket
+
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(60)
+        connection.connect(str(path))
+        request = f"GET {address} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        connection.sendall(request.encode())
+        parts = []
+        while part := connection.recv(65_536):
+            parts.append(part)
+    return b"".join(parts)

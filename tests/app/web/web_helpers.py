@@ -1,0 +1,120 @@
+"""What the tests of the web application share: a server, a scripted run, a client of streams."""
+
+from __future__ import annotations
+
+import json
+import threading
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from werkzeug.serving import make_server
+
+from app.server import WebApp
+from app.store import Draft, Progress, Run, RunState, Store
+from fa_engine import Measurement, RunConfig
+
+OWNER = "test"
+LEASE_S = 3600.0
+
+CONFIG = RunConfig(
+    hidden=(12, 7), replicates=3, epochs=2, batch_size=64, measure_every=1, evaluate_every=9
+)
+
+
+@contextmanager
+def serve(app: WebApp) -> Iterator[str]:
+    """The address of ``app`` on a server of its own."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        app.hub.close()  # or open streams would outlive the server
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@dataclass
+class Script:
+    """A run that a test moves on event by event, as its worker would."""
+
+    store: Store
+    run: Run
+    measured: list[Measurement]
+    used: int = 0
+
+    def measure(self, count: int = 1, blocks: int = 1) -> None:
+        """Writes ``blocks`` events of ``count`` measurements each."""
+        for _ in range(blocks):
+            part = [self.measured[(self.used + i) % len(self.measured)] for i in range(count)]
+            self.used += count
+            last = part[-1]
+            self.write(Draft.measurements(part, Progress(last.step, last.epoch, 50.0)))
+
+    def write(self, *drafts: Draft) -> None:
+        self.store.append(self.run.id, OWNER, drafts, LEASE_S)
+
+    def finish(self) -> None:
+        self.write(Draft.state(RunState.FINISHED, 44))
+
+    @property
+    def revision(self) -> int:
+        return self.store.revision(self.run.id)
+
+
+@dataclass
+class Viewer:
+    """A client of a stream, in a thread: it keeps what it gets until the stream closes."""
+
+    url: str
+    headers: dict[str, str] = field(default_factory=dict)
+    enough: Callable[[Viewer], bool] = lambda _viewer: False
+    events: list[dict[str, Any]] = field(default_factory=list)
+    frames: list[dict[str, Any]] = field(default_factory=list)
+    ids: list[int] = field(default_factory=list)
+    ended: bool = False
+    status: int = 0
+
+    def __post_init__(self) -> None:
+        self.open = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+        assert self.open.wait(30)
+
+    @property
+    def seqs(self) -> list[int]:
+        return [event["seq"] for event in self.events]
+
+    def join(self) -> Viewer:
+        """Until the stream is over, or ``enough``."""
+        self._thread.join(60)
+        assert not self._thread.is_alive(), "the stream did not end"
+        return self
+
+    def _watch(self) -> None:
+        request = urllib.request.Request(self.url, headers=self.headers)
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            self.status = answer.status
+            for raw in answer:
+                self.open.set()
+                name, _, value = raw.decode().rstrip("\n").partition(": ")
+                if name == "id":
+                    self.ids.append(int(value))
+                elif name == "event" and value == "end":
+                    self.ended = True
+                elif name == "data" and not self.ended:
+                    frame = json.loads(value, parse_constant=_not_json)
+                    self.frames.append(frame)
+                    self.events += frame["events"]
+                    if self.enough(self):
+                        return
+            self.open.set()
+
+
+def _not_json(name: str) -> None:
+    raise AssertionError(f"{name} is not JSON, and no browser reads it")

@@ -1,0 +1,45 @@
+"""What the browser tests share."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.request
+from typing import Any
+
+from playwright.sync_api import Page
+
+
+class Site:
+    """The address of a dashboard, and its API."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def get(self, address: str) -> Any:
+        with urllib.request.urlopen(self.url + address, timeout=30) as answer:
+            return json.load(answer)
+
+    def post(self, address: str, body: Any) -> Any:
+        request = urllib.request.Request(self.url + address, json.dumps(body).encode())
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+    def start(self, **config: Any) -> str:
+        return str(self.post("/api/runs", {"config": config})["run_id"])
+
+    def runs(self) -> list[dict[str, Any]]:
+        return list(self.get("/api/runs")["runs"])
+
+
+def until(page: Page, condition: str, argument: Any = None) -> None:
+    """Until the JavaScript ``condition`` holds on the page."""
+    page.wait_for_function(condition, arg=argument, timeout=45_000, polling=50)
+
+
+def wait(condition: Any) -> None:
+    """Until ``condition()`` holds; a minute without it is a failure."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, "waited for a minute in vain"
+        time.sleep(0.05)

@@ -1,0 +1,295 @@
+"""The Train page as a person meets it: choose, train, watch."""
+
+from __future__ import annotations
+
+import pytest
+from browser_helpers import Site, until, wait
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+pytestmark = pytest.mark.browser
+
+# Points on the chart of a panel, as the browser has drawn them (and not as it was told).
+POINTS = "key => faLive.gd.data[faLive.meta.places[key].median].x.length"
+DRAWN = """keys => faLive.gd && faLive.meta && faLive.meta.run && keys.every(key =>
+    faLive.gd.data[faLive.meta.places[key].median].x.length > 3)"""
+CONTROLS = "() => faLive.gd.layout.shapes.filter(s => s.name === 'control').map(s => s.label.text)"
+KEYS = ["loss", "accuracy", "gradient_angle_deg/1", "gradient_angle_deg/2"]
+LONG = {"epochs": 9000, "replicates": 1, "hidden": [16, 16], "measure_every": 20}
+
+
+def points(page: Page, key: str = "loss") -> int:
+    return int(page.evaluate(POINTS, key))
+
+
+def steps(page: Page) -> list[int]:
+    return list(page.evaluate("faLive.gd.data[faLive.meta.places.loss.median].x"))
+
+
+def state(page: Page, wanted: str) -> None:
+    expect(page.locator("#run-state")).to_have_text(wanted)
+
+
+def open_run(page: Page, site: Site, run_id: str) -> None:
+    page.goto(f"{site.url}/?run={run_id}")
+    until(page, DRAWN, KEYS)
+
+
+def stop(site: Site, run_id: str) -> None:
+    site.post(f"/api/runs/{run_id}/commands", {"command": "stop"})
+
+
+def test_choose_train_change_pause_resume_and_reload(page: Page, site: Site) -> None:
+    page.goto(site.url)
+    expect(page.locator("#first")).to_be_visible()  # the page before any run invites to one
+    page.locator(".field-hidden input").fill("24, 16")
+    page.locator(".field-epochs input").fill("4000")
+    page.locator(".field-replicates input").fill("3")
+    expect(page.locator("#form-note")).to_contain_text("64-24-16-10 · 3 ×")
+    page.click("#train")
+    until(page, DRAWN, KEYS)
+    state(page, "running")
+    first = points(page)
+    until(page, f"count => ({POINTS})('loss') > count + 5", first)
+    assert "?run=" in page.url
+
+    page.fill("#now-lr", "0.005")
+    page.press("#now-lr", "Enter")
+    until(page, f"() => ({CONTROLS})().length === 1")
+    assert page.evaluate(CONTROLS)[0].startswith("lr 0.02 → 0.005")
+    expect(page.locator(".chip")).to_contain_text("lr 0.02 → 0.005")
+    page.click("#now-scheme")
+    page.get_by_role("option", name="Backpropagation").click()
+    until(page, f"() => ({CONTROLS})().length === 2")
+
+    page.click("#pause")
+    state(page, "paused")
+    expect(page.locator("#pause")).to_be_hidden()
+    until(page, "() => faLive.drawn === faLive.head")
+    halted = page.locator("#run-step").inner_text()
+    page.click("#step")
+    expect(page.locator("#run-step")).not_to_have_text(halted)
+    state(page, "paused")
+    page.click("#resume")
+    state(page, "running")
+    before = points(page)
+    until(page, f"count => ({POINTS})('loss') > count + 5", before)
+
+    page.reload()
+    until(page, DRAWN, KEYS)
+    until(page, f"count => ({POINTS})('loss') > count + 5", before)
+    assert len(page.evaluate(CONTROLS)) == 2
+    expect(page.locator(".field-hidden input")).to_have_value("24, 16")
+    expect(page.locator("#now-lr")).to_have_value("0.005")
+    page.click("#stop")
+    state(page, "stopped")
+    until(page, "() => faLive.drawn === faLive.head")
+    run = site.get(f"/api/runs/{page.url.rpartition('=')[2]}")
+    exported = site.get(f"/api/runs/{run['id']}/export.json")["series"]["step"]
+    shown = steps(page)
+    assert shown[-1] == exported[-1]  # to the very last point
+    words = page.evaluate("faLive.meta.ends.flatMap(end => faLive.gd.data[end.trace].text)")
+    for name in ("train", "test", "layer 1", "layer 2"):  # each line has its value at its end
+        assert any(word.startswith(f" {name} ") for word in words)
+    assert len(set(shown)) == len(shown)
+    assert len(shown) == len(exported) or len(shown) >= 900  # thinned at most by the backfill
+
+    page.click("#reset")  # once more from the same weights, as a run of its own
+    expect(page.locator("#run-state")).not_to_have_text("stopped")
+    until(page, "id => faLive.run && faLive.run.id !== id", run["id"])
+    again = site.get(f"/api/runs/{page.url.rpartition('=')[2]}")
+    assert again["config"] == run["config"]
+    stop(site, again["id"])
+
+
+def test_what_is_wrong_is_said_beside_the_field_and_nothing_is_queued(
+    page: Page, site: Site
+) -> None:
+    queued = len(site.runs())
+    page.goto(site.url)
+    for name, wrong, said in [
+        ("hidden", "64, 0", "64, 0"),
+        ("hidden", "wide", "wide"),
+        ("learning_rate", "nan", "nan"),
+        ("learning_rate", "-1", "-1"),
+        ("epochs", "0", "from 1"),
+    ]:
+        field = page.locator(f".field-{name}")
+        control = field.locator("input")
+        good = control.input_value()
+        control.fill(wrong)
+        expect(field.locator(".mantine-InputWrapper-error")).to_contain_text(said)
+        expect(page.locator("#train")).to_be_disabled()
+        control.fill(good)
+        expect(field.locator(".mantine-InputWrapper-error")).to_have_count(0)
+        expect(page.locator("#train")).to_be_enabled()
+    page.locator(".more summary").click()
+    page.locator(".field-batch_size input").fill("999999")
+    page.locator(".more summary").click()  # what is wrong cannot hide in the fold
+    page.locator(".field-seed input").fill("5")
+    expect(page.locator(".field-batch_size input")).to_be_visible()
+    expect(page.locator("#form-note")).to_contain_text("Batch size")
+    assert len(site.runs()) == queued
+
+
+def test_a_wrong_change_is_said_and_changes_nothing(page: Page, site: Site) -> None:
+    run_id = site.start(**LONG)
+    open_run(page, site, run_id)
+    page.fill("#now-lr", "much")
+    page.press("#now-lr", "Enter")
+    expect(page.locator("#now .mantine-InputWrapper-error")).to_contain_text("much")
+    assert site.get(f"/api/runs/{run_id}")["learning_rate"] == 0.1
+    assert page.evaluate(CONTROLS) == []
+    stop(site, run_id)
+    state(page, "stopped")
+
+
+def test_zoom_survives_what_arrives(page: Page, site: Site) -> None:
+    run_id = site.start(**LONG)
+    open_run(page, site, run_id)
+    until(page, "() => faLive.gd.data[faLive.meta.places.loss.median].x.at(-1) > 300")
+    panel = page.locator("#charts .nsewdrag[data-subplot='xy2']")
+    box = panel.bounding_box()
+    assert box
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + 0.3 * box["width"], y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.6 * box["width"], y, steps=4)
+    page.mouse.up()
+    until(page, "() => faLive.gd.layout.xaxis.autorange === false")
+    zoomed = page.evaluate("faLive.gd.layout.xaxis.range")
+    before = points(page)
+    until(page, f"count => ({POINTS})('loss') > count + 10", before)
+    assert page.evaluate("faLive.gd.layout.xaxis.range") == zoomed
+    token = page.evaluate("faLive.meta.token")
+    page.click("#theme")  # drawn anew by the server
+    until(page, "token => faLive.meta.token > token", token)
+    until(page, f"count => ({POINTS})('loss') > count", before)
+    assert page.evaluate("faLive.gd.layout.xaxis.range") == pytest.approx(zoomed)
+    expect(page.locator("html")).to_have_attribute("data-mantine-color-scheme", "dark")
+    stop(site, run_id)
+    state(page, "stopped")
+
+
+def test_tabs_share_a_stream_and_see_the_same(context: BrowserContext, site: Site) -> None:
+    run_id = site.start(**LONG)
+    one, two = context.new_page(), context.new_page()
+    open_run(one, site, run_id)
+    open_run(two, site, run_id)  # late: it backfills, then streams on
+    one.bring_to_front()
+    one.click("#pause")
+    state(one, "paused")
+    two.bring_to_front()
+    state(two, "paused")
+    for page in (one, two):
+        page.bring_to_front()
+        until(page, "() => faLive.drawn === faLive.head && faLive.taken === faLive.head")
+        shown = steps(page)
+        assert shown == sorted(set(shown))
+    assert steps(one)[-1] == steps(two)[-1]
+    assert len(set(steps(one)) ^ set(steps(two))) == 0 or len(steps(one)) >= 900
+    for page in (one, two):
+        # The stream is the shared worker's: a browser has only six connections a host.
+        asked = page.evaluate("performance.getEntriesByType('resource').map(r => r.name)")
+        assert not any(address.rpartition("/")[2].startswith("stream") for address in asked)
+    two.close()
+    one.bring_to_front()
+    before = points(one)
+    one.click("#resume")
+    until(one, f"count => ({POINTS})('loss') > count", before)
+    stop(site, run_id)
+    state(one, "stopped")
+
+
+@pytest.mark.parametrize(
+    ("missing", "left"),
+    [("SharedWorker", "frames"), ("SharedWorker,EventSource", "fetches")],
+)
+def test_browsers_that_lack_something_are_served_too(
+    context: BrowserContext, site: Site, missing: str, left: str
+) -> None:
+    for name in missing.split(","):
+        context.add_init_script(f"delete window.{name}")
+    page = context.new_page()
+    run_id = site.start(**LONG)
+    open_run(page, site, run_id)
+    before = points(page)
+    until(page, f"count => ({POINTS})('loss') > count", before)
+    assert page.evaluate(f"faLive.stats.{left}") > 0
+    if "EventSource" in missing:
+        assert page.evaluate("faLive.stats.frames") == 0
+    stop(site, run_id)
+    state(page, "stopped")
+    until(page, "() => faLive.drawn === faLive.head")
+    assert steps(page) == sorted(set(steps(page)))
+
+
+def test_a_gap_is_filled_and_a_duplicate_dropped(page: Page, site: Site) -> None:
+    run_id = site.start(**(LONG | {"epochs": 20}))
+    wait(lambda: site.get(f"/api/runs/{run_id}")["ended"])
+    events = site.get(f"/api/runs/{run_id}/events")["events"]
+    open_run(page, site, run_id)
+    wanted = steps(page)
+    # The page is put back to the third event, as if it had heard no more, and then told the last.
+    page.evaluate(
+        """([seq, steps]) => {
+          for (const parts of Object.values(faLive.meta.places))
+            for (const index of Object.values(parts)) {
+              const line = faLive.gd.data[index];
+              const kept = line.x.filter(x => x <= steps).length;
+              line.x.length = line.y.length = kept;
+            }
+          faLive.taken = faLive.drawn = seq;
+        }""",
+        [events[2]["seq"], events[2]["bands"]["loss"]["step"][-1]],
+    )
+    page.evaluate("event => faLive.take([event])", events[-1])
+    until(page, "last => faLive.drawn === last", events[-1]["seq"])
+    assert page.evaluate("faLive.stats.gaps") == 1
+    page.evaluate("event => faLive.take([event])", events[-1])
+    assert page.evaluate("faLive.stats.duplicates") >= 1
+    assert steps(page) == wanted
+
+
+def test_a_long_line_is_drawn_anew_and_thinned(page: Page, site: Site) -> None:
+    run_id = site.start(**(LONG | {"measure_every": 1, "replicates": 1, "epochs": 1000}))
+    open_run(page, site, run_id)
+    until(page, "() => faLive.refreshes > 0")
+    until(page, f"() => !faLive.refreshing && ({POINTS})('loss') < 4000")
+    page.click("#pause")
+    state(page, "paused")
+    until(page, "() => faLive.drawn === faLive.head && !faLive.refreshing")
+    shown = steps(page)
+    assert shown == sorted(set(shown))
+    assert shown[-1] == site.get(f"/api/runs/{run_id}/export.json")["series"]["step"][-1]
+    stop(site, run_id)
+    state(page, "stopped")
+
+
+def test_recent_runs_open_from_the_menu(page: Page, site: Site) -> None:
+    run_id = site.start(epochs=2)
+    wait(lambda: site.get(f"/api/runs/{run_id}")["ended"])
+    page.goto(site.url)
+    page.click("#runs-button")
+    page.locator(".runs-list a").first.click()
+    until(page, "id => faLive.run && faLive.run.id === id", run_id)
+    state(page, "finished")
+
+
+def test_an_unknown_run_is_said(page: Page, site: Site) -> None:
+    page.goto(f"{site.url}/?run=nobody")
+    expect(page.get_by_text("There is no run 'nobody'")).to_be_visible()
+    expect(page.locator("#first")).to_be_visible()
+
+
+def test_a_narrow_screen_has_one_column_and_no_sideways(chromium: Browser, site: Site) -> None:
+    run_id = site.start(epochs=20)
+    page = chromium.new_page(viewport={"width": 390, "height": 844})
+    open_run(page, site, run_id)
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    charts = page.locator("#charts").bounding_box()
+    form = page.locator(".form").bounding_box()
+    assert charts
+    assert form
+    assert charts["width"] > 340
+    assert form["y"] > charts["y"] + charts["height"]
+    page.close()
