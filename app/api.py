@@ -25,12 +25,14 @@ _RUNS = 100
 _PER_LAYER = (
     "gradient_angle_deg",
     "delta_angle_deg",
+    "delta_cosine_mean",
+    "delta_cosine_std",
     "weight_angle_deg",
     "update_norm",
     "gradient_norm",
     "descent_share",
 )
-_PER_REPLICATE = ("loss", "accuracy", "test_loss", "test_accuracy")
+_PER_REPLICATE = ("loss", "accuracy", "test_loss", "test_accuracy", "hidden_angle_deg")
 _ROWS_A_CHUNK = 500
 
 

@@ -61,7 +61,7 @@ class Backfills:
             kept = self._read(run_id, run.revision)
             self._cache.set(key, kept)
         return History(
-            layers=len(run.config["hidden"]),
+            layers=len(run.run_config().layers) - 1,
             replicates=run.config["replicates"],
             lines=kept["lines"],
             controls=[Control(step, label) for step, label in kept["controls"]],

@@ -1,7 +1,7 @@
 """Activation functions: what a hidden neuron does to its input, and how a delta passes through it.
 
 The pullbacks are PyTorch's own backward kernels, so that backpropagation here and autograd compute
-the same numbers; each needs only the activation's output, so the forward pass works in place.
+the same numbers. Most need only the activation's output, so that the forward pass works in place.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+LEAK = 0.01
+
 
 @dataclass(frozen=True)
 class Activation:
@@ -19,13 +21,33 @@ class Activation:
 
     Attributes:
         title: the name a person reads.
-        apply_: ``a -> phi(a)``, in place.
-        pullback_: ``(delta, h) -> delta * phi'(a)`` with ``h = phi(a)``, in place on ``delta``.
+        apply: ``a -> (phi(a), kept)``; may overwrite ``a``. ``kept`` is what the pullback needs.
+        pullback_: ``(delta, kept) -> delta * phi'(a)``, in place on ``delta``.
     """
 
     title: str
-    apply_: Callable[[Tensor], Tensor]
+    apply: Callable[[Tensor], tuple[Tensor, Tensor]]
     pullback_: Callable[[Tensor, Tensor], Tensor]
+
+
+def _keeping_output(function_: Callable[[Tensor], Tensor]) -> Callable[..., tuple[Tensor, Tensor]]:
+    def apply(a: Tensor) -> tuple[Tensor, Tensor]:
+        h = function_(a)
+        return h, h
+
+    return apply
+
+
+def _gelu(a: Tensor) -> tuple[Tensor, Tensor]:
+    return torch.nn.functional.gelu(a), a
+
+
+def _leaky_relu_(a: Tensor) -> Tensor:
+    return torch.nn.functional.leaky_relu_(a, LEAK)
+
+
+def _same(a: Tensor) -> Tensor:
+    return a
 
 
 def _tanh_pullback_(delta: Tensor, h: Tensor) -> Tensor:
@@ -43,8 +65,26 @@ def _relu_pullback_(delta: Tensor, h: Tensor) -> Tensor:
     return delta
 
 
+def _leaky_relu_pullback_(delta: Tensor, h: Tensor) -> Tensor:
+    # the output has the input's sign, so it can stand for it
+    torch.ops.aten.leaky_relu_backward.grad_input(delta, h, LEAK, True, grad_input=delta)
+    return delta
+
+
+def _gelu_pullback_(delta: Tensor, a: Tensor) -> Tensor:
+    torch.ops.aten.gelu_backward.grad_input(delta, a, grad_input=delta)
+    return delta
+
+
+def _linear_pullback_(delta: Tensor, _h: Tensor) -> Tensor:
+    return delta
+
+
 ACTIVATIONS: dict[str, Activation] = {
-    "tanh": Activation("tanh", torch.tanh_, _tanh_pullback_),
-    "relu": Activation("ReLU", torch.relu_, _relu_pullback_),
-    "sigmoid": Activation("Sigmoid", torch.sigmoid_, _sigmoid_pullback_),
+    "tanh": Activation("tanh", _keeping_output(torch.tanh_), _tanh_pullback_),
+    "relu": Activation("ReLU", _keeping_output(torch.relu_), _relu_pullback_),
+    "leaky_relu": Activation("Leaky ReLU", _keeping_output(_leaky_relu_), _leaky_relu_pullback_),
+    "sigmoid": Activation("Sigmoid", _keeping_output(torch.sigmoid_), _sigmoid_pullback_),
+    "gelu": Activation("GELU", _gelu, _gelu_pullback_),
+    "linear": Activation("Linear", _keeping_output(_same), _linear_pullback_),
 }

@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fa_engine.feedback import Feedback
-from fa_engine.network import Network
+from fa_engine.layers import Dense
+from fa_engine.matrices import Product
+from fa_engine.network import Network, Pass
 
 Array = NDArray[np.float64]
 
@@ -27,7 +29,11 @@ class Alignment:
 
     Attributes:
         gradient_angle_deg: ``(R, L-1)`` between update direction ``u_l`` and true gradient ``g_l``.
+        hidden_angle_deg: ``(R,)`` the same over the weights of all hidden layers together.
         delta_angle_deg: ``(R, L-1)`` between ``s_l`` and ``d_l``, flattened over the batch.
+        delta_cosine_mean: ``(R, L-1)`` mean over the samples of the cosine between their rows of
+            ``s_l`` and ``d_l``; samples without an error, or without feedback, are left out.
+        delta_cosine_std: ``(R, L-1)`` its standard deviation.
         weight_angle_deg: ``(R, L-1)`` between feedback matrix and what it stands for: layerwise
             ``W_{l+1}``, direct ``W_L ... W_{l+1}``.
         update_norm: ``(R, L-1)`` ``|u_l|``.
@@ -37,7 +43,10 @@ class Alignment:
     """
 
     gradient_angle_deg: Array
+    hidden_angle_deg: Array
     delta_angle_deg: Array
+    delta_cosine_mean: Array
+    delta_cosine_std: Array
     weight_angle_deg: Array
     update_norm: Array
     gradient_norm: Array
@@ -51,38 +60,42 @@ PP, PQ, QQ = range(3)
 def measure(
     network: Network,
     feedback: Feedback,
-    deltas: Sequence[Tensor | None],
-    outputs: Sequence[Tensor],
+    directions: Sequence[Product | None],
+    top: Tensor,
+    past: Pass,
 ) -> Alignment:
-    """Compares the feedback deltas of a batch with its true deltas.
+    """Compares the update directions of a step with the true gradients on its batch.
 
     Args:
         network: the network, not yet moved by this batch.
-        feedback: the scheme that made ``deltas``.
-        deltas: ``s_l`` per layer, as :meth:`Feedback.deltas` returned them.
-        outputs: what ``network.forward`` returned for the batch.
+        feedback: the scheme that made ``directions``.
+        directions: per layer ``(s_l, h_{l-1})``, None where the layer does not move.
+        top: ``d_L = e / N``.
+        past: the forward pass on the batch.
     """
-    top = deltas[-1]
-    assert top is not None, "the output layer always has a delta"
-    true = (
-        list(deltas)
-        if feedback.is_exact
-        else [*network.backward(top, outputs, network.weight_operands[1:])]
-    )
-    layers = range(network.n_layers - 1)
-    hidden = [_or_zero(deltas[layer], true[layer]) for layer in layers]
-    rows = [_gradient_products(*hidden[layer], outputs[layer]) for layer in layers]
-    rows += [_gradient_products(top, top, outputs[-2])]
-    rows += [_products(s, d) for s, d in hidden]
+    exact = feedback.is_exact and None not in directions
+    true = [d[0] for d in directions if d] if exact else network.true_deltas(top, past)
+    gradients = list(zip(true, past.inputs, strict=True))
+    hidden = range(network.n_layers - 1)
+    rows = [_gradient_products(u, g) for u, g in zip(directions, gradients, strict=True)]
+    samples = [_sample_products(network, i, directions[i], gradients[i]) for i in hidden]
+    rows += [products.sum(-1) for products in samples]
     rows += _weight_products(network, feedback)
     # One table, (row, 3, R), so that there is one transfer from the device.
     table = torch.stack(rows).cpu().numpy().transpose(1, 2, 0)
-    n = len(layers)
-    gradient, delta, weight = table[..., :n], table[..., n + 1 : 2 * n + 1], table[..., 2 * n + 1 :]
+    n = len(hidden)
+    gradient, weight = table[..., :n], table[..., 2 * n + 1 :]
+    # One call for all angles: gradient, all hidden layers together, delta, weight.
+    together = gradient.sum(-1, keepdims=True)
+    angles = angle_deg(*np.concatenate([gradient, together, table[..., n + 1 :]], -1))
+    mean, std = _sample_cosines(torch.stack(samples, 2).cpu().numpy())
     return Alignment(
-        gradient_angle_deg=angle_deg(*gradient),
-        delta_angle_deg=angle_deg(*delta),
-        weight_angle_deg=angle_deg(*weight),
+        gradient_angle_deg=angles[:, :n],
+        hidden_angle_deg=angles[:, n],
+        delta_angle_deg=angles[:, n + 1 : 2 * n + 1],
+        delta_cosine_mean=mean,
+        delta_cosine_std=std,
+        weight_angle_deg=angles[:, -weight.shape[-1] :],
         update_norm=np.sqrt(gradient[PP]),
         gradient_norm=np.sqrt(gradient[QQ]),
         descent_share=table[PQ, :, : n + 1],
@@ -91,55 +104,93 @@ def measure(
 
 def angle_deg(pp: Array, pq: Array, qq: Array) -> Array:
     """Angles in degrees from the inner products of pairs ``(p, q)``; nan where a norm is 0."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        cosine = pq / (np.sqrt(pp) * np.sqrt(qq))
-    angles: Array = np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0)))
+    angles: Array = np.degrees(np.arccos(np.clip(_cosine(pp, pq, qq), -1.0, 1.0)))
     return angles
 
 
-def _or_zero(s: Tensor | None, d: Tensor | None) -> tuple[Tensor, Tensor]:
-    """The pair ``(s_l, d_l)``, with zeros for the delta of a layer that hears nothing."""
-    assert d is not None, "a true delta exists for every layer"
-    return (torch.zeros_like(d) if s is None else s), d
+def _cosine(pp: Array, pq: Array, qq: Array) -> Array:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        cosine: Array = pq / (np.sqrt(pp) * np.sqrt(qq))
+    return cosine
 
 
-def _gradient_products(s: Tensor, d: Tensor, h: Tensor) -> Tensor:
+def _sample_cosines(products: Array) -> tuple[Array, Array]:
+    """Mean and standard deviation over samples, ``(R, L-1)``, from ``(3, R, L-1, N)``."""
+    cosines = _cosine(*products)
+    defined = np.isfinite(cosines)
+    count = defined.sum(-1)
+    values = np.where(defined, cosines, 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = values.sum(-1) / count
+        squares = np.where(defined, (cosines - mean[..., None]) ** 2, 0.0).sum(-1)
+        return mean, np.sqrt(squares / count)
+
+
+def _gradient_products(u: Product | None, g: Product) -> Tensor:
     """``(3, R)`` inner products of ``u = s^T h`` and ``g = d^T h``.
 
     ``<s^T h, d^T h> = <s, (h h^T) d>``: with a batch smaller than the layer the two gradients need
     not be formed.
     """
-    batch, n_out, n_in = s.shape[-2], s.shape[-1], h.shape[-1]
-    if batch * (2 * n_out + n_in) < 2 * n_out * n_in:
+    d, h = g
+    s, past_h = (torch.zeros_like(d), h) if u is None else u
+    batch, n_out, n_in = d.shape[-2], d.shape[-1], h.shape[-1]
+    if past_h is h and batch * (2 * n_out + n_in) < 2 * n_out * n_in:
         shared = h.ndim == 3 and h.stride(0) == 0  # the data, the same for every replicate
         inputs = (h[0] @ h[0].mT).expand(len(h), -1, -1) if shared else h @ h.mT
-        gs, gd = inputs @ s, inputs @ d
-        return _table(_dot(s, gs), _dot(s, gd), _dot(d, gd))
-    return _products(s.mT @ h, d.mT @ h)
+        hs = inputs @ s
+        hd = hs if s is d else inputs @ d
+        return _total(_products(s, d, hs, hd))
+    return _total(_products(*[p.mT @ q for p, q in ((s, past_h), (d, h))]))
 
 
-def _products(p: Tensor, q: Tensor) -> Tensor:
-    """``(3, R)``: ``<p, p>``, ``<p, q>``, ``<q, q>``, each flattened over all but replicates."""
-    return _table(_dot(p, p), _dot(p, q), _dot(q, q))
+def _sample_products(network: Network, layer: int, u: Product | None, g: Product) -> Tensor:
+    """``(3, R, N)`` inner products of each sample's rows of ``s_l`` and ``d_l``.
+
+    nan where the two belong to different batches, as with a delayed error.
+    """
+    d, h = g
+    s, past_h = (torch.zeros_like(d), h) if u is None else u
+    products = _products(s, d).to(torch.float64)
+    if past_h is not h:
+        products = torch.full_like(products, torch.nan)
+    products = products.reshape(3, network.replicates, -1)
+    geometry = network.layers[layer]
+    if isinstance(geometry, Dense):
+        return products
+    positions = geometry.grid[0] * geometry.grid[1]
+    return products.reshape(3, network.replicates, -1, positions).sum(-1)
 
 
-_dot = torch.linalg.vecdot
+def _products(p: Tensor, q: Tensor, p2: Tensor | None = None, q2: Tensor | None = None) -> Tensor:
+    """``(3, ..., m)`` row by row: ``<p, p2>``, ``<p, q2>``, ``<q, q2>``; p2, q2 default to p, q."""
+    p2, q2 = p if p2 is None else p2, q if q2 is None else q2
+    dot = torch.linalg.vecdot
+    return torch.stack((dot(p, p2), dot(p, q2), dot(q, q2)))
 
 
-def _table(*rows: Tensor) -> Tensor:
-    """``(3, R)`` in float64 from three ``(m,)`` (R = 1) or ``(R, m)`` dot products of rows.
+def _total(products: Tensor) -> Tensor:
+    """``(3, R)`` in float64 from the products of rows, ``(3, m)`` (R = 1) or ``(3, R, m)``.
 
     A row's own terms are summed in the network's dtype, in vector registers; all else in float64.
     """
-    return torch.stack(rows).sum(-1, dtype=torch.float64).reshape(3, -1)
+    return products.sum(-1, dtype=torch.float64).reshape(3, -1)
 
 
 def _weight_products(network: Network, feedback: Feedback) -> list[Tensor]:
     """``(3, R)`` products of each feedback matrix with what it stands for, a hidden layer each."""
-    targets = list(network.weights[1:])
-    if not feedback.matrices:  # nothing is fed back: undefined
-        return [torch.full_like(_products(w, w), torch.nan) for w in targets]
-    if feedback.route == "direct":
+    targets: list[Tensor | None] = list(network.weights[1:])
+    if feedback.scheme.route == "direct":
+        # Above a convolution the chain of weights is no product of matrices.
         for layer in range(len(targets) - 2, -1, -1):
-            targets[layer] = targets[layer + 1] @ targets[layer]
-    return [_products(b, w) for b, w in zip(feedback.matrices, targets, strict=True)]
+            above, own = targets[layer + 1], network.weights[layer + 1]
+            dense = isinstance(network.layers[layer + 1], Dense)
+            targets[layer] = above @ own if dense and above is not None else None
+    matrices = feedback.matrices or [None] * len(targets)
+    undefined = torch.full((3, network.replicates), torch.nan, dtype=torch.float64)
+    return [
+        undefined.to(network.weights[0].device)
+        if matrix is None or target is None or matrix.shape != target.shape
+        else _total(_products(matrix, target))
+        for matrix, target in zip(matrices, targets, strict=True)
+    ]

@@ -6,9 +6,10 @@ refused here, with a message that names the field, the value and what is allowed
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from dataclasses import dataclass
-from itertools import pairwise
+from math import prod
 from typing import Any
 
 from pydantic import (
@@ -27,11 +28,13 @@ from pydantic_core import PydanticCustomError
 
 from fa_engine.activations import ACTIVATIONS
 from fa_engine.datasets import DATASETS
-from fa_engine.feedback import SCHEMES
+from fa_engine.feedback import SCHEMES, SIGNALS, Scheme
+from fa_engine.layers import ALLOWED as LAYERS_ALLOWED
+from fa_engine.layers import Layer, LayerError, Spec, build, parse
 from fa_engine.losses import LOSSES
-
-MAX_DEPTH = 32
-MAX_WIDTH = 16_384
+from fa_engine.matrices import MATRICES, ROUTES
+from fa_engine.optimizers import OPTIMIZERS, SCHEDULES
+from fa_engine.seeding import DISTRIBUTIONS
 
 
 @dataclass(frozen=True)
@@ -101,12 +104,16 @@ def _knob(
     description: str,
     *,
     unit: str = "",
+    group: str = "",
+    empty: str = "",
     options: dict[str, str] | None = None,
     allowed: str | None = None,
     **constraints: Any,
 ) -> Any:
     extra: JsonDict = {
         "unit": unit,
+        "group": group,
+        "empty": empty,
         "options": {**options} if options else None,
         "allowed": allowed,
     }
@@ -132,27 +139,26 @@ class RunConfig(BaseModel):
         "What the network learns to tell apart.",
         options={name: spec.title for name, spec in DATASETS.items()},
     )
-    hidden: tuple[int, ...] = _knob(
+    hidden: tuple[Spec, ...] = _knob(
         (64, 64),
         "Hidden layers",
-        "Width of each hidden layer, from the input up.",
+        "Width of each hidden layer from the input up; on images also conv 16x5, pool 2.",
         unit="neurons",
-        allowed=f"1 to {MAX_DEPTH} widths, each a whole number from 1 to {MAX_WIDTH}, "
-        "such as 256, 256",
-        min_length=1,
-        max_length=MAX_DEPTH,
+        allowed=LAYERS_ALLOWED,
     )
     activation: str = _knob(
         "tanh",
         "Activation",
         "What each hidden neuron does to its input.",
         options={name: f.title for name, f in ACTIVATIONS.items()},
+        group="network",
     )
     loss: str = _knob(
         "cross_entropy",
         "Loss",
         "What training makes smaller.",
         options={name: loss.title for name, loss in LOSSES.items()},
+        group="network",
     )
     scheme: str = _knob(
         "fa",
@@ -160,17 +166,42 @@ class RunConfig(BaseModel):
         "How the error reaches the hidden layers.",
         options={name: scheme.title for name, scheme in SCHEMES.items()},
     )
+    route: str | None = _knob(
+        None,
+        "Route",
+        "How the signal travels; empty: as in the scheme.",
+        options={name: route.title for name, route in ROUTES.items()},
+        group="feedback",
+        empty="as in the scheme",
+    )
+    signal: str | None = _knob(
+        None,
+        "Signal",
+        "What the outputs send to the hidden layers; empty: as in the scheme.",
+        options={name: signal.title for name, signal in SIGNALS.items()},
+        group="feedback",
+        empty="as in the scheme",
+    )
+    matrix: str | None = _knob(
+        None,
+        "Matrix",
+        "What carries the signal in place of the weights; empty: as in the scheme.",
+        options={name: matrix.title for name, matrix in MATRICES.items()},
+        group="feedback",
+        empty="as in the scheme",
+    )
     optimizer: str = _knob(
         "sgd",
         "Optimizer",
         "How an update direction becomes a step.",
-        options={"sgd": "Stochastic gradient descent"},
+        options={name: title for name, (title, _) in OPTIMIZERS.items()},
+        group="step",
     )
     learning_rate: float = _knob(
         0.1, "Learning rate", "Length of a step along the update direction.", gt=0, le=100
     )
     momentum: float = _knob(
-        0.0, "Momentum", "Share of the last step that is taken again.", ge=0, lt=1
+        0.0, "Momentum", "Share of the last step that is taken again.", ge=0, lt=1, group="step"
     )
     weight_decay: float = _knob(
         0.0,
@@ -179,9 +210,16 @@ class RunConfig(BaseModel):
         unit="per step",
         ge=0,
         le=10,
+        group="step",
     )
     batch_size: int = _knob(
-        64, "Batch size", "Samples a step is computed from.", unit="samples", ge=1, le=65_536
+        64,
+        "Batch size",
+        "Samples a step is computed from.",
+        unit="samples",
+        ge=1,
+        le=65_536,
+        group="step",
     )
     epochs: int = _knob(10, "Epochs", "Passes over the training set.", unit="passes", ge=1)
     seed: int = _knob(
@@ -199,6 +237,14 @@ class RunConfig(BaseModel):
         ge=1,
         le=256,
     )
+    bias: bool = _knob(True, "Biases", "Whether neurons have a bias that learns.", group="network")
+    weight_init: str = _knob(
+        "normal",
+        "Initial weights",
+        "Distribution the initial weights are drawn from.",
+        options={name: name for name in DISTRIBUTIONS},
+        group="network",
+    )
     weight_std: float | None = _knob(
         None,
         "Initial weight scale",
@@ -206,6 +252,8 @@ class RunConfig(BaseModel):
         unit="std",
         ge=0,
         le=100,
+        group="network",
+        empty="1/√(fan-in)",
     )
     feedback_std: float | None = _knob(
         None,
@@ -214,9 +262,124 @@ class RunConfig(BaseModel):
         unit="std",
         ge=0,
         le=100,
+        group="feedback",
+        empty="1/√(fan-in)",
+    )
+    feedback_init: str = _knob(
+        "normal",
+        "Feedback distribution",
+        "Distribution the feedback matrices are drawn from.",
+        options={name: name for name in DISTRIBUTIONS if name != "zero"},
+        group="feedback",
+    )
+    feedback_density: float = _knob(
+        1.0,
+        "Feedback density",
+        "Share of feedback entries that are not 0; the variance is kept.",
+        gt=0,
+        le=1,
+        group="feedback",
+    )
+    feedback_rank: int | None = _knob(
+        None,
+        "Feedback rank",
+        "Rank of the feedback matrices; empty: full.",
+        ge=1,
+        group="feedback",
+        empty="full",
+    )
+    feedback_seed: int | None = _knob(
+        None,
+        "Feedback seed",
+        "Seed of the feedback matrices alone; empty: as the weights.",
+        ge=0,
+        lt=2**31,
+        group="feedback",
+        empty="as the weights",
+    )
+    delay_modules: int = _knob(
+        1,
+        "Delayed modules",
+        "Modules that each use the error of one step earlier than the one above; 1: no delay.",
+        ge=1,
+        group="feedback",
+    )
+    mirror_rate: float = _knob(
+        0.1,
+        "Mirror rate",
+        "How fast the weight mirror learns from the answer to noise.",
+        unit="per step",
+        gt=0,
+        le=1,
+        group="feedback",
+    )
+    frozen: tuple[int, ...] = _knob(
+        (),
+        "Frozen layers",
+        "Numbers of the layers that do not learn, 1 at the bottom.",
+        allowed="numbers of layers, 1 at the bottom, such as 1, 2; or empty",
+        group="network",
+    )
+    bias_rate: float = _knob(
+        1.0,
+        "Bias rate",
+        "Learning rate of the biases, as a multiple of that of the weights.",
+        unit="times",
+        ge=0,
+        le=1000,
+        group="step",
+    )
+    schedule: str = _knob(
+        "constant",
+        "Schedule",
+        "How the learning rate changes over the run.",
+        options={name: title for name, (title, _) in SCHEDULES.items()},
+        group="step",
+    )
+    schedule_every: int = _knob(
+        10,
+        "Schedule period",
+        "Epochs between two steps of the schedule.",
+        unit="epochs",
+        ge=1,
+        group="step",
+    )
+    schedule_factor: float = _knob(
+        0.5,
+        "Schedule factor",
+        "What a step of the schedule multiplies the learning rate by.",
+        unit="times",
+        gt=0,
+        le=1,
+        group="step",
+    )
+    label_noise: float = _knob(
+        0.0,
+        "Label noise",
+        "Share of training labels replaced by another class.",
+        ge=0,
+        le=1,
+        group="data",
+    )
+    teacher_hidden: tuple[int, ...] = _knob(
+        (32,),
+        "Teacher's layers",
+        "Widths of the hidden layers of the teacher (teacher and student only).",
+        unit="neurons",
+        allowed="up to 8 widths, each a whole number from 1 to 4096, such as 32, 32",
+        group="data",
+    )
+    shuffle: bool = _knob(
+        True, "Shuffle", "Whether every epoch takes the samples in a new order.", group="data"
     )
     measure_every: int = _knob(
-        10, "Measure every", "Steps between two points of the charts.", unit="steps", ge=1, le=10**9
+        10,
+        "Measure every",
+        "Steps between two points of the charts.",
+        unit="steps",
+        ge=1,
+        le=10**9,
+        group="measuring",
     )
     evaluate_every: int = _knob(
         100,
@@ -225,18 +388,21 @@ class RunConfig(BaseModel):
         unit="steps",
         ge=1,
         le=10**9,
+        group="measuring",
     )
     device: str = _knob(
         "auto",
         "Device",
         "Where the arithmetic runs; auto takes a GPU where there is one.",
         options={"auto": "Automatic", "cpu": "CPU", "cuda": "CUDA GPU"},
+        group="machine",
     )
     dtype: str = _knob(
         "float32",
         "Precision",
         "Floating-point type of weights and activations.",
         options={"float32": "float32", "float64": "float64"},
+        group="machine",
     )
 
     @field_validator("*", mode="wrap")
@@ -245,49 +411,112 @@ class RunConfig(BaseModel):
         """Turns whatever a field objects to into one message: field, value, what is allowed."""
         name = str(info.field_name)
         field = cls.model_fields[name]
+        limits = _limits(info)
         try:
             accepted = handler(_parsed(name, value))
-            options = _extra(field)["options"]
-            if options is not None and accepted not in options:
-                raise ValueError(name)
-            if name == "hidden" and not all(1 <= width <= MAX_WIDTH for width in accepted):
+            if not _in_words(field, name, accepted, limits):
                 raise ValueError(name)
         except ValueError:  # pydantic's own ValidationError is one
-            raise _refusal(name, value, _allowed(field, name, _limits(info))) from None
-        limits = _limits(info)
-        if name == "epochs" and accepted > limits.max_epochs:
-            raise _refusal(name, value, _allowed(field, name, limits))
+            raise _refusal(name, value, _allowed(field, name, limits)) from None
         return accepted
 
     @model_validator(mode="after")
     def _fits(self, info: ValidationInfo) -> RunConfig:
-        spec = DATASETS[self.dataset]
-        if self.batch_size > spec.n_train:
-            raise _refusal(
+        """What no field can judge alone."""
+        spec, limits = DATASETS[self.dataset], _limits(info)
+        try:
+            n_layers = len(self.layers)
+        except LayerError as error:
+            raise _refusal("hidden", self.hidden, str(error)) from None
+        for wrong, name, allowed_text in (
+            (
+                self.batch_size > spec.n_train,
                 "batch_size",
-                self.batch_size,
                 f"at most {spec.n_train}, the training samples of {self.dataset}",
-            )
-        limit = _limits(info).max_parameters
-        if self.n_parameters > limit:
-            raise _refusal(
+            ),
+            (
+                self.n_parameters > limits.max_parameters,
                 "hidden",
-                self.hidden,
-                f"at most {limit:,} parameters over all replicates, "
+                f"at most {limits.max_parameters:,} parameters over all replicates, "
                 f"and these are {self.n_parameters:,}",
-            )
+            ),
+            (
+                self.delay_modules > n_layers,
+                "delay_modules",
+                f"at most {n_layers}, the layers of this network",
+            ),
+            (
+                max(self.frozen, default=0) > n_layers,
+                "frozen",
+                f"numbers from 1 to {n_layers}, the layers of this network",
+            ),
+            (
+                self.optimizer == "nesterov" and self.momentum == 0,
+                "momentum",
+                "above 0 with optimizer = 'nesterov'",
+            ),
+            (
+                self.optimizer in {"adam", "adamw"} and self.momentum > 0,
+                "momentum",
+                f"0 with optimizer = {self.optimizer!r}, which has a momentum of its own",
+            ),
+        ):
+            if wrong:
+                raise _refusal(name, getattr(self, name), allowed_text)
+        self._check_feedback()
         return self
+
+    def _check_feedback(self) -> None:
+        """Route, matrix, density and rank have to go together."""
+        scheme = self.composition
+        routes = MATRICES[scheme.matrix].routes
+        if scheme.route not in routes:
+            # The part that was chosen is to blame, not the one that came with the scheme.
+            if self.matrix is None:
+                with_matrix = f"{', '.join(routes)} with matrix = {scheme.matrix!r}"
+                raise _refusal("route", scheme.route, with_matrix)
+            fitting = ", ".join(m for m, kind in MATRICES.items() if scheme.route in kind.routes)
+            raise _refusal("matrix", scheme.matrix, f"{fitting} with route = {scheme.route!r}")
+        if self.feedback_rank is None:
+            return
+        if self.feedback_density < 1:
+            raise _refusal("feedback_density", self.feedback_density, "1 with a feedback_rank")
+        shapes = ROUTES[scheme.route].shapes(self.layers)
+        smallest = min((min(shape) for shape in shapes), default=self.feedback_rank)
+        if self.feedback_rank > smallest:
+            raise _refusal(
+                "feedback_rank",
+                self.feedback_rank,
+                f"at most {smallest}, the smallest side of a feedback matrix of this network",
+            )
+
+    @property
+    def composition(self) -> Scheme:
+        """The scheme's row, with route, signal and matrix replaced where they are chosen."""
+        scheme = SCHEMES[self.scheme]
+        return dataclasses.replace(
+            scheme,
+            route=self.route or scheme.route,
+            signal=self.signal or scheme.signal,
+            matrix=self.matrix or scheme.matrix,
+        )
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """Geometry of every layer, the output layer included."""
+        spec = DATASETS[self.dataset]
+        return build(self.hidden, spec.n_features, spec.image_shape, spec.n_classes)
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """Neurons of every layer, input and output included."""
-        spec = DATASETS[self.dataset]
-        return (spec.n_features, *self.hidden, spec.n_classes)
+        """Outputs of every layer for one sample, the input first."""
+        outputs = [prod(layer.output_shape) for layer in self.layers]
+        return (DATASETS[self.dataset].n_features, *outputs)
 
     @property
     def n_parameters(self) -> int:
         """Weights and biases of all replicates together."""
-        single = sum((n_in + 1) * n_out for n_in, n_out in pairwise(self.widths))
+        single = sum((layer.fan_in + self.bias) * layer.n_out for layer in self.layers)
         return self.replicates * single
 
     @property
@@ -308,18 +537,31 @@ class RunConfig(BaseModel):
 
 
 def _parsed(name: str, value: Any) -> Any:
-    """Widths may be typed, as in ``256, 256``; JSON has no tuples; ``True`` is not a number."""
+    """Lists may be typed, as in ``256, 256``; ``True`` is not a number."""
     if name == "hidden":
+        return parse(value)
+    if name in {"frozen", "teacher_hidden"}:
         if isinstance(value, str):
-            value = [part for part in re.split(r"[\s,;x×]+", value.strip()) if part]
+            value = [part for part in re.split(r"[\s,;]+", value.strip()) if part]
         elif isinstance(value, int):
             value = [value]
-        items = list(value) if isinstance(value, (list, tuple)) else [value]
-    else:
-        items = [value]
-    if any(isinstance(item, bool) for item in items):
+    items = value if isinstance(value, (list, tuple)) else [value]
+    flag = RunConfig.model_fields[name].annotation is bool
+    if any(isinstance(item, bool) != flag for item in items):
         raise ValueError(name)
     return value
+
+
+def _in_words(field: FieldInfo, name: str, accepted: Any, limits: Limits) -> bool:
+    """Whether a value of the right type and range is also one of those in words."""
+    options = _extra(field)["options"]
+    if options is not None:
+        return accepted in options or (accepted is None and field.default is None)
+    if name == "frozen":
+        return all(layer >= 1 for layer in accepted)
+    if name == "teacher_hidden":
+        return len(accepted) <= 8 and all(1 <= width <= 4096 for width in accepted)
+    return name != "epochs" or accepted <= limits.max_epochs
 
 
 def _limits(info: ValidationInfo) -> Limits:
@@ -354,16 +596,18 @@ def _allowed(field: FieldInfo, name: str, limits: Limits) -> str:
     extra = _extra(field)
     if extra["allowed"]:
         return str(extra["allowed"])
+    empty = ", or empty" if field.default is None else ""
     if extra["options"]:
-        return "one of " + ", ".join(extra["options"])
+        return "one of " + ", ".join(extra["options"]) + empty
+    if field.annotation is bool:
+        return "true or false"
     found = _bounds(field)
     if name == "epochs":
         found["le"] = limits.max_epochs
     words = {"gt": "above", "ge": "from", "lt": "below", "le": "to at most"}
     order = [key for key in ("gt", "ge", "lt", "le") if key in found]
     range_text = ", ".join(f"{words[key]} {found[key]:,}" for key in order)
-    kind = "a whole number" if field.annotation is int else "a number"
-    empty = ", or empty" if field.default is None else ""
+    kind = "a whole number" if field.annotation in (int, int | None) else "a number"
     return f"{kind} {range_text}{empty}"
 
 

@@ -1,26 +1,23 @@
-"""Feedback: how the output error becomes a feedback delta at every hidden layer.
+"""Feedback: how the output error becomes an update direction at every layer.
 
 Every scheme is one row of :data:`SCHEMES`: route, signal and matrix (docs/MATH.md, section 2).
-The **route** says how the error travels: ``layerwise`` (each hidden layer hears from the layer
-above it), ``direct`` (each hears the output error) or ``none`` (hidden layers hear nothing). The
-**signal** is what the output layer sends. The **matrix** carries it in place of the transposed
-weights. A new scheme is a new row and, where a part of it is new, one small function.
+The **route** says how the signal travels: ``layerwise`` (each hidden layer hears from the layer
+above it), ``direct`` (each hears the outputs) or ``none`` (hidden layers hear nothing). The
+**signal** is what the outputs send. The **matrix** carries it in place of the transposed weights.
+A new scheme is a new row and, where a part of it is new, one small function or class.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from itertools import count
 
 from torch import Tensor
 
-from fa_engine.network import Network
-from fa_engine.seeding import FEEDBACK, draw_normal
-
-Route = Literal["layerwise", "direct", "none"]
-Signal = Literal["error"]
-Matrix = Literal["weights", "random", "tied"]
+from fa_engine.matrices import MATRICES, FeedbackOptions, LearnedMatrices, Product
+from fa_engine.network import Network, Pass
 
 
 @dataclass(frozen=True)
@@ -29,18 +26,17 @@ class Scheme:
 
     Attributes:
         title: the name a person reads.
-        route: ``layerwise``, ``direct`` or ``none``.
-        signal: what the output layer sends back.
-        matrix: ``weights`` (``W`` itself), ``random`` (fixed, drawn once per replicate) or
-            ``tied`` (a copy of ``W`` made anew at each step, walking the path of ``random``).
+        route: a key of :data:`fa_engine.matrices.ROUTES`.
+        signal: a key of :data:`SIGNALS`.
+        matrix: a key of :data:`fa_engine.matrices.MATRICES`.
         explanation: one sentence for someone who meets the scheme for the first time.
         source: where it was published.
     """
 
     title: str
-    route: Route
-    signal: Signal
-    matrix: Matrix
+    route: str
+    signal: str
+    matrix: str
     explanation: str
     source: str
 
@@ -72,6 +68,75 @@ SCHEMES: dict[str, Scheme] = {
         "of its own.",
         "Nøkland 2016",
     ),
+    "usf": Scheme(
+        "Uniform sign-concordant feedback",
+        "layerwise",
+        "error",
+        "sign",
+        "The feedback matrices know the sign of every weight and nothing else.",
+        "Liao, Leibo and Poggio 2016",
+    ),
+    "frsf": Scheme(
+        "Fixed-magnitude sign-concordant feedback",
+        "layerwise",
+        "error",
+        "signed_random",
+        "The feedback matrices take the sign of every weight and a fixed random magnitude.",
+        "Moskovitz, Litwin-Kumar and Abbott 2018",
+    ),
+    "brsf": Scheme(
+        "Redrawn-magnitude sign-concordant feedback",
+        "layerwise",
+        "error",
+        "signed_redrawn",
+        "The feedback matrices take the sign of every weight and magnitudes redrawn at each step.",
+        "Liao, Leibo and Poggio 2016",
+    ),
+    "kp": Scheme(
+        "Kolen-Pollack",
+        "layerwise",
+        "error",
+        "learned",
+        "The feedback matrices take the same steps and the same decay as the weights, "
+        "so that the two grow together.",
+        "Kolen and Pollack 1994; Akrout et al. 2019",
+    ),
+    "wm": Scheme(
+        "Weight mirror",
+        "layerwise",
+        "error",
+        "mirrored",
+        "Between the steps the feedback matrices learn the weights from the network's answer "
+        "to noise.",
+        "Akrout et al. 2019",
+    ),
+    "dkp": Scheme(
+        "Direct Kolen-Pollack",
+        "direct",
+        "error",
+        "learned",
+        "The direct feedback matrices learn from the error and each layer's activity, "
+        "by the step and decay of the output weights.",
+        "Webster, Choi and Ahn 2021",
+    ),
+    "sdfa": Scheme(
+        "Sign direct feedback alignment",
+        "direct",
+        "sign",
+        "random",
+        "Every hidden layer hears only the sign of the output error, through a fixed random "
+        "matrix.",
+        "Frenkel, Lefebvre and Bol 2021",
+    ),
+    "drtp": Scheme(
+        "Direct random target projection",
+        "direct",
+        "target",
+        "random",
+        "Every hidden layer hears only the target, through a fixed random matrix: "
+        "it need not wait for the outputs.",
+        "Frenkel, Lefebvre and Bol 2021",
+    ),
     "shallow": Scheme(
         "Shallow (control)",
         "none",
@@ -93,119 +158,165 @@ SCHEMES: dict[str, Scheme] = {
 }
 
 
+@dataclass(frozen=True)
+class Signal:
+    """What the outputs send to the hidden layers: ``(e, y) -> signal``, all ``(..., N, c)``."""
+
+    title: str
+    of: Callable[[Tensor, Tensor], Tensor]
+
+
+SIGNALS: dict[str, Signal] = {
+    "error": Signal("The output error", lambda e, _y: e),
+    "sign": Signal("The sign of the output error", lambda e, _y: e.sign()),
+    "target": Signal("The target", lambda e, y: y.expand_as(e)),
+}
+
+
 class Feedback:
     """One scheme at work on one network.
 
     Attributes:
         name: key of the scheme in :data:`SCHEMES`.
-        matrices: one a hidden layer, bottom first: what carries the error to that layer.
-            Layerwise ``(R, n_{l+2}, n_{l+1})``, shaped like the weights of the layer above; direct
-            ``(R, c, n_{l+1})``; none: empty. Change them in place only.
+        scheme: its parts, as composed.
+        matrices: one a hidden layer, bottom first: what carries the signal to that layer.
+            Layerwise ``(R, n_out, fan_in)``, shaped like the weights of the layer above; direct
+            ``(R, c, n_l)``; none: empty. Change them in place only.
+        is_exact: the update directions are the true gradients.
     """
 
     def __init__(
-        self, name: str, network: Network, std: float | None, seeds: Sequence[int]
+        self, name: str, scheme: Scheme, network: Network, options: FeedbackOptions
     ) -> None:
-        """Args: scheme name, network, std of random matrices (None: 1/sqrt(fan_in)), seeds."""
-        scheme = SCHEMES[name]
-        self.name = name
-        self.route, self._network = scheme.route, network
-        self._deltas, shapes = ROUTES[scheme.route]
-        make, self._refresh = MATRICES[scheme.matrix]
-        self.matrices = make(network, shapes(network), std, seeds)
-        self._operands = [network.operand(matrix) for matrix in self.matrices]
-        # With W itself as the matrix the feedback deltas are the true ones.
-        self.is_exact = scheme.route == "layerwise" and scheme.matrix == "weights"
+        self.name, self.scheme = name, scheme
+        self._network = network
+        self._source = MATRICES[scheme.matrix](network, scheme.route, options)
+        self._operands = [network.operand(matrix) for matrix in self._source.tensors]
+        self._signal = SIGNALS[scheme.signal].of
+        modules, layers = options.delay_modules, network.n_layers
+        module = [layer * modules // layers for layer in range(layers)]
+        self._lags = [modules - 1 - m for m in module]
+        self._past: deque[tuple[Pass, Tensor]] = deque(maxlen=modules)
+        self._deltas: list[Tensor | None] = [None] * layers
+        self.is_delayed = modules > 1
+        self.is_exact = (
+            not self.is_delayed
+            and (scheme.route, scheme.signal) == ("layerwise", "error")
+            and scheme.matrix == "weights"
+        )
+        self.learns = isinstance(self._source, LearnedMatrices)
 
-    def deltas(self, top: Tensor, outputs: Sequence[Tensor]) -> list[Tensor | None]:
-        """The feedback delta ``s_l`` of every layer; None where a layer hears nothing.
+    @property
+    def matrices(self) -> tuple[Tensor, ...]:
+        """See the class."""
+        return self._source.tensors
+
+    def directions(self, top: Tensor, y: Tensor, past: Pass, step: int) -> list[Product | None]:
+        """Per layer the product whose ``delta^T input`` is the update direction ``u_l``.
+
+        None where a layer hears nothing: the route is none, or its error is still on the way.
 
         Args:
-            top: ``s_L = e / N``.
-            outputs: what ``network.forward`` returned for the batch.
+            top: ``e / N``, ``(..., N, c)``.
+            y: targets ``(N, c)``.
+            past: the forward pass on this batch.
+            step: steps taken so far.
         """
-        self._refresh(self.matrices, self._network)
-        return self._deltas(self._network, top, outputs, self._operands)
+        self._source.refresh(step)
+        signal = top if self.scheme.signal == "error" else self._signal(top, y) / y.shape[-2]
+        self._past.appendleft((past, signal))
+        deltas: list[Tensor | None] = [None] * len(self._deltas)
+        if self._operands:
+            deltas = self._hidden_deltas()
+        deltas[-1] = top
+        directions = [
+            None if delta is None else (delta, self._past[lag][0].inputs[layer])
+            for layer, delta, lag in zip(count(), deltas, self._lags)
+        ]
+        self._sent = signal
+        if self.is_delayed:
+            self._deltas = deltas
+        else:
+            self._past.clear()  # so that the next pass finds this one's memory free, and cached
+        return directions
+
+    def learned(self, directions: Sequence[Product | None], past: Pass) -> list[Product | None]:
+        """Per matrix the product that the optimiser moves it by; empty where none is learned.
+
+        Args:
+            directions: what :meth:`directions` returned, less the frozen layers.
+            past: the forward pass on this batch.
+        """
+        return self._source.products(directions, self._sent, past)
+
+    def _hidden_deltas(self) -> list[Tensor | None]:
+        network, lags = self._network, self._lags
+        direct = self.scheme.route == "direct"
+        deltas: list[Tensor | None] = [None] * network.n_layers
+        deltas[-1] = self._past[0][1]
+        for layer in range(network.n_layers - 2, -1, -1):
+            if lags[layer] >= len(self._past):
+                continue  # its first error has not arrived yet
+            past, signal = self._past[lags[layer]]
+            if direct:
+                back = network.matmul(signal, self._operands[layer])
+            else:
+                # Across a module's border the delta of the step before is what has arrived.
+                source = deltas if lags[layer] == lags[layer + 1] else self._signals()
+                above = source[layer + 1]
+                if above is None:
+                    continue
+                back = network.down(layer + 1, above, self._operands[layer])
+            deltas[layer] = network.through(layer, back, past)
+        return deltas
+
+    def _signals(self) -> list[Tensor | None]:
+        """Deltas of the step before, the outputs' being the signal they sent."""
+        if len(self._past) < 2:
+            return [None] * len(self._deltas)
+        return [*self._deltas[:-1], self._past[1][1]]
 
     def state(self) -> dict[str, Tensor]:
-        """Matrices by name, for checkpoints; none where they are the weights themselves."""
-        own = () if self.is_exact else self.matrices
-        return {f"feedback.{layer}": matrix for layer, matrix in enumerate(own)}
+        """Matrices by name, for checkpoints."""
+        return self._source.state()
 
+    def past_state(self) -> dict[str, Tensor]:
+        """What is still on its way through a delayed network, by name, for checkpoints."""
+        if not self.is_delayed:
+            return {}
+        named = {f"delta.{i}": d for i, d in enumerate(self._deltas) if d is not None}
+        for age, (past, signal) in enumerate(self._past):
+            prefix = f"past.{age}"
+            named |= {f"{prefix}.signal": signal, f"{prefix}.outputs": past.outputs}
+            for part in ("inputs", "kept", "hidden"):
+                named |= {f"{prefix}.{part}.{i}": t for i, t in enumerate(getattr(past, part))}
+            for layer, memo in enumerate(past.memos):
+                named |= {f"{prefix}.memo.{layer}.{i}": t for i, t in enumerate(memo)}
+        return {name: tensor.clone() for name, tensor in named.items()}  # some are one tensor
 
-Shapes = list[tuple[int, int]]
+    def load_past_state(self, named: Mapping[str, Tensor]) -> None:
+        """Takes up what :meth:`past_state` named."""
 
+        device = self._network.weights[0].device
+        named = {name: tensor.to(device) for name, tensor in named.items()}
 
-def _layerwise_shapes(network: Network) -> Shapes:
-    return [(w.shape[1], w.shape[2]) for w in network.weights[1:]]
+        def listed(prefix: str) -> list[Tensor]:
+            found: list[Tensor] = []
+            while (name := f"{prefix}.{len(found)}") in named:
+                found.append(named[name])
+            return found
 
-
-def _direct_shapes(network: Network) -> Shapes:
-    n_outputs = network.weights[-1].shape[1]
-    return [(n_outputs, w.shape[2]) for w in network.weights[1:]]
-
-
-def _no_shapes(_network: Network) -> Shapes:
-    return []
-
-
-def _layerwise_deltas(
-    network: Network, top: Tensor, outputs: Sequence[Tensor], matrices: Sequence[Tensor]
-) -> list[Tensor | None]:
-    return [*network.backward(top, outputs, matrices)]
-
-
-def _direct_deltas(
-    network: Network, top: Tensor, outputs: Sequence[Tensor], matrices: Sequence[Tensor]
-) -> list[Tensor | None]:
-    pullback_ = network.activation.pullback_
-    hidden = zip(matrices, outputs[1:-1], strict=True)
-    return [*(pullback_(network.matmul(top, matrix), h) for matrix, h in hidden), top]
-
-
-def _no_deltas(network: Network, top: Tensor, *_: object) -> list[Tensor | None]:
-    return [None] * (network.n_layers - 1) + [top]
-
-
-# route -> (how deltas are computed, shapes of its matrices)
-ROUTES: dict[Route, tuple[Callable[..., list[Tensor | None]], Callable[[Network], Shapes]]] = {
-    "layerwise": (_layerwise_deltas, _layerwise_shapes),
-    "direct": (_direct_deltas, _direct_shapes),
-    "none": (_no_deltas, _no_shapes),
-}
-
-Matrices = tuple[Tensor, ...]
-
-
-def _weights(network: Network, shapes: Shapes, *_: object) -> Matrices:
-    return network.weights[1:] if shapes else ()
-
-
-def _random(network: Network, shapes: Shapes, std: float | None, seeds: Sequence[int]) -> Matrices:
-    """Drawn from the top layer down, so that FA and DFA share the matrix of the top layer."""
-    like = network.weights[0]
-    downwards = shapes[::-1]
-    stds = [n_in**-0.5 if std is None else std for _, n_in in downwards]
-    drawn = draw_normal(downwards, stds, seeds, FEEDBACK, like.device, like.dtype)
-    return drawn[::-1]
-
-
-def _tied(network: Network, *_: object) -> Matrices:
-    return tuple(w.clone() for w in network.weights[1:])
-
-
-def _leave(matrices: Matrices, network: Network) -> None:
-    pass
-
-
-def _copy_weights(matrices: Matrices, network: Network) -> None:
-    for matrix, weight in zip(matrices, network.weights[1:], strict=True):
-        matrix.copy_(weight)
-
-
-# matrix -> (how it is made, how it is refreshed before each step)
-MATRICES: dict[Matrix, tuple[Callable[..., Matrices], Callable[[Matrices, Network], None]]] = {
-    "weights": (_weights, _leave),
-    "random": (_random, _leave),
-    "tied": (_tied, _copy_weights),
-}
+        hidden = range(self._network.n_layers - 1)
+        for age in count():
+            prefix = f"past.{age}"
+            if f"{prefix}.signal" not in named:
+                break
+            past = Pass(
+                listed(f"{prefix}.inputs"),
+                listed(f"{prefix}.kept"),
+                [tuple(listed(f"{prefix}.memo.{layer}")) for layer in hidden],
+                listed(f"{prefix}.hidden"),
+                named[f"{prefix}.outputs"],
+            )
+            self._past.append((past, named[f"{prefix}.signal"]))
+        self._deltas = [named.get(f"delta.{layer}") for layer in range(len(self._deltas))]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import softplus
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,21 @@ def _squared_error_error(f: Tensor, y: Tensor) -> Tensor:
     return f - y
 
 
+def _binary_cross_entropy(f: Tensor, y: Tensor) -> Tensor:
+    """Of ``sigmoid(f)``: ``softplus(f) = -log(1 - sigmoid(f))``."""
+    return (softplus(f) - f * y).sum(-1).mean(-1, dtype=torch.float64)
+
+
+def _binary_cross_entropy_error(f: Tensor, y: Tensor) -> Tensor:
+    return torch.sigmoid(f).sub_(y)
+
+
 LOSSES: dict[str, Loss] = {
     "cross_entropy": Loss("Softmax cross-entropy", _cross_entropy, _cross_entropy_error),
     "squared_error": Loss("Squared error", _squared_error, _squared_error_error),
+    "binary_cross_entropy": Loss(
+        "Binary cross-entropy, one sigmoid an output",
+        _binary_cross_entropy,
+        _binary_cross_entropy_error,
+    ),
 }

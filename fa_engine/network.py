@@ -7,35 +7,62 @@ run on two-dimensional views of the same storage, which PyTorch dispatches faste
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import pairwise
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from fa_engine.activations import Activation
-from fa_engine.seeding import WEIGHTS, draw_normal
+from fa_engine.layers import Layer
+from fa_engine.seeding import WEIGHTS, Draw, draw
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What one forward pass leaves for the way back. Operands are ``(m, n)``, or ``(R, m, n)``.
+
+    Attributes:
+        inputs: per layer what its weights multiplied: ``h_{l-1}``, or its patches.
+        kept: per hidden layer what the activation's pullback needs.
+        memos: per hidden layer what pooling's transpose needs.
+        hidden: per hidden layer its outputs ``h_l``, ``(..., N, n_l)``.
+        outputs: ``f``.
+    """
+
+    inputs: list[Tensor]
+    kept: list[Tensor]
+    memos: list[tuple[Tensor, ...]]
+    hidden: list[Tensor]
+    outputs: Tensor
 
 
 class Network:
-    """Fully connected layers with one activation between them and linear outputs.
+    """Layers with one activation between them and linear outputs.
 
     Attributes:
-        weights: per layer, bottom first, ``(R, n_out, n_in)``. Change them in place only.
+        weights: per layer, bottom first, ``(R, n_out, fan_in)``. Change them in place only.
         biases: per layer ``(R, n_out)``. Change them in place only.
+        layers: geometry of each.
         activation: ``phi`` of every hidden layer.
+        has_bias: False: the biases are 0 and stay so.
         n_layers: ``L``, the output layer included.
     """
 
     def __init__(
-        self, weights: Sequence[Tensor], biases: Sequence[Tensor], activation: Activation
+        self,
+        layers: Sequence[Layer],
+        weights: Sequence[Tensor],
+        biases: Sequence[Tensor],
+        activation: Activation,
+        has_bias: bool = True,
     ) -> None:
-        self.weights, self.biases = tuple(weights), tuple(biases)
-        self.activation = activation
+        self.layers, self.weights, self.biases = tuple(layers), tuple(weights), tuple(biases)
+        self.activation, self.has_bias = activation, has_bias
         self.n_layers = len(self.weights)
         self.replicates = self.weights[0].shape[0]
         self.weight_operands = [self.operand(w) for w in self.weights]
         self._transposed = [w.mT for w in self.weight_operands]
-        self.bias_operands = [self.operand(b.unsqueeze(1)) for b in self.biases]
+        self._bias_rows = [self.operand(b.unsqueeze(1)) for b in self.biases]
         single = self.replicates == 1
         self._affine: Callable[..., Tensor] = torch.addmm if single else torch.baddbmm
         self.matmul: Callable[[Tensor, Tensor], Tensor] = torch.mm if single else torch.bmm
@@ -43,73 +70,89 @@ class Network:
     @classmethod
     def draw(
         cls,
-        widths: Sequence[int],
+        layers: Sequence[Layer],
         activation: Activation,
-        std: float | None,
+        how: Draw,
         seeds: Sequence[int],
         device: torch.device,
         dtype: torch.dtype,
+        has_bias: bool = True,
     ) -> Network:
-        """A fresh network with normal weights and zero biases.
+        """A fresh network with random weights and zero biases.
 
         Args:
-            widths: neurons of every layer, input and output included.
+            layers: geometry, bottom first.
             activation: of the hidden layers.
-            std: standard deviation of the weights; None: ``1 / sqrt(fan_in)``.
+            how: distribution and scale of the weights.
             seeds: one a replicate.
             device: where it lives.
             dtype: its floating-point type.
+            has_bias: whether biases are trained.
         """
-        shapes = [(n_out, n_in) for n_in, n_out in pairwise(widths)]
-        stds = [n_in**-0.5 if std is None else std for _, n_in in shapes]
-        weights = draw_normal(shapes, stds, seeds, WEIGHTS, device, dtype)
+        shapes = [(layer.n_out, layer.fan_in) for layer in layers]
+        weights = draw(how, shapes, seeds, WEIGHTS, device, dtype)
         biases = [torch.zeros(len(seeds), n_out, device=device, dtype=dtype) for n_out, _ in shapes]
-        return cls(weights, biases, activation)
+        return cls(layers, weights, biases, activation, has_bias)
 
     def operand(self, tensor: Tensor) -> Tensor:
         """``tensor`` of shape ``(R, ...)`` as the products want it: without ``R`` where R = 1."""
         return tensor[0] if self.replicates == 1 else tensor
 
-    def batch(self, x: Tensor) -> Tensor:
-        """Samples ``(N, n)`` as an operand: shared by all replicates, without a copy."""
-        return x if self.replicates == 1 else x.expand(self.replicates, *x.shape)
+    def shared(self, operand: Tensor) -> Tensor:
+        """``(m, n)``, the same for all replicates, as an operand; without a copy."""
+        if self.replicates == 1:
+            return operand
+        return operand.expand(self.replicates, *operand.shape)
 
-    def forward(self, x: Tensor) -> list[Tensor]:
-        """The inputs of every layer and the outputs: ``[h_0 = x, h_1, ..., h_{L-1}, f]``.
+    def forward(self, x: Tensor) -> Pass:
+        """Runs all replicates on the same samples.
 
         Args:
-            x: ``(N, n_0)`` if R = 1, else ``(R, N, n_0)``; see :meth:`batch`.
-
-        Returns:
-            ``L + 1`` operands of shape ``(N, n_l)`` if R = 1, else ``(R, N, n_l)``.
+            x: ``(N, n_0)``.
         """
-        outputs = [x]
-        for bias, weight in zip(self.bias_operands[:-1], self._transposed[:-1], strict=True):
-            outputs.append(self.activation.apply_(self._affine(bias, outputs[-1], weight)))
-        outputs.append(self._affine(self.bias_operands[-1], outputs[-1], self._transposed[-1]))
-        return outputs
+        last = self.n_layers - 1
+        inputs = [self.shared(self.layers[0].gather(x))]
+        kept, memos, hidden = [], [], []
+        for index, layer in enumerate(self.layers[:-1]):
+            a = self._affine(self._bias_rows[index], inputs[index], self._transposed[index])
+            h, keep = self.activation.apply(a)
+            h, memo = layer.shrink(h)
+            kept.append(keep)
+            memos.append(memo)
+            hidden.append(h)
+            inputs.append(self.layers[index + 1].gather(h))
+        outputs = self._affine(self._bias_rows[last], inputs[last], self._transposed[last])
+        return Pass(inputs, kept, memos, hidden, outputs)
 
-    def backward(
-        self, top: Tensor, outputs: Sequence[Tensor], matrices: Sequence[Tensor]
-    ) -> list[Tensor]:
-        """Carries a delta from the outputs down, layer by layer, through any matrices.
-
-        With ``matrices = weight_operands[1:]`` these are the true deltas ``d_l``; with feedback
-        matrices in their place the feedback deltas ``s_l`` (docs/MATH.md, section 1).
+    def down(self, layer: int, delta: Tensor, matrix: Tensor) -> Tensor:
+        """Carries the delta of ``layer`` through a matrix to the outputs of the layer below.
 
         Args:
-            top: delta of the output layer.
-            outputs: what :meth:`forward` returned.
-            matrices: one a hidden layer, shaped like the weights of the layer above it.
+            layer: index of the layer whose delta it is.
+            delta: its delta.
+            matrix: an operand shaped like its weights: they themselves, or what replaces them.
 
         Returns:
-            Deltas of all layers, bottom first, the last of them ``top`` itself.
+            ``(N, n)`` or ``(R, N, n)``, with ``n`` the outputs of the layer below.
+        """
+        return self.layers[layer].scatter(self.matmul(delta, matrix))
+
+    def through(self, layer: int, back: Tensor, past: Pass) -> Tensor:
+        """From what arrives at a hidden layer's outputs to its delta; may overwrite ``back``."""
+        back = self.layers[layer].expand(back, past.memos[layer])
+        return self.activation.pullback_(back, past.kept[layer])
+
+    def true_deltas(self, top: Tensor, past: Pass) -> list[Tensor]:
+        """``d_l`` of every layer, bottom first (docs/MATH.md, section 1).
+
+        Args:
+            top: ``d_L = e / N``.
+            past: the forward pass on that batch.
         """
         deltas = [top]
-        pullback_ = self.activation.pullback_
         for layer in range(self.n_layers - 2, -1, -1):
-            delta = self.matmul(deltas[-1], matrices[layer])
-            deltas.append(pullback_(delta, outputs[layer + 1]))
+            back = self.down(layer + 1, deltas[-1], self.weight_operands[layer + 1])
+            deltas.append(self.through(layer, back, past))
         deltas.reverse()
         return deltas
 

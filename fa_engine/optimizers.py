@@ -1,34 +1,59 @@
-"""From deltas to a step: ``W_l <- W_l - eta u_l`` with ``u_l = s_l^T h_{l-1}``."""
+"""From directions to a step: ``W_l <- W_l - eta u_l`` with ``u_l = s_l^T h_{l-1}``."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from fa_engine.network import Network
 
+Product = tuple[Tensor, Tensor]  # (s, h): the direction is s^T h
+
 
 class Optimizer(Protocol):
-    """Moves a network by the deltas of one batch."""
+    """Moves a network, and the feedback matrices that learn with it, by one batch.
 
-    learning_rate: float
+    Attributes:
+        rate: learning rate of the next step.
+    """
 
-    def update(self, deltas: Sequence[Tensor | None], inputs: Sequence[Tensor]) -> None:
+    rate: float
+
+    def update(
+        self, directions: Sequence[Product | None], learned: Sequence[Product | None]
+    ) -> None:
         """One step.
 
         Args:
-            deltas: ``s_l`` per layer as operands; a layer whose delta is None stays as it is.
-            inputs: ``h_{l-1}`` per layer.
+            directions: per layer ``(s_l, h_{l-1})``; a layer with None stays as it is.
+            learned: per learned feedback matrix likewise.
         """
 
     def state(self) -> dict[str, Tensor]:
         """What has to be saved, beside the parameters, to go on exactly."""
 
-    def load_state(self, state: dict[str, Tensor]) -> None:
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
         """Takes up a saved state."""
+
+
+@dataclass(frozen=True)
+class StepOptions:
+    """Options of a step.
+
+    Attributes:
+        momentum: share of the last step that is taken again (for RMSprop likewise).
+        weight_decay: pull towards zero, times the learning rate.
+        bias_rate: learning rate of the biases, as a multiple of that of the weights.
+    """
+
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+    bias_rate: float = 1.0
 
 
 class PlainSGD:
@@ -38,84 +63,181 @@ class PlainSGD:
     direction never exists in memory; this is where the step is faster than PyTorch's.
     """
 
-    def __init__(self, network: Network, learning_rate: float, weight_decay: float) -> None:
-        self._network = network
-        self.learning_rate = learning_rate
-        self._weight_decay = weight_decay
-        self._biases = [network.operand(b) for b in network.biases]
-        single = network.replicates == 1
-        self._add_product_ = Tensor.addmm_ if single else Tensor.baddbmm_
+    def __init__(
+        self, network: Network, matrices: Sequence[Tensor], rate: float, options: StepOptions
+    ) -> None:
+        self.rate = rate
+        self._options = options
+        biases = [network.operand(b) for b in network.biases]
+        self._layers = list(zip(network.weight_operands, biases, strict=True))
+        self._has_bias = network.has_bias
+        self._matrices = [network.operand(matrix) for matrix in matrices]
+        self._add_product_ = Tensor.addmm_ if network.replicates == 1 else Tensor.baddbmm_
 
-    def update(self, deltas: Sequence[Tensor | None], inputs: Sequence[Tensor]) -> None:
-        rate, kept = self.learning_rate, 1 - self.learning_rate * self._weight_decay
-        parameters = zip(self._network.weight_operands, self._biases, strict=True)
-        for (weight, bias), delta, h in zip(parameters, deltas, inputs, strict=True):
-            if delta is None:
+    def update(
+        self, directions: Sequence[Product | None], learned: Sequence[Product | None]
+    ) -> None:
+        rate, bias_rate = self.rate, self.rate * self._options.bias_rate
+        kept = 1 - rate * self._options.weight_decay
+        bias_kept = 1 - bias_rate * self._options.weight_decay
+        for (weight, bias), direction in zip(self._layers, directions, strict=True):
+            if direction is None:
                 continue
-            self._add_product_(weight, delta.mT, h, beta=kept, alpha=-rate)
-            if kept != 1:
-                bias.mul_(kept)
-            bias.sub_(delta.sum(-2), alpha=rate)
+            s, h = direction
+            self._add_product_(weight, s.mT, h, beta=kept, alpha=-rate)
+            if self._has_bias:
+                if bias_kept != 1:
+                    bias.mul_(bias_kept)
+                bias.sub_(s.sum(-2), alpha=bias_rate)
+        for matrix, direction in zip(self._matrices, learned, strict=True):
+            if direction is not None:
+                s, h = direction
+                self._add_product_(matrix, s.mT, h, beta=kept, alpha=-rate)
 
     def state(self) -> dict[str, Tensor]:
         return {}
 
-    def load_state(self, state: dict[str, Tensor]) -> None:
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
         pass
 
 
 class TorchOptimizer:
     """One of ``torch.optim``'s optimisers, with ``u_l`` handed to it as the gradient."""
 
-    def __init__(self, network: Network, optimizer: torch.optim.Optimizer) -> None:
+    def __init__(
+        self,
+        make: Callable[[Sequence[dict[str, Any]], float], torch.optim.Optimizer],
+        network: Network,
+        matrices: Sequence[Tensor],
+        rate: float,
+        options: StepOptions,
+    ) -> None:
         self._network = network
-        self._optimizer = optimizer
-        self._parameters = [*network.weights, *network.biases]
+        self._weights, self._biases = list(network.weights), list(network.biases)
+        self._matrices = list(matrices)
+        self._bias_rate = options.bias_rate
+        groups: list[dict[str, Any]] = [
+            {"params": [*self._weights, *self._matrices]},
+            {"params": self._biases, "lr": rate * options.bias_rate},
+        ]
+        self._optimizer = make(groups, rate)
 
     @property
-    def learning_rate(self) -> float:
+    def rate(self) -> float:
         return float(self._optimizer.param_groups[0]["lr"])
 
-    @learning_rate.setter
-    def learning_rate(self, value: float) -> None:
-        for group in self._optimizer.param_groups:
-            group["lr"] = value
+    @rate.setter
+    def rate(self, value: float) -> None:
+        weights, biases = self._optimizer.param_groups
+        weights["lr"], biases["lr"] = value, value * self._bias_rate
 
-    def update(self, deltas: Sequence[Tensor | None], inputs: Sequence[Tensor]) -> None:
-        network = self._network
-        layers = zip(network.weights, network.biases, deltas, inputs, strict=True)
-        for weight, bias, delta, h in layers:
-            if delta is None:
-                weight.grad = bias.grad = None
-                continue
-            weight.grad = network.matmul(delta.mT, h).view_as(weight)
-            bias.grad = delta.sum(-2).view_as(bias)
+    def update(
+        self, directions: Sequence[Product | None], learned: Sequence[Product | None]
+    ) -> None:
+        for weight, bias, direction in zip(self._weights, self._biases, directions, strict=True):
+            weight.grad = self._direction(weight, direction)
+            bias.grad = None
+            if direction is not None and self._network.has_bias:
+                bias.grad = direction[0].sum(-2).view_as(bias)
+        for matrix, direction in zip(self._matrices, learned, strict=True):
+            matrix.grad = self._direction(matrix, direction)
         self._optimizer.step()
+
+    def _direction(self, parameter: Tensor, direction: Product | None) -> Tensor | None:
+        if direction is None:
+            return None
+        s, h = direction
+        return self._network.matmul(s.mT, h).view_as(parameter)
 
     def state(self) -> dict[str, Tensor]:
         return {
-            f"optimizer.{index}.{key}": value
-            for index, parameter in enumerate(self._parameters)
+            f"optimizer.{name}.{key}": value
+            for name, parameter in self._named().items()
             for key, value in self._optimizer.state[parameter].items()
             if isinstance(value, Tensor)
         }
 
-    def load_state(self, state: dict[str, Tensor]) -> None:
-        for name, value in state.items():
-            _, index, key = name.split(".", 2)
-            self._optimizer.state[self._parameters[int(index)]][key] = value.clone()
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        for name, parameter in self._named().items():
+            prefix = f"optimizer.{name}."
+            for key, value in state.items():
+                if key.startswith(prefix):
+                    own = value.clone() if value.ndim == 0 else value.clone().to(parameter.device)
+                    self._optimizer.state[parameter][key.removeprefix(prefix)] = own
+
+    def _named(self) -> dict[str, Tensor]:
+        kinds = {"weight": self._weights, "bias": self._biases, "matrix": self._matrices}
+        return {f"{kind}.{i}": t for kind, ts in kinds.items() for i, t in enumerate(ts)}
+
+
+MakeOptimizer = Callable[[Sequence[dict[str, Any]], float], torch.optim.Optimizer]
+
+
+def _sgd(options: StepOptions, nesterov: bool) -> MakeOptimizer:
+    return lambda groups, rate: torch.optim.SGD(
+        groups,
+        rate,
+        momentum=options.momentum,
+        weight_decay=options.weight_decay,
+        nesterov=nesterov,
+        foreach=True,
+    )
+
+
+def _rmsprop(options: StepOptions) -> MakeOptimizer:
+    return lambda groups, rate: torch.optim.RMSprop(
+        groups, rate, momentum=options.momentum, weight_decay=options.weight_decay, foreach=True
+    )
+
+
+def _adam(options: StepOptions) -> MakeOptimizer:
+    return lambda groups, rate: torch.optim.Adam(
+        groups, rate, weight_decay=options.weight_decay, foreach=True
+    )
+
+
+def _adamw(options: StepOptions) -> MakeOptimizer:
+    return lambda groups, rate: torch.optim.AdamW(
+        groups, rate, weight_decay=options.weight_decay, foreach=True
+    )
+
+
+OPTIMIZERS: dict[str, tuple[str, Callable[[StepOptions], MakeOptimizer]]] = {
+    "sgd": ("Stochastic gradient descent", lambda options: _sgd(options, nesterov=False)),
+    "nesterov": ("Nesterov momentum", lambda options: _sgd(options, nesterov=True)),
+    "rmsprop": ("RMSprop", _rmsprop),
+    "adam": ("Adam", _adam),
+    "adamw": ("AdamW", _adamw),
+}
 
 
 def make_optimizer(
-    network: Network, learning_rate: float, momentum: float, weight_decay: float
+    name: str, network: Network, matrices: Sequence[Tensor], rate: float, options: StepOptions
 ) -> Optimizer:
-    """The optimiser that a configuration asks for; the fused one wherever it applies."""
-    if momentum == 0:
-        return PlainSGD(network, learning_rate, weight_decay)
-    parameters = [*network.weights, *network.biases]
-    return TorchOptimizer(
-        network,
-        torch.optim.SGD(
-            parameters, learning_rate, momentum=momentum, weight_decay=weight_decay, foreach=True
-        ),
-    )
+    """The optimiser ``name``; the fused one wherever it applies.
+
+    Args:
+        name: key of :data:`OPTIMIZERS`.
+        network: what it moves.
+        matrices: feedback matrices that it moves with the weights.
+        rate: learning rate of the first step.
+        options: the rest.
+    """
+    if name == "sgd" and options.momentum == 0:
+        return PlainSGD(network, matrices, rate, options)
+    make = OPTIMIZERS[name][1](options)
+    return TorchOptimizer(make, network, matrices, rate, options)
+
+
+# What the learning rate is multiplied by: (epoch so far, epochs in all, period, factor).
+SCHEDULES: dict[str, tuple[str, Callable[[float, int, int, float], float]]] = {
+    "constant": ("Constant", lambda _epoch, _epochs, _every, _by: 1.0),
+    "step": (
+        "Step: times a factor every so many epochs",
+        lambda epoch, _epochs, every, by: by ** (epoch // every),
+    ),
+    "cosine": (
+        "Cosine: from full to nothing over the run",
+        lambda epoch, epochs, _every, _by: (1 + math.cos(math.pi * min(epoch / epochs, 1))) / 2,
+    ),
+}

@@ -1,44 +1,108 @@
 """Random draws from explicit generators: no draw here touches PyTorch's global state.
 
-Weights, feedback and batch order have streams of their own, so that two schemes with one seed start
-from the same weights, and a scheme that is switched to mid-run draws the matrices it would have
-drawn at the start.
+Weights, feedback, batch order and the rest have streams of their own, so that two schemes with one
+seed start from the same weights, and a scheme that is switched to mid-run draws the matrices it
+would have drawn at the start.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-WEIGHTS, FEEDBACK, ORDER = range(3)
+WEIGHTS, FEEDBACK, ORDER, REDRAW, MIRROR, LABELS, SAMPLES = range(7)
+
+Shape = tuple[int, int]
 
 
-def generator(seed: int, stream: int) -> torch.Generator:
-    """A CPU generator for one stream of one seed; different pairs are independent."""
-    state = np.random.SeedSequence([seed, stream]).generate_state(1, np.uint64)
+def generator(*key: int) -> torch.Generator:
+    """A CPU generator for a key such as (seed, stream); different keys are independent."""
+    state = np.random.SeedSequence(key).generate_state(1, np.uint64)
     return torch.Generator().manual_seed(int(state[0] >> np.uint64(1)))
 
 
-def draw_normal(
-    shapes: Sequence[tuple[int, int]],
-    stds: Sequence[float],
+def _normal(shape: Shape, source: torch.Generator) -> Tensor:
+    return torch.randn(shape, generator=source, dtype=torch.float64)
+
+
+def _uniform(shape: Shape, source: torch.Generator) -> Tensor:
+    unit = torch.rand(shape, generator=source, dtype=torch.float64)
+    return unit.sub_(0.5).mul_(12**0.5)
+
+
+def _orthogonal(shape: Shape, source: torch.Generator) -> Tensor:
+    """Orthonormal rows or columns (the shorter ones), scaled to unit variance of the entries."""
+    tall = _normal((max(shape), min(shape)), source)
+    q, r = torch.linalg.qr(tall)
+    q = q * r.diagonal().sign() * max(shape) ** 0.5  # signs: uniform over all such matrices
+    values: Tensor = q if shape[0] >= shape[1] else q.T.contiguous()
+    return values
+
+
+def _zero(shape: Shape, _source: torch.Generator) -> Tensor:
+    return torch.zeros(shape, dtype=torch.float64)
+
+
+# Entries of mean 0 and variance 1.
+DISTRIBUTIONS: dict[str, Callable[[Shape, torch.Generator], Tensor]] = {
+    "normal": _normal,
+    "uniform": _uniform,
+    "orthogonal": _orthogonal,
+    "zero": _zero,
+}
+
+
+@dataclass(frozen=True)
+class Draw:
+    """How a random matrix is drawn.
+
+    Attributes:
+        distribution: a key of :data:`DISTRIBUTIONS`.
+        std: standard deviation of the entries; None: ``1 / sqrt(fan_in)``.
+        density: share of entries that are not 0; the rest are scaled up to keep the variance.
+        rank: rank, as a product of two factors with the same entry variance; None: full.
+    """
+
+    distribution: str = "normal"
+    std: float | None = None
+    density: float = 1.0
+    rank: int | None = None
+
+    def __call__(self, shape: Shape, source: torch.Generator) -> Tensor:
+        """One ``(n_out, n_in)`` matrix in float64."""
+        unit = DISTRIBUTIONS[self.distribution]
+        if self.rank is None:
+            values = unit(shape, source)
+        else:
+            left, right = unit((shape[0], self.rank), source), unit((self.rank, shape[1]), source)
+            values = left @ right / self.rank**0.5
+        if self.density < 1:
+            kept = torch.rand(shape, generator=source, dtype=torch.float64) < self.density
+            values = values * kept / self.density**0.5
+        return values * (shape[1] ** -0.5 if self.std is None else self.std)
+
+
+def draw(
+    how: Draw,
+    shapes: Sequence[Shape],
     seeds: Sequence[int],
     stream: int,
     device: torch.device,
     dtype: torch.dtype,
 ) -> tuple[Tensor, ...]:
-    """One normal matrix a shape and seed, stacked along a leading replicate dimension.
+    """One matrix a shape and seed, stacked along a leading replicate dimension.
 
     Replicate ``r`` draws from its own generator, ``seeds[r]``, in the order of ``shapes``: it gets
     the same numbers alone and among others. Draws are made in float64 on the CPU, so that dtype
     and device change nothing but rounding.
 
     Args:
+        how: distribution and scale.
         shapes: ``(n_out, n_in)`` of each matrix.
-        stds: standard deviation of each matrix.
         seeds: one seed a replicate.
         stream: which stream of those seeds.
         device: where the result lives.
@@ -50,7 +114,6 @@ def draw_normal(
     drawn = [torch.empty((len(seeds), *shape), dtype=dtype, device=device) for shape in shapes]
     for replicate, seed in enumerate(seeds):
         source = generator(seed, stream)
-        for matrix, shape, std in zip(drawn, shapes, stds, strict=True):
-            values = torch.randn(shape, generator=source, dtype=torch.float64)
-            matrix[replicate].copy_(values.mul_(std))
+        for matrix, shape in zip(drawn, shapes, strict=True):
+            matrix[replicate].copy_(how(shape, source))
     return tuple(drawn)

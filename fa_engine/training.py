@@ -14,12 +14,13 @@ from fa_engine import checkpoint
 from fa_engine.activations import ACTIVATIONS
 from fa_engine.alignment import Alignment, Array, measure
 from fa_engine.config import RunConfig
-from fa_engine.datasets import Dataset, load_dataset
+from fa_engine.datasets import DataOptions, Dataset, load_dataset
 from fa_engine.feedback import Feedback
 from fa_engine.losses import LOSSES
-from fa_engine.network import Network
-from fa_engine.optimizers import Optimizer, make_optimizer
-from fa_engine.seeding import ORDER, generator
+from fa_engine.matrices import FeedbackOptions, Product
+from fa_engine.network import Network, Pass
+from fa_engine.optimizers import SCHEDULES, Optimizer, StepOptions, make_optimizer
+from fa_engine.seeding import ORDER, Draw, generator
 
 EVALUATION_CHUNK = 2_000
 
@@ -83,25 +84,27 @@ class Trainer:
         dtype = getattr(torch, config.dtype)
         seeds = [config.seed + replicate for replicate in range(config.replicates)]
         self.config = config
-        self.data = data or load_dataset(config.dataset, data_dir, device, dtype)
+        self.data = data or load_dataset(
+            config.dataset, data_dir, device, dtype, data_options(config)
+        )
         self.network = Network.draw(
-            config.widths,
+            config.layers,
             ACTIVATIONS[config.activation],
-            config.weight_std,
+            Draw(config.weight_init, config.weight_std),
             seeds,
             device,
             dtype,
+            config.bias,
         )
-        self.feedback = Feedback(config.scheme, self.network, config.feedback_std, seeds)
-        self.optimizer: Optimizer = make_optimizer(
-            self.network, config.learning_rate, config.momentum, config.weight_decay
-        )
+        self.feedback = self._feedback(config)
+        self.optimizer: Optimizer = self._optimizer(config.learning_rate)
         self.step = 0
         self.total_steps = config.total_steps
         self.finished = False
         self.diverged = np.zeros(config.replicates, dtype=bool)
+        self._learning_rate = config.learning_rate
         self._loss = LOSSES[config.loss]
-        self._seeds = seeds
+        self._frozen = [number - 1 for number in config.frozen]
         self._order = torch.empty(0, dtype=torch.int64)
         self._order_epoch = -1
         self._next_evaluation = 0
@@ -113,21 +116,21 @@ class Trainer:
 
     @property
     def learning_rate(self) -> float:
-        """The learning rate in force. Setting it takes effect at the next step.
+        """The learning rate in force, before its schedule. Setting it acts at the next step.
 
         Raises:
             pydantic.ValidationError: it is out of range.
         """
-        return self.optimizer.learning_rate
+        return self._learning_rate
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
-        self.optimizer.learning_rate = self.config.replace(learning_rate=value).learning_rate
+        self._learning_rate = self.config.replace(learning_rate=value).learning_rate
 
     @property
     def scheme(self) -> str:
         """The feedback scheme in force. Setting it keeps the weights; random matrices are the
-        ones the scheme would have drawn at the start.
+        ones the scheme would have drawn at the start, and its parts are those of its row.
 
         Raises:
             pydantic.ValidationError: there is no such scheme.
@@ -136,9 +139,14 @@ class Trainer:
 
     @scheme.setter
     def scheme(self, name: str) -> None:
-        name = self.config.replace(scheme=name).scheme
-        if name != self.feedback.name:
-            self.feedback = Feedback(name, self.network, self.config.feedback_std, self._seeds)
+        if name == self.feedback.name:
+            return
+        row = self.config.replace(scheme=name, route=None, signal=None, matrix=None)
+        self.feedback = self._feedback(row)
+        # The weights' own momentum goes on; learned matrices start with none.
+        state = self.optimizer.state()
+        self.optimizer = self._optimizer(self.optimizer.rate)
+        self.optimizer.load_state({k: v for k, v in state.items() if ".matrix." not in k})
 
     def __iter__(self) -> Iterator[Measurement]:
         while not self.finished:
@@ -161,14 +169,17 @@ class Trainer:
         last = self.step >= self.total_steps
         due = measure or last or self.step % self.config.measure_every == 0
         x, y = self._batch()
-        outputs = self.network.forward(x)
-        error = self._loss.error(outputs[-1], y)
-        deltas = self.feedback.deltas(error.div_(y.shape[-2]), outputs)
-        measurement = self._measure(deltas, outputs, y, last) if due else None
+        past = self.network.forward(x)
+        top = self._loss.error(past.outputs, y).div_(len(y))
+        directions = self.feedback.directions(top, y, past, self.step)
+        for layer in self._frozen:
+            directions[layer] = None
+        measurement = self._measure(directions, top, past, y, last) if due else None
         if last:
             self.finished = True
         elif not self.finished:
-            self.optimizer.update(deltas, outputs[:-1])
+            self.optimizer.rate = self._learning_rate * self._schedule()
+            self.optimizer.update(directions, self.feedback.learned(directions, past))
             self.step += 1
         return measurement
 
@@ -179,14 +190,19 @@ class Trainer:
         for start in range(0, n_test, EVALUATION_CHUNK):
             x = self.data.x_test[start : start + EVALUATION_CHUNK]
             y = self.data.y_test[start : start + EVALUATION_CHUNK]
-            f = self.network.forward(self.network.batch(x))[-1]
+            f = self.network.forward(x).outputs
             losses = losses + _numbers(self._loss.value(f, y)) * len(x)
             hits = hits + _numbers(_accuracy(f, y)) * len(x)
         return losses / n_test, hits / n_test
 
     def save(self, path: Path | str) -> None:
         """Writes a checkpoint from which :meth:`load` continues bit for bit."""
-        tensors = self.network.state() | self.feedback.state() | self.optimizer.state()
+        tensors = (
+            self.network.state()
+            | self.feedback.state()
+            | self.feedback.past_state()
+            | self.optimizer.state()
+        )
         progress = {
             "step": self.step,
             "next_evaluation": self._next_evaluation,
@@ -220,28 +236,64 @@ class Trainer:
         trainer._next_evaluation = progress["next_evaluation"]
         for name, tensor in (trainer.network.state() | trainer.feedback.state()).items():
             tensor.copy_(tensors.pop(name))
+        trainer.feedback.load_past_state(tensors)
         trainer.optimizer.load_state(tensors)
         return trainer
 
+    def _feedback(self, config: RunConfig) -> Feedback:
+        seed = config.seed if config.feedback_seed is None else config.feedback_seed
+        options = FeedbackOptions(
+            seeds=[seed + replicate for replicate in range(config.replicates)],
+            how=Draw(
+                config.feedback_init,
+                config.feedback_std,
+                config.feedback_density,
+                config.feedback_rank,
+            ),
+            delay_modules=config.delay_modules,
+            mirror_rate=config.mirror_rate,
+            mirror_samples=config.batch_size,
+        )
+        return Feedback(config.scheme, config.composition, self.network, options)
+
+    def _optimizer(self, rate: float) -> Optimizer:
+        config = self.config
+        options = StepOptions(config.momentum, config.weight_decay, config.bias_rate)
+        learned = self.feedback.matrices if self.feedback.learns else ()
+        return make_optimizer(config.optimizer, self.network, learned, rate, options)
+
+    def _schedule(self) -> float:
+        """What the learning rate is multiplied by at this step."""
+        config = self.config
+        _, factor = SCHEDULES[config.schedule]
+        return factor(self.epoch, config.epochs, config.schedule_every, config.schedule_factor)
+
     def _batch(self) -> tuple[Tensor, Tensor]:
-        """The next batch, ``x`` as the network wants it and ``y`` of shape ``(N, c)``.
+        """The next batch: ``x`` of shape ``(N, n_0)`` and ``y`` of shape ``(N, c)``.
 
         All replicates see the same batches, and so do all runs on a data set: what differs
         between replicates is their random matrices alone. An incomplete last batch is dropped.
         """
         epoch, batch = divmod(self.step, self.config.steps_per_epoch)
+        size = self.config.batch_size
+        rows = slice(batch * size, (batch + 1) * size)
+        if not self.config.shuffle:
+            return self.data.x_train[rows], self.data.y_train[rows]
         if epoch != self._order_epoch:
             shuffled = torch.randperm(len(self.data.x_train), generator=generator(epoch, ORDER))
             self._order, self._order_epoch = shuffled.to(self.data.x_train.device), epoch
-        size = self.config.batch_size
-        chosen = self._order[batch * size : (batch + 1) * size]
-        x = self.data.x_train.index_select(0, chosen)
-        return self.network.batch(x), self.data.y_train.index_select(0, chosen)
+        chosen = self._order[rows]
+        return self.data.x_train.index_select(0, chosen), self.data.y_train.index_select(0, chosen)
 
     def _measure(
-        self, deltas: list[Tensor | None], outputs: list[Tensor], y: Tensor, last: bool
+        self,
+        directions: list[Product | None],
+        top: Tensor,
+        past: Pass,
+        y: Tensor,
+        last: bool,
     ) -> Measurement:
-        f = outputs[-1]
+        f = past.outputs
         loss = _numbers(self._loss.value(f, y))
         test_loss, test_accuracy = None, None
         if last or self.step >= self._next_evaluation:
@@ -251,7 +303,7 @@ class Trainer:
         self.diverged |= ~np.isfinite(loss)
         # A run with nothing left that could still learn stops; what it measured stays.
         self.finished = bool(self.diverged.all())
-        alignment = measure(self.network, self.feedback, deltas, outputs)
+        alignment = measure(self.network, self.feedback, directions, top, past)
         return Measurement(
             **vars(alignment),
             step=self.step,
@@ -261,6 +313,13 @@ class Trainer:
             test_loss=test_loss,
             test_accuracy=test_accuracy,
         )
+
+
+def data_options(config: RunConfig) -> DataOptions:
+    """What the configuration asks of its data set."""
+    return DataOptions(
+        config.label_noise, config.teacher_hidden, regression=config.loss == "squared_error"
+    )
 
 
 def pick_device(name: str) -> torch.device:

@@ -26,6 +26,9 @@ COMMON = (
 """What everyone changes, in the order of the page; every other field is under *More*."""
 
 MORE = tuple(name for name in RunConfig.model_fields if name not in COMMON)
+GROUPS = ("network", "feedback", "step", "data", "measuring", "machine")
+"""Headings under *More*, in the order of the page; each field names its own."""
+
 FIELDS = (*COMMON, *MORE)
 
 SEED_LIMIT = 1_000_000  # of a new seed: short enough to read out
@@ -61,7 +64,7 @@ def form(limits: Limits) -> Component:
             html.Details(
                 [
                     html.Summary("More"),
-                    html.Div([_row(name, limits) for name in MORE], className="more-fields"),
+                    *(_group(group, limits) for group in GROUPS),
                 ],
                 id="more",
                 className="more",
@@ -75,6 +78,8 @@ def form_value(value: Any) -> Any:
     """A field of a configuration as its control holds it."""
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, (list, tuple)):
         return ", ".join(map(str, value))
     return f"{value:g}" if isinstance(value, float) else value
@@ -124,9 +129,25 @@ def titles(names: Sequence[str]) -> str:
 
 def _typed(name: str, value: Any) -> Any:
     value = value.strip() if isinstance(value, str) else value
+    if RunConfig.model_fields[name].annotation is bool:
+        return {"yes": True, "no": False}.get(value, value)
     if value in ("", None) and RunConfig.model_fields[name].default is None:
         return None
     return "" if value is None else value
+
+
+def _extra(name: str) -> dict[str, Any]:
+    extra = RunConfig.model_fields[name].json_schema_extra
+    assert isinstance(extra, dict)
+    return extra
+
+
+def _group(group: str, limits: Limits) -> Component:
+    names = [name for name in MORE if _extra(name)["group"] == group]
+    return html.Div(
+        [html.H2(group.capitalize(), className="group"), *(_row(name, limits) for name in names)],
+        className="more-fields",
+    )
 
 
 def _row(name: str, limits: Limits) -> Component:
@@ -135,15 +156,14 @@ def _row(name: str, limits: Limits) -> Component:
         parts.append(html.P(explanation(_default(name)), id="scheme-text", className="explain"))
     if name == "seed":
         parts.append(dmc.Button("New seed", id="new-seed", variant="default", size="sm"))
-    field = RunConfig.model_fields[name]
-    narrow = field.annotation is not str and name not in ("hidden", "seed")
+    narrow = not _extra(name)["options"] and name not in ("hidden", "seed")
     return html.Div(parts, className=f"field field-{name}{' narrow' if narrow else ''}")
 
 
 def _control(name: str, limits: Limits) -> Any:
     field = RunConfig.model_fields[name]
-    extra = field.json_schema_extra
-    assert isinstance(extra, dict)
+    kind: Any = field.annotation
+    extra = _extra(name)
     unit = str(extra["unit"] or "")
     label: list[Any] = [str(field.title)]
     if unit:
@@ -158,13 +178,20 @@ def _control(name: str, limits: Limits) -> Any:
     if isinstance(extra["options"], dict):
         options = [{"value": key, "label": text} for key, text in extra["options"].items()]
         return dmc.Select(
-            **common, data=options, allowDeselect=False, comboboxProps={"shadow": "sm"}
+            **common,
+            data=options,
+            allowDeselect=False,
+            clearable=field.default is None,
+            placeholder=extra["empty"],
+            comboboxProps={"shadow": "sm"},
         )
-    if field.annotation is int:
+    if kind is bool:
+        return dmc.Select(**common, data=["yes", "no"], allowDeselect=False)
+    if kind is int:
         limit = bounds(name)
         # Out of range is said, not silently mended.
         return dmc.NumberInput(**common, min=limit.get("ge"), clampBehavior="none", step=1)
-    hint = "1/√(fan-in)" if field.default is None else allowed(name, limits)
+    hint = extra["empty"] or allowed(name, limits)
     return dmc.TextInput(**common, placeholder=hint, autoComplete="off", spellCheck=False)
 
 

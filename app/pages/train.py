@@ -144,9 +144,10 @@ def register(app: Dash, context: Context) -> None:
         if run_id is None:
             raise PreventUpdate
         try:
-            values = _ordered(form_values(store.run(run_id).config))
+            config = store.run(run_id).run_config()
         except UnknownRun:
             raise PreventUpdate from None
+        values = _ordered(form_values(config.model_dump()))
         if list(map(str, values)) == list(map(str, shown)):  # as just after Train
             raise PreventUpdate
         return values

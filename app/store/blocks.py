@@ -25,7 +25,10 @@ _SHAPES: dict[str, str] = {
     "test_loss": "R",
     "test_accuracy": "R",
     "gradient_angle_deg": "RH",
+    "hidden_angle_deg": "R",
     "delta_angle_deg": "RH",
+    "delta_cosine_mean": "RH",
+    "delta_cosine_std": "RH",
     "weight_angle_deg": "RH",
     "update_norm": "RH",
     "gradient_norm": "RH",
@@ -47,6 +50,8 @@ class Series:
         epoch: (T,).
         loss, accuracy, test_loss, test_accuracy: (T, R).
         gradient_angle_deg, delta_angle_deg, weight_angle_deg: (T, R, L-1) degrees.
+        hidden_angle_deg: (T, R) degrees.
+        delta_cosine_mean, delta_cosine_std: (T, R, L-1).
         update_norm, gradient_norm: (T, R, L-1).
         descent_share: (T, R, L).
     """
@@ -58,7 +63,10 @@ class Series:
     test_loss: FloatArray
     test_accuracy: FloatArray
     gradient_angle_deg: FloatArray
+    hidden_angle_deg: FloatArray
     delta_angle_deg: FloatArray
+    delta_cosine_mean: FloatArray
+    delta_cosine_std: FloatArray
     weight_angle_deg: FloatArray
     update_norm: FloatArray
     gradient_norm: FloatArray

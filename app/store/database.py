@@ -108,8 +108,8 @@ class Store:
             rows = connection.execute(query, {"run_id": run_id, "after": after}).all()
         if rows:
             return joined(rows)
-        config = self.run(run_id).config
-        return Series.empty(config["replicates"], len(config["hidden"]) + 1)
+        config = self.run(run_id).run_config()
+        return Series.empty(config.replicates, len(config.layers))
 
     def revision(self, run_id: str) -> int:
         """The seq of the run's last event.

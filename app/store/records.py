@@ -8,7 +8,8 @@ from enum import StrEnum
 from typing import Any
 
 from app.store.blocks import pack
-from fa_engine import Measurement
+from fa_engine import Measurement, RunConfig
+from fa_engine.config import UNLIMITED
 
 
 class RunState(StrEnum):
@@ -61,6 +62,10 @@ class Run:
     learning_rate: float
     scheme: str
     revision: int
+
+    def run_config(self) -> RunConfig:
+        """``config`` as what it is; it was held against the limits when the run was made."""
+        return RunConfig.model_validate(self.config, context={"limits": UNLIMITED})
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ from concurrent.futures import Future
 from pathlib import Path
 
 from fa_engine import Dataset, RunConfig, load_dataset
-from fa_engine.training import pick_device
+from fa_engine.datasets import DataOptions
+from fa_engine.training import data_options, pick_device
 
-_Key = tuple[str, str, str]
+_Key = tuple[str, str, str, DataOptions]
 
 
 class DataSets:
@@ -28,7 +29,8 @@ class DataSets:
         Raises:
             ValueError: the device is not there.
         """
-        key = (config.dataset, str(pick_device(config.device)), config.dtype)
+        device = str(pick_device(config.device))
+        key = (config.dataset, device, config.dtype, data_options(config))
         held = self._loading.get(key)
         if held is None or (held.done() and held.exception() is not None):
             held = Future()
@@ -42,9 +44,9 @@ class DataSets:
     def _load(self, key: _Key, future: Future[Dataset]) -> None:
         import torch
 
-        name, device, dtype = key
+        name, device, dtype, options = key
         try:
-            data = load_dataset(name, self._data_dir, device, getattr(torch, dtype))
+            data = load_dataset(name, self._data_dir, device, getattr(torch, dtype), options)
         except BaseException as error:
             future.set_exception(error)
         else:

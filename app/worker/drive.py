@@ -13,8 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.store import Command, Draft, LeaseLost, Progress, Run, RunState, Store
 from app.worker.data import DataSets
-from fa_engine import DATASETS, Dataset, Measurement, RunConfig, Trainer, problems
-from fa_engine.config import UNLIMITED
+from fa_engine import DATASETS, Dataset, Measurement, Trainer, problems
 
 LEASE_S = 15.0
 HEARTBEAT_S = 1.0
@@ -178,8 +177,7 @@ class _Drive:
     ) -> None:
         self.store = store
         self.run = run
-        # It was held against the limits when it was made; the worker does not ask again.
-        self.config = RunConfig.model_validate(run.config, context={"limits": UNLIMITED})
+        self.config = run.run_config()
         self.recorder = recorder
         self.stopping = stopping
         self.heart = heart

@@ -10,11 +10,23 @@ from fa_engine.checkpoint import FORMAT
 CONFIG = RunConfig(hidden=(12, 9), batch_size=32, epochs=2, replicates=2, evaluate_every=30)
 
 
-@pytest.mark.parametrize("momentum", [0.0, 0.9])
-@pytest.mark.parametrize("replicates", [1, 2])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"momentum": 0.9, "replicates": 1},
+        {"optimizer": "nesterov", "momentum": 0.9},
+        {"optimizer": "rmsprop", "learning_rate": 0.001},
+        {"optimizer": "adam", "learning_rate": 0.001, "replicates": 1},
+        {"optimizer": "adamw", "learning_rate": 0.001, "schedule": "cosine"},
+        {"delay_modules": 3},
+        {"delay_modules": 2, "replicates": 1},
+    ],
+    ids=lambda fields: "-".join(map(str, fields.values())) or "plain",
+)
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_resuming_is_exact(tmp_path, scheme, replicates, momentum):
-    config = CONFIG.replace(scheme=scheme, momentum=momentum, replicates=replicates)
+def test_resuming_is_exact(tmp_path, scheme, fields):
+    config = CONFIG.replace(scheme=scheme, **fields)
     unbroken = Trainer(config)
     broken = Trainer(config)
     for _ in range(37):

@@ -9,19 +9,37 @@ from fa_engine import SCHEMES, Limits, RunConfig, allowed, bounds, problems
 
 BAD = [
     ("dataset", "imagenet", "digits, mnist"),
-    ("hidden", (0,), "1 to 32 widths"),
-    ("hidden", (64, -3), "1 to 32 widths"),
-    ("hidden", "64, many", "1 to 32 widths"),
-    ("hidden", (12.5,), "1 to 32 widths"),
-    ("hidden", (), "1 to 32 widths"),
-    ("hidden", "", "1 to 32 widths"),
-    ("hidden", None, "1 to 32 widths"),
-    ("hidden", (True,), "1 to 32 widths"),
+    ("hidden", (0,), "1 to 32 layers"),
+    ("hidden", (64, -3), "1 to 32 layers"),
+    ("hidden", "64, many", "1 to 32 layers"),
+    ("hidden", (12.5,), "1 to 32 layers"),
+    ("hidden", (), "1 to 32 layers"),
+    ("hidden", "", "1 to 32 layers"),
+    ("hidden", None, "1 to 32 layers"),
+    ("hidden", (True,), "1 to 32 layers"),
     ("activation", "swish", "tanh"),
     ("loss", "hinge", "cross_entropy"),
     ("scheme", "magic", "bp, fa"),
     ("scheme", 3, "bp, fa"),
     ("optimizer", "lbfgs", "sgd"),
+    ("route", "sideways", "layerwise, direct, none, or empty"),
+    ("signal", "noise", "error, sign, target, or empty"),
+    ("matrix", "hilbert", "weights, random"),
+    ("feedback_init", "zero", "normal, uniform, orthogonal"),
+    ("feedback_density", 0, "above 0"),
+    ("feedback_rank", 0, "from 1"),
+    ("feedback_rank", 11, "at most 10, the smallest side"),
+    ("feedback_seed", -1, "from 0"),
+    ("delay_modules", 0, "from 1"),
+    ("delay_modules", 4, "at most 3, the layers"),
+    ("mirror_rate", 0, "above 0"),
+    ("bias", "maybe", "true or false"),
+    ("bias", 1, "true or false"),
+    ("frozen", (0,), "numbers of layers"),
+    ("frozen", (4,), "from 1 to 3"),
+    ("schedule", "warmup", "constant, step, cosine"),
+    ("label_noise", 1.5, "at most 1"),
+    ("teacher_hidden", (0,), "up to 8 widths"),
     ("learning_rate", math.nan, "above 0"),
     ("learning_rate", math.inf, "above 0"),
     ("learning_rate", 0, "above 0"),
@@ -60,6 +78,27 @@ def test_a_bad_value_is_refused_by_name(field, value, expected):
         assert problem.message in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("fields", "field", "expected"),
+    [
+        ({"route": "direct", "matrix": "sign"}, "matrix", "random, learned with route = 'direct'"),
+        ({"scheme": "dfa", "matrix": "tied"}, "matrix", "random, learned with route = 'direct'"),
+        ({"scheme": "usf", "route": "direct"}, "route", "layerwise with matrix = 'sign'"),
+        ({"scheme": "bp", "route": "direct"}, "route", "layerwise, none"),
+        ({"feedback_rank": 3, "feedback_density": 0.5}, "feedback_density", "1 with"),
+        ({"optimizer": "nesterov"}, "momentum", "above 0"),
+        ({"optimizer": "adam", "momentum": 0.9}, "momentum", "0 with optimizer"),
+        ({"hidden": (8,), "delay_modules": 3}, "delay_modules", "at most 2"),
+    ],
+)
+def test_impossible_combinations_are_refused_by_name(fields, field, expected):
+    with pytest.raises(ValidationError) as caught:
+        RunConfig(**fields)
+    (problem,) = problems(caught.value)
+    assert problem.field == field
+    assert expected in problem.allowed
+
+
 def test_every_problem_is_named_at_once():
     with pytest.raises(ValidationError) as caught:
         RunConfig(hidden=(0,), scheme="magic", learning_rate=-1)
@@ -95,7 +134,7 @@ def test_limits_are_an_installations_own():
     assert "at most 5" in allowed("epochs", limits)
 
 
-@pytest.mark.parametrize("typed", ["256, 128", "256 128", "256x128", [256, 128], (256, 128)])
+@pytest.mark.parametrize("typed", ["256, 128", "256 128", [256, 128], (256, 128)])
 def test_widths_can_be_typed(typed):
     config = RunConfig(hidden=typed)
     assert config.hidden == (256, 128)

@@ -2,7 +2,9 @@
 
 import gzip
 import hashlib
+import io
 import struct
+import tarfile
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -11,8 +13,17 @@ import numpy as np
 import pytest
 import torch
 
-from fa_engine import DATASETS, DatasetError, load_dataset
-from fa_engine.datasets import MNIST_FILES, IdxFile, read_idx_files
+from fa_engine import DATASETS, DatasetError, RunConfig, Trainer, load_dataset
+from fa_engine.datasets import (
+    CIFAR10_ARCHIVE,
+    CIFAR10_TEST,
+    CIFAR10_TRAIN,
+    MNIST_FILES,
+    DataOptions,
+    IdxFile,
+    read_cifar10,
+    read_idx_files,
+)
 
 
 def idx(array):
@@ -124,3 +135,84 @@ def test_mnist_is_complete(mnist_dir):
     assert data.x_train.shape == (60_000, 784)
     assert data.y_test.sum(0).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
     assert data.x_train.max() == 1
+
+
+def test_a_file_known_by_its_packed_bytes_is_checked_as_it_was_published(tmp_path):
+    packed = gzip.compress(CONTENT)
+    file = IdxFile(FILE.name, hashlib.md5(packed).hexdigest(), packed=True)
+    (tmp_path / f"{FILE.name}.gz").write_bytes(packed)
+    (images,) = read_idx_files(tmp_path, [file], mirrors=[])
+    np.testing.assert_array_equal(images, IMAGES)
+    (tmp_path / f"{FILE.name}.gz").write_bytes(gzip.compress(CONTENT, compresslevel=1) + b"!")
+    with pytest.raises(DatasetError, match="damaged"):
+        read_idx_files(tmp_path, [file], mirrors=[])
+
+
+def cifar_records(n, seed):
+    r = np.random.default_rng(seed)
+    parts = [r.integers(0, 10, (n, 1)), r.integers(0, 256, (n, 3072))]
+    return np.concatenate(parts, axis=1).astype(np.uint8)
+
+
+def test_cifar10_is_read_from_its_binary_files(tmp_path):
+    batches = {name: cifar_records(4, i) for i, name in enumerate((*CIFAR10_TRAIN, *CIFAR10_TEST))}
+    for name, records in batches.items():
+        records.tofile(tmp_path / name)
+    x, y, x_test, y_test = read_cifar10(tmp_path, mirrors=[])
+    assert x.shape == (20, 32, 32, 3)
+    assert x_test.shape == (4, 32, 32, 3)
+    first = batches["data_batch_1.bin"][0]
+    assert y[0] == first[0]
+    assert x[0, 2, 5, 1] == first[1 + 1024 + 2 * 32 + 5]  # green plane, row 2, column 5
+    np.testing.assert_array_equal(y_test, batches["test_batch.bin"][:, 0])
+    (tmp_path / "test_batch.bin").write_bytes(b"short")
+    with pytest.raises(DatasetError, match=r"test_batch\.bin is damaged"):
+        read_cifar10(tmp_path, mirrors=[])
+
+
+def test_cifar10_is_unpacked_from_its_archive(tmp_path, mirror, monkeypatch):
+    served, address = mirror
+    with tarfile.open(served / CIFAR10_ARCHIVE, "w:gz") as tar:
+        for i, name in enumerate((*CIFAR10_TRAIN, *CIFAR10_TEST)):
+            content = cifar_records(2, i).tobytes()
+            member = tarfile.TarInfo(f"cifar-10-batches-bin/{name}")
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    content = (served / CIFAR10_ARCHIVE).read_bytes()
+    with pytest.raises(DatasetError, match="md5"):
+        read_cifar10(tmp_path / "cifar10", [address])
+    monkeypatch.setattr("fa_engine.datasets.CIFAR10_MD5", hashlib.md5(content).hexdigest())
+    x, *_ = read_cifar10(tmp_path / "cifar10", [address])
+    assert len(x) == 10
+
+
+def test_a_teacher_teaches_what_a_student_can_learn():
+    classes = load_dataset("teacher")
+    assert classes.y_train.sum(1).eq(1).all()
+    outputs = load_dataset("teacher", options=DataOptions(regression=True))
+    assert torch.equal(outputs.x_train, classes.x_train)
+    assert torch.equal(outputs.y_train.argmax(1), classes.y_train.argmax(1))
+    deeper = load_dataset("teacher", options=DataOptions(teacher_hidden=(16, 16), regression=True))
+    assert not torch.equal(deeper.y_train, outputs.y_train)
+    run = RunConfig(dataset="teacher", loss="squared_error", epochs=20, replicates=2, hidden=(64,))
+    measured = list(Trainer(run))
+    assert measured[-1].test_loss.mean() < 0.5 * measured[0].test_loss.mean()
+
+
+def test_spirals_need_a_hidden_layer():
+    run = RunConfig(
+        dataset="spirals", hidden=(64, 64), epochs=200, replicates=1, learning_rate=0.3, scheme="bp"
+    )
+    deep = list(Trainer(run))[-1].test_accuracy[0]
+    shallow = list(Trainer(run.replace(scheme="shallow")))[-1].test_accuracy[0]
+    assert deep > 0.9
+    assert shallow < deep - 0.03
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_label_noise_replaces_the_share_asked_for(share):
+    clean = load_dataset("digits")
+    noisy = load_dataset("digits", options=DataOptions(label_noise=share))
+    wrong = (clean.y_train.argmax(1) != noisy.y_train.argmax(1)).double().mean().item()
+    assert wrong == pytest.approx(share, abs=1e-3)
+    assert torch.equal(clean.y_test, noisy.y_test)

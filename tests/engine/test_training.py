@@ -13,11 +13,23 @@ from fa_engine.losses import LOSSES
 SMALL = RunConfig(
     hidden=(12, 9), learning_rate=0.1, batch_size=32, epochs=1, replicates=2, dtype="float64"
 )
-PHI = {"tanh": torch.tanh, "relu": torch.relu, "sigmoid": torch.sigmoid}
+PHI = {
+    "tanh": torch.tanh,
+    "relu": torch.relu,
+    "leaky_relu": lambda a: torch.where(a > 0, a, 0.01 * a),
+    "sigmoid": torch.sigmoid,
+    "gelu": lambda a: a * (1 + torch.erf(a / 2**0.5)) / 2,
+    "linear": lambda a: a,
+}
 PHI_PRIME = {
     "tanh": lambda a: 1 - torch.tanh(a) ** 2,
     "relu": lambda a: (a > 0).to(a.dtype),
+    "leaky_relu": lambda a: 0.01 + 0.99 * (a > 0).to(a.dtype),
     "sigmoid": lambda a: torch.sigmoid(a) * (1 - torch.sigmoid(a)),
+    "gelu": lambda a: (
+        (1 + torch.erf(a / 2**0.5)) / 2 + a * torch.exp(-(a**2) / 2) / (2 * torch.pi) ** 0.5
+    ),
+    "linear": torch.ones_like,
 }
 
 
@@ -36,12 +48,14 @@ def finish(trainer):
 def batch(trainer):
     """The batch the next step will use, ``(N, n_0)`` and ``(N, c)``."""
     x, y = trainer._batch()
-    return (x if x.ndim == 2 else x[0]), y
+    return x, y
 
 
 def autograd_loss(name, f, y):
     if name == "cross_entropy":
         return functional.cross_entropy(f, y.argmax(-1))
+    if name == "binary_cross_entropy":
+        return functional.binary_cross_entropy_with_logits(f, y, reduction="none").sum(-1).mean()
     return ((f - y) ** 2).sum(-1).mean() / 2
 
 
@@ -70,47 +84,68 @@ def test_bp_is_autograd(activation, loss, replicates):
         np.testing.assert_allclose(measured.gradient_norm[:, layer], norm, rtol=1e-12)
 
 
-def deltas_by_hand(scheme, activation, trainer, r, x, y):
-    """``s_l`` of replicate ``r`` from the defining equations, plainly, and the layers' inputs."""
-    w = [t[r] for t in trainer.network.weights]
-    b = [t[r] for t in trainer.network.biases]
-    matrices = [t[r] for t in trainer.feedback.matrices]
+def deltas_by_hand(scheme, activation, w, b, matrices, x, y):
+    """``s_l`` of one replicate from the defining equations, plainly, and the layers' inputs."""
     h, a = [x], []
     for layer in range(3):
         a.append(h[-1] @ w[layer].T + b[layer])
         h.append(PHI[activation](a[-1]))
     e = (torch.softmax(a[-1], -1) - y) / len(x)
     prime = PHI_PRIME[activation]
+    if scheme == "shallow":
+        return [torch.zeros_like(a[0]), torch.zeros_like(a[1]), e], h
+    if scheme in {"dfa", "dkp", "sdfa", "drtp"}:
+        signal = {"sdfa": e.sign() / len(x), "drtp": y / len(x)}.get(scheme, e)
+        return [(signal @ matrices[i]) * prime(a[i]) for i in range(2)] + [e], h
+    s2 = (e @ matrices[1]) * prime(a[1])
+    return [(s2 @ matrices[0]) * prime(a[0]), s2, e], h
+
+
+def matrices_by_hand(scheme, trainer, drawn):
+    """The matrices a step has to use, given the weights before it and the ones first drawn."""
+    weights = trainer.network.weights[1:]
+    fan_in = [w.shape[2] for w in weights]
     if scheme in {"bp", "sham"}:
-        s2 = (e @ w[2]) * prime(a[1])
-        s1 = (s2 @ w[1]) * prime(a[0])
-    elif scheme == "fa":
-        s2 = (e @ matrices[1]) * prime(a[1])
-        s1 = (s2 @ matrices[0]) * prime(a[0])
-    elif scheme == "dfa":
-        s2 = (e @ matrices[1]) * prime(a[1])
-        s1 = (e @ matrices[0]) * prime(a[0])
-    else:
-        s2, s1 = torch.zeros_like(a[1]), torch.zeros_like(a[0])
-    return [s1, s2, e], h
+        return weights
+    if scheme == "usf":
+        return [w.sign() / n**0.5 for w, n in zip(weights, fan_in, strict=True)]
+    if scheme == "frsf":
+        return [m.abs() * w.sign() for m, w in zip(drawn, weights, strict=True)]
+    return None
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_every_scheme_follows_its_equations(scheme, activation):
     trainer = Trainer(SMALL.replace(scheme=scheme, activation=activation))
+    drawn = [m.clone() for m in trainer.feedback.matrices]
+    if scheme == "frsf":  # its magnitudes are FA's draw
+        drawn = Trainer(SMALL.replace(scheme="fa")).feedback.matrices
     for _ in range(3):
         x, y = batch(trainer)
-        by_hand = [deltas_by_hand(scheme, activation, trainer, r, x, y) for r in range(2)]
         before = parameters(trainer)
+        expected = matrices_by_hand(scheme, trainer, drawn)
+        held = [m.clone() for m in expected or trainer.feedback.matrices]
         trainer.advance()
         after = parameters(trainer)
-        for r, (s, h) in enumerate(by_hand):
+        if scheme in {"wm", "brsf"}:  # refreshed from noise: tested below, used as they are here
+            held = [m.clone() for m in trainer.feedback.matrices]
+        for r in range(2):
+            w, b = [t[r] for t in before[:3]], [t[r] for t in before[3:]]
+            s, h = deltas_by_hand(scheme, activation, w, b, [m[r] for m in held], x, y)
             for layer in range(3):
-                moved = before[layer][r] - 0.1 * s[layer].T @ h[layer]
+                moved = w[layer] - 0.1 * s[layer].T @ h[layer]
                 torch.testing.assert_close(after[layer][r], moved, rtol=1e-12, atol=1e-14)
-                moved = before[3 + layer][r] - 0.1 * s[layer].sum(0)
+                moved = b[layer] - 0.1 * s[layer].sum(0)
                 torch.testing.assert_close(after[3 + layer][r], moved, rtol=1e-12, atol=1e-14)
+            learned = {
+                "kp": [s[1].T @ h[1], s[2].T @ h[2]],  # the increments of the weights above
+                "dkp": [s[2].T @ h[1], s[2].T @ h[2]],  # error and activity
+            }.get(scheme)
+            for i, step in enumerate(learned or []):
+                moved = held[i][r] - 0.1 * step
+                now = trainer.feedback.matrices[i][r]
+                torch.testing.assert_close(now, moved, rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -310,8 +345,9 @@ def test_learning_rate_and_scheme_change_between_steps():
     assert equal(parameters(changed), parameters(plain))  # the weights are kept
     assert equal(changed.feedback.matrices, original.feedback.matrices)
     x, y = batch(changed)
-    s, h = deltas_by_hand("fa", "tanh", changed, 0, x, y)
     before = parameters(changed)
+    w, b = [t[0] for t in before[:3]], [t[0] for t in before[3:]]
+    s, h = deltas_by_hand("fa", "tanh", w, b, [m[0] for m in changed.feedback.matrices], x, y)
     changed.advance()
     expected = before[0][0] - 0.05 * s[0].T @ h[0]
     torch.testing.assert_close(changed.network.weights[0][0], expected, rtol=1e-12, atol=1e-14)

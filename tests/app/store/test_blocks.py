@@ -14,7 +14,15 @@ from app.store import Series, pack, unpack
 from fa_engine import Measurement, RunConfig, Trainer
 
 NAMES = [field.name for field in fields(Series)]
-HIDDEN = ("gradient_angle_deg", "delta_angle_deg", "weight_angle_deg", "update_norm")
+HIDDEN = (
+    "gradient_angle_deg",
+    "delta_angle_deg",
+    "delta_cosine_mean",
+    "delta_cosine_std",
+    "weight_angle_deg",
+    "update_norm",
+    "gradient_norm",
+)
 
 
 def measurements(
@@ -32,7 +40,8 @@ def measurements(
         here = evaluated and index % 2 == 0
         made.append(
             Measurement(
-                **{name: draw(replicates, layers - 1) for name in (*HIDDEN, "gradient_norm")},
+                **{name: draw(replicates, layers - 1) for name in HIDDEN},
+                hidden_angle_deg=draw(replicates),
                 descent_share=draw(replicates, layers),
                 step=2**40 + index,
                 epoch=index / 8,

@@ -1,0 +1,263 @@
+"""Exact identities that hold whatever the data: free tests (docs/MATH.md, section 6)."""
+
+import numpy as np
+import pytest
+import torch
+
+from fa_engine import SCHEMES, RunConfig, Trainer
+
+SMALL = RunConfig(
+    hidden=(12, 9), learning_rate=0.1, batch_size=32, epochs=1, replicates=2, dtype="float64"
+)
+
+
+def train(config):
+    trainer = Trainer(config)
+    list(trainer)
+    return trainer
+
+
+def conserved(trainer, layer):
+    """``1/2 |(W_l[i], b_l[i])|^2 - <B_{l+1}[:, i], W_{l+1}[:, i]>`` of each hidden unit ``i``."""
+    w, b = trainer.network.weights, trainer.network.biases
+    own = (w[layer] ** 2).sum(2) + b[layer] ** 2
+    return own / 2 - (trainer.feedback.matrices[layer] * w[layer + 1]).sum(1)
+
+
+@pytest.mark.parametrize(("scheme", "layers"), [("fa", (0, 1)), ("dfa", (1,))])
+@pytest.mark.parametrize("activation", ["relu", "linear"])
+def test_fa_conserves_a_quantity_per_unit(scheme, layers, activation):
+    """The drift is a learning-rate error: half the rate and twice the steps, half the drift."""
+    drifts = []
+    for halvings in range(3):
+        config = SMALL.replace(
+            scheme=scheme, activation=activation, learning_rate=0.01 / 2**halvings
+        )
+        trainer = Trainer(config.replace(shuffle=False, batch_size=1438, epochs=20 * 2**halvings))
+        before = [conserved(trainer, layer) for layer in layers]
+        start = trainer.network.weights[0].clone()
+        list(trainer)
+        moved = (trainer.network.weights[0] - start).norm()
+        after = [conserved(trainer, layer) for layer in layers]
+        drifts.append(max((a - b).abs().max().item() for a, b in zip(after, before, strict=True)))
+        assert drifts[-1] < 0.05 * moved
+    assert drifts[1] / drifts[0] == pytest.approx(0.5, abs=0.06)
+    assert drifts[2] / drifts[1] == pytest.approx(0.5, abs=0.06)
+
+
+@pytest.mark.parametrize("scheme", ["bp", "usf", "kp"])
+def test_the_conserved_quantity_is_fas_own(scheme):
+    """Without fixed random feedback the same sum moves: the test above can fail."""
+    config = SMALL.replace(activation="relu", scheme=scheme, batch_size=1438, epochs=40)
+    trainer = Trainer(config.replace(learning_rate=0.01))
+    before = conserved(trainer, 0)
+    fa = Trainer(config.replace(learning_rate=0.01, scheme="fa"))
+    fa_before = conserved(fa, 0)
+    list(trainer)
+    list(fa)
+    drift = (conserved(trainer, 0) - before).abs().max()
+    assert drift > 20 * (conserved(fa, 0) - fa_before).abs().max()
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.05])
+def test_kolen_pollack_forgets_the_difference(decay):
+    """``W_t - B_t = (1 - eta lambda)^t (W_0 - B_0)`` under SGD."""
+    trainer = Trainer(SMALL.replace(scheme="kp", weight_decay=decay))
+    pairs = list(zip(trainer.network.weights[1:], trainer.feedback.matrices, strict=True))
+    start = [(w - b).clone() for w, b in pairs]
+    list(trainer)
+    forgotten = (1 - 0.1 * decay) ** trainer.step
+    for (w, b), was in zip(pairs, start, strict=True):
+        torch.testing.assert_close(w - b, forgotten * was, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "nesterov", "rmsprop", "adam"])
+def test_kolen_pollack_takes_the_same_increments_with_every_optimizer(optimizer):
+    momentum = 0.9 if optimizer in {"sgd", "nesterov"} else 0.0
+    config = SMALL.replace(scheme="kp", momentum=momentum, optimizer=optimizer, learning_rate=0.01)
+    trainer = Trainer(config)
+    pairs = list(zip(trainer.network.weights[1:], trainer.feedback.matrices, strict=True))
+    start = [(w - b).clone() for w, b in pairs]
+    list(trainer)
+    for (w, b), was in zip(pairs, start, strict=True):
+        torch.testing.assert_close(w - b, was, rtol=1e-9, atol=1e-10)
+
+
+def test_usf_stands_still_while_no_weight_changes_sign():
+    config = SMALL.replace(scheme="usf", learning_rate=1e-9)
+    trainer = Trainer(config)
+    trainer.advance()
+    matrices = [m.clone() for m in trainer.feedback.matrices]
+    signs = [w.sign() for w in trainer.network.weights]
+    list(trainer)
+    assert all(
+        torch.equal(w.sign(), s) for w, s in zip(trainer.network.weights, signs, strict=True)
+    )
+    assert all(torch.equal(a, b) for a, b in zip(trainer.feedback.matrices, matrices, strict=True))
+    trainer.network.weights[1].neg_()
+    trainer.finished, trainer.total_steps = False, trainer.total_steps + 1
+    trainer.advance()
+    assert torch.equal(trainer.feedback.matrices[0], -matrices[0])
+
+
+def test_the_weight_mirror_finds_the_weights():
+    """With the weights held still, ``B`` becomes ``W`` up to the noise of its own samples."""
+    config = SMALL.replace(scheme="wm", learning_rate=1e-9, mirror_rate=0.02, epochs=20)
+    trainer = Trainer(config)
+    measured = list(trainer)
+    assert (measured[0].weight_angle_deg > 45).all()
+    assert (measured[-1].weight_angle_deg < 12).all()
+
+
+def test_redrawn_feedback_is_new_at_each_step_and_keeps_the_signs():
+    trainer = Trainer(SMALL.replace(scheme="brsf"))
+    seen = []
+    for _ in range(3):
+        weights = trainer.network.weights[1].clone()
+        trainer.advance()
+        matrix = trainer.feedback.matrices[0].clone()
+        assert torch.equal(matrix.sign(), weights.sign())
+        seen.append(matrix.abs())
+    assert not torch.equal(seen[0], seen[1])
+    assert not torch.equal(seen[1], seen[2])
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_a_composed_scheme_is_the_named_one(scheme):
+    row = SCHEMES[scheme]
+    named = train(SMALL.replace(scheme=scheme))
+    other = "bp" if scheme != "bp" else "fa"
+    composed = train(
+        SMALL.replace(scheme=other, route=row.route, signal=row.signal, matrix=row.matrix)
+    )
+    for a, b in zip(named.network.weights, composed.network.weights, strict=True):
+        assert torch.equal(a, b)
+
+
+def test_unnamed_compositions_train_too():
+    for signal in ("sign", "target"):
+        for route, matrix in [
+            ("layerwise", "random"),
+            ("layerwise", "weights"),
+            ("direct", "learned"),
+        ]:
+            config = SMALL.replace(route=route, signal=signal, matrix=matrix)
+            assert np.isfinite(list(Trainer(config))[-1].loss).all()
+
+
+def delayed_by_hand(config, matrices, modules):
+    """Huo et al. 2018 as a plain loop: every batch keeps its own activations, errors wait."""
+    trainer = Trainer(config.replace(delay_modules=1))
+    w = [t[0].clone() for t in trainer.network.weights]
+    b = [t[0].clone() for t in trainer.network.biases]
+    layers = len(w)
+    module = [layer * modules // layers for layer in range(layers)]
+    batches = []
+    for t in range(config.total_steps):
+        trainer.step = t
+        x, y = trainer._batch()
+        h = [x]
+        for layer in range(layers):
+            a = h[-1] @ w[layer].T + b[layer]
+            h.append(torch.tanh(a) if layer < layers - 1 else a)
+        e = (torch.softmax(h[-1], -1) - y) / len(x)
+        batches.append({"h": h, "s": [None] * layers, "e": e})
+        moves = []
+        for layer in reversed(range(layers)):
+            due = t - (modules - 1 - module[layer])
+            if due < 0:
+                continue
+            batch = batches[due]
+            if layer == layers - 1:
+                batch["s"][layer] = batch["e"]
+            else:
+                prime = 1 - batch["h"][layer + 1] ** 2
+                source = batch["e"] if config.scheme == "dfa" else batch["s"][layer + 1]
+                carrier = w[layer + 1] if config.scheme == "bp" else matrices[layer]
+                batch["s"][layer] = (source @ carrier) * prime
+            moves.append((layer, batch["s"][layer], batch["h"][layer]))
+        for layer, s, inputs in moves:
+            w[layer] -= config.learning_rate * s.T @ inputs
+            b[layer] -= config.learning_rate * s.sum(0)
+    return w
+
+
+@pytest.mark.parametrize("scheme", ["bp", "fa", "dfa"])
+@pytest.mark.parametrize("modules", [2, 3, 4])
+def test_a_delayed_error_is_the_plain_loop(scheme, modules):
+    config = SMALL.replace(
+        scheme=scheme, hidden=(12, 9, 8), replicates=1, delay_modules=modules, measure_every=7
+    )
+    trainer = Trainer(config)
+    expected = delayed_by_hand(config, [m[0].clone() for m in trainer.feedback.matrices], modules)
+    list(trainer)
+    for ours, theirs in zip(trainer.network.weights, expected, strict=True):
+        torch.testing.assert_close(ours[0], theirs, rtol=1e-10, atol=1e-12)
+
+
+def test_a_delay_changes_training_and_leaves_deltas_undefined():
+    plain, delayed = train(SMALL), Trainer(SMALL.replace(delay_modules=3))
+    measured = list(delayed)
+    assert not torch.equal(plain.network.weights[0], delayed.network.weights[0])
+    assert np.isnan(
+        measured[-1].delta_angle_deg
+    ).all()  # two batches: no angle between their deltas
+    assert np.isfinite(measured[-1].gradient_angle_deg).all()
+
+
+@pytest.mark.parametrize("frozen", [(1,), (2, 3), (1, 2, 3)])
+def test_frozen_layers_stay(frozen):
+    trainer = Trainer(SMALL.replace(frozen=frozen, momentum=0.5, weight_decay=0.1))
+    before = [w.clone() for w in (*trainer.network.weights, *trainer.network.biases)]
+    list(trainer)
+    after = (*trainer.network.weights, *trainer.network.biases)
+    for index, (a, b) in enumerate(zip(after, before, strict=True)):
+        assert torch.equal(a, b) == (index % 3 + 1 in frozen)
+
+
+def test_without_biases_they_stay_zero():
+    trainer = train(SMALL.replace(bias=False))
+    assert all((b == 0).all() for b in trainer.network.biases)
+    assert trainer.config.n_parameters == 2 * (64 * 12 + 12 * 9 + 9 * 10)
+
+
+@pytest.mark.parametrize("init", ["normal", "uniform", "orthogonal"])
+def test_feedback_keeps_its_entry_variance(init):
+    wide = SMALL.replace(hidden=(300, 200), feedback_std=0.5, feedback_init=init)
+    for extra in ({}, {"feedback_density": 0.1}, {"feedback_rank": 5}):
+        for matrix in Trainer(wide.replace(**extra)).feedback.matrices:
+            assert matrix.std().item() == pytest.approx(0.5, rel=0.15), (init, extra)
+
+
+def test_feedback_has_the_density_rank_and_shape_asked_for():
+    wide = SMALL.replace(hidden=(300, 200))
+    for matrix in Trainer(wide.replace(feedback_density=0.1)).feedback.matrices:
+        assert (matrix != 0).double().mean().item() == pytest.approx(0.1, abs=0.02)
+    for matrix in Trainer(wide.replace(feedback_rank=5)).feedback.matrices:
+        assert torch.linalg.matrix_rank(matrix).tolist() == [5, 5]
+    for matrix in Trainer(wide.replace(feedback_init="orthogonal")).feedback.matrices:
+        gram = (matrix @ matrix.mT) if matrix.shape[1] < matrix.shape[2] else (matrix.mT @ matrix)
+        unit = torch.eye(gram.shape[1], dtype=gram.dtype) * gram[0, 0, 0]
+        torch.testing.assert_close(gram, unit.expand_as(gram), rtol=1e-9, atol=1e-9)
+    uniform = Trainer(wide.replace(feedback_init="uniform", feedback_std=1.0)).feedback.matrices[0]
+    assert uniform.abs().max() <= 3**0.5
+
+
+def test_feedback_has_a_seed_of_its_own():
+    plain = Trainer(SMALL)
+    own = Trainer(SMALL.replace(feedback_seed=77))
+    assert torch.equal(plain.network.weights[0], own.network.weights[0])
+    assert not torch.equal(plain.feedback.matrices[0], own.feedback.matrices[0])
+    same = Trainer(SMALL.replace(seed=77))
+    assert torch.equal(own.feedback.matrices[0], same.feedback.matrices[0])
+
+
+@pytest.mark.parametrize("init", ["uniform", "orthogonal", "zero"])
+def test_initial_weights_follow_their_distribution(init):
+    trainer = Trainer(SMALL.replace(weight_init=init, weight_std=0.2, hidden=(200, 100)))
+    weight = trainer.network.weights[0]
+    if init == "zero":
+        assert (weight == 0).all()
+    else:
+        assert weight.std().item() == pytest.approx(0.2, rel=0.1)
+        assert init == "orthogonal" or weight.abs().max() <= 0.2 * 3**0.5
