@@ -92,8 +92,8 @@ def test_types_are_as_promised() -> None:
 def test_blocks_without_an_evaluation_do_not_carry_one() -> None:
     header, payload = pack(measurements(10, 4, 3, 0, False))
     assert "test_loss" not in header["fields"]
-    # 10 steps of 8 bytes; epoch, 2 of (R,), 5 of (R, L-1), 1 of (R, L) of 4 bytes.
-    assert len(payload) == 10 * (8 + 4 * (1 + 2 * 4 + 5 * 4 * 2 + 4 * 3))
+    # 10 steps of 8 bytes; epoch, 3 of (R,), 7 of (R, L-1), 1 of (R, L) of 4 bytes.
+    assert len(payload) == 10 * (8 + 4 * (1 + 3 * 4 + 7 * 4 * 2 + 4 * 3))
 
 
 def test_what_float32_cannot_hold_is_inf() -> None:
