@@ -1,0 +1,42 @@
+# The dashboard's image: the web server by default, `python -m app.worker` for the worker (compose.yaml).
+FROM python:3.11-slim
+
+ENV PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PIP_NO_CACHE_DIR=1 \
+    PIP_ROOT_USER_ACTION=ignore
+
+# A fresh named volume takes over the owner of the folder that it is mounted on.
+RUN useradd --create-home --uid 1000 feedback \
+ && mkdir /data /state \
+ && chown feedback:feedback /data /state
+
+WORKDIR /srv/feedback-alignment
+
+# cuda: torch with its CUDA libraries, several GB
+ARG TORCH=cpu
+COPY requirements.txt constraints.txt ./
+COPY scripts/install_torch.py scripts/
+RUN python scripts/install_torch.py \
+ && pip install --disable-pip-version-check --quiet -r requirements.txt
+
+COPY fa_engine fa_engine
+COPY assets assets
+COPY app app
+COPY scripts/check_worker.py scripts/
+
+USER 1000
+# FA_HOST: inside the container only; compose.yaml publishes the port on 127.0.0.1.
+ENV FA_HOST=0.0.0.0 \
+    FA_PORT=8050 \
+    FA_DATA_DIR=/data \
+    FA_STATE_DIR=/state
+VOLUME ["/data", "/state"]
+EXPOSE 8050
+
+HEALTHCHECK --interval=5s --timeout=5s --start-period=60s \
+    CMD ["python", "-c", "from http.client import HTTPConnection as C; c = C('127.0.0.1', 8050, timeout=4); c.request('GET', '/healthz'); raise SystemExit(c.getresponse().status != 200)"]
+
+# One process, because the live streams of a run share one tailer; each open stream holds a thread.
+CMD ["gunicorn", "--bind", "0.0.0.0:8050", "--worker-class", "gthread", "--workers", "1", "--threads", "64", \
+     "--graceful-timeout", "3", "--worker-tmp-dir", "/dev/shm", "--no-control-socket", "app.server:create_app()"]

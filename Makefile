@@ -1,0 +1,57 @@
+# The two commands are `make run` and `make test`; each sets itself up, the first time in minutes,
+# then at once. TORCH=cuda takes the torch with CUDA libraries instead of the one without.
+
+VENV    ?= .venv
+TORCH   ?= cpu
+PYTHON3 ?= python3 python3.14 python3.13 python3.12 python3.11
+python  := $(VENV)/bin/python
+runtime := $(VENV)/.runtime-$(TORCH)
+dev     := $(VENV)/.dev-$(TORCH)
+install := $(python) -m pip install --disable-pip-version-check --quiet
+export TORCH
+
+.DEFAULT_GOAL := help
+.PHONY: help run test bench format clean
+
+help:  ## list the commands
+	@sed -nE 's/^([a-z]+):.*## (.*)/make \1	\2/p' Makefile | expand -t 16
+
+run: $(runtime)  ## serve the dashboard, with its worker, on http://127.0.0.1:8050
+	@exec $(python) -m app
+
+test: $(dev)  ## lint, type-check and run every test
+	scripts/install_browser.sh $(python)
+	$(python) -m ruff check
+	$(python) -m ruff format --check
+	$(python) -m mypy
+	$(python) -m pytest
+
+bench: $(dev)  ## measure against the peers, side by side
+	$(python) -m benchmarks
+
+format: $(dev)  ## format the code and fix what can be fixed
+	$(python) -m ruff check --fix
+	$(python) -m ruff format
+
+clean:  ## remove the virtual environment and the caches; runs and data sets stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(python):
+	@for python in $(PYTHON3); do \
+	  if $$python -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null; \
+	  then echo "Making $(VENV) with $$($$python --version)"; exec $$python -m venv --clear $(VENV); fi; \
+	done; \
+	echo "No Python 3.11 to 3.14 with its venv module was found (tried: $(PYTHON3))." >&2; \
+	echo "Debian, Ubuntu: apt-get install python3-venv. Or name one: make run PYTHON3=/path/to/python3" >&2; \
+	exit 1
+
+$(runtime): $(python) requirements.txt constraints.txt scripts/install_torch.py
+	@echo "Installing the requirements into $(VENV), a few minutes the first time"
+	@$(python) scripts/install_torch.py
+	@$(install) -r requirements.txt
+	@touch $@
+
+$(dev): $(runtime) requirements-dev.txt
+	@$(install) -r requirements-dev.txt
+	@touch $@
