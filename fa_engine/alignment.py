@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fa_engine.feedback import Feedback
-from fa_engine.layers import Dense
+from fa_engine.layers import Dense, Layer
 from fa_engine.matrices import Product
 from fa_engine.network import Network, Pass
 
@@ -76,26 +77,32 @@ def measure(
     exact = feedback.is_exact and None not in directions
     true = [d[0] for d in directions if d] if exact else network.true_deltas(top, past)
     gradients = list(zip(true, past.inputs, strict=True))
-    hidden = range(network.n_layers - 1)
-    rows = [_gradient_products(u, g) for u, g in zip(directions, gradients, strict=True)]
-    samples = [_sample_products(network, i, directions[i], gradients[i]) for i in hidden]
-    rows += [products.sum(-1) for products in samples]
-    rows += _weight_products(network, feedback)
-    # One table, (row, 3, R), so that there is one transfer from the device.
-    table = torch.stack(rows).cpu().numpy().transpose(1, 2, 0)
-    n = len(hidden)
-    gradient, weight = table[..., :n], table[..., 2 * n + 1 :]
+    pairs = list(zip(directions, gradients, strict=True))
+    n = network.n_layers - 1
+    pieces = [_gradient_products(u, g) for u, g in pairs]
+    pieces += [_delta_products(u, g) for u, g in pairs[:n]]
+    pieces += _weight_products(network, feedback)
+    # One table, (3, R, rows), so that there is one transfer from the device; then one sum a piece.
+    rows = torch.cat(pieces, -1).reshape(3, network.replicates, -1).cpu().numpy()
+    rows = rows.astype(np.float64)
+    ends = np.cumsum([piece.shape[-1] for piece in pieces])
+    table = np.add.reduceat(rows, [0, *ends[:-1]], axis=-1)
+    gradient = table[..., :n]
     # One call for all angles: gradient, all hidden layers together, delta, weight.
     together = gradient.sum(-1, keepdims=True)
     angles = angle_deg(*np.concatenate([gradient, together, table[..., n + 1 :]], -1))
-    mean, std = _sample_cosines(torch.stack(samples, 2).cpu().numpy())
+    samples = [
+        _by_sample(network.layers[layer], rows[..., ends[n + layer] : ends[n + layer + 1]])
+        for layer in range(n)
+    ]
+    mean, std = zip(*map(_sample_cosines, samples), strict=True)
     return Alignment(
         gradient_angle_deg=angles[:, :n],
         hidden_angle_deg=angles[:, n],
         delta_angle_deg=angles[:, n + 1 : 2 * n + 1],
-        delta_cosine_mean=mean,
-        delta_cosine_std=std,
-        weight_angle_deg=angles[:, -weight.shape[-1] :],
+        delta_cosine_mean=np.stack(mean, 1),
+        delta_cosine_std=np.stack(std, 1),
+        weight_angle_deg=angles[:, 2 * n + 1 :],
         update_norm=np.sqrt(gradient[PP]),
         gradient_norm=np.sqrt(gradient[QQ]),
         descent_share=table[PQ, :, : n + 1],
@@ -111,23 +118,30 @@ def angle_deg(pp: Array, pq: Array, qq: Array) -> Array:
 def _cosine(pp: Array, pq: Array, qq: Array) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):
         cosine: Array = pq / (np.sqrt(pp) * np.sqrt(qq))
+    cosine[np.isinf(cosine)] = np.nan  # a norm underflowed to 0 before the product did
     return cosine
 
 
+def _by_sample(layer: Layer, products: Array) -> Array:
+    """``(3, R, N)`` from products of rows, of which a convolution has one a position."""
+    if isinstance(layer, Dense):
+        return products
+    sums: Array = products.reshape(*products.shape[:2], -1, prod(layer.grid)).sum(-1)
+    return sums
+
+
 def _sample_cosines(products: Array) -> tuple[Array, Array]:
-    """Mean and standard deviation over samples, ``(R, L-1)``, from ``(3, R, L-1, N)``."""
+    """Mean and standard deviation over samples, ``(R,)``, from ``(3, R, N)``."""
     cosines = _cosine(*products)
     defined = np.isfinite(cosines)
-    count = defined.sum(-1)
-    values = np.where(defined, cosines, 0.0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        mean = values.sum(-1) / count
-        squares = np.where(defined, (cosines - mean[..., None]) ** 2, 0.0).sum(-1)
-        return mean, np.sqrt(squares / count)
+    if defined.all():
+        return cosines.mean(-1), cosines.std(-1)
+    kept = np.ma.masked_array(np.where(defined, cosines, 0.0), ~defined)
+    return kept.mean(-1).filled(np.nan), kept.std(-1).filled(np.nan)
 
 
 def _gradient_products(u: Product | None, g: Product) -> Tensor:
-    """``(3, R)`` inner products of ``u = s^T h`` and ``g = d^T h``.
+    """``(3, ..., m)`` products of rows that sum to those of ``u = s^T h`` and ``g = d^T h``.
 
     ``<s^T h, d^T h> = <s, (h h^T) d>``: with a batch smaller than the layer the two gradients need
     not be formed.
@@ -138,59 +152,51 @@ def _gradient_products(u: Product | None, g: Product) -> Tensor:
     if past_h is h and batch * (2 * n_out + n_in) < 2 * n_out * n_in:
         shared = h.ndim == 3 and h.stride(0) == 0  # the data, the same for every replicate
         inputs = (h[0] @ h[0].mT).expand(len(h), -1, -1) if shared else h @ h.mT
-        hs = inputs @ s
-        hd = hs if s is d else inputs @ d
-        return _total(_products(s, d, hs, hd))
-    return _total(_products(*[p.mT @ q for p, q in ((s, past_h), (d, h))]))
+        hd = inputs @ d
+        return _products(s, d, hd if s is d else inputs @ s, hd)
+    gradient = d.mT @ h
+    update = gradient if s is d and past_h is h else s.mT @ past_h
+    return _products(update, gradient)
 
 
-def _sample_products(network: Network, layer: int, u: Product | None, g: Product) -> Tensor:
-    """``(3, R, N)`` inner products of each sample's rows of ``s_l`` and ``d_l``.
+def _delta_products(u: Product | None, g: Product) -> Tensor:
+    """``(3, ..., m)`` products of the rows of ``s_l`` and ``d_l``.
 
     nan where the two belong to different batches, as with a delayed error.
     """
     d, h = g
     s, past_h = (torch.zeros_like(d), h) if u is None else u
-    products = _products(s, d).to(torch.float64)
-    if past_h is not h:
-        products = torch.full_like(products, torch.nan)
-    products = products.reshape(3, network.replicates, -1)
-    geometry = network.layers[layer]
-    if isinstance(geometry, Dense):
-        return products
-    positions = geometry.grid[0] * geometry.grid[1]
-    return products.reshape(3, network.replicates, -1, positions).sum(-1)
+    products = _products(s, d)
+    return products if past_h is h else torch.full_like(products, torch.nan)
 
 
 def _products(p: Tensor, q: Tensor, p2: Tensor | None = None, q2: Tensor | None = None) -> Tensor:
-    """``(3, ..., m)`` row by row: ``<p, p2>``, ``<p, q2>``, ``<q, q2>``; p2, q2 default to p, q."""
+    """``(3, ..., m)`` row by row: ``<p, p2>``, ``<p, q2>``, ``<q, q2>``; p2, q2 default to p, q.
+
+    A row's own terms are summed in the network's dtype, in vector registers; rows in float64.
+    """
     p2, q2 = p if p2 is None else p2, q if q2 is None else q2
     dot = torch.linalg.vecdot
-    return torch.stack((dot(p, p2), dot(p, q2), dot(q, q2)))
-
-
-def _total(products: Tensor) -> Tensor:
-    """``(3, R)`` in float64 from the products of rows, ``(3, m)`` (R = 1) or ``(3, R, m)``.
-
-    A row's own terms are summed in the network's dtype, in vector registers; all else in float64.
-    """
-    return products.sum(-1, dtype=torch.float64).reshape(3, -1)
+    qq = dot(q, q2)
+    return torch.stack((qq, qq, qq) if p is q else (dot(p, p2), dot(p, q2), qq))
 
 
 def _weight_products(network: Network, feedback: Feedback) -> list[Tensor]:
-    """``(3, R)`` products of each feedback matrix with what it stands for, a hidden layer each."""
-    targets: list[Tensor | None] = list(network.weights[1:])
+    """``(3, ..., m)`` products of the rows of each feedback matrix and what it stands for."""
+    targets: list[Tensor | None] = list(network.weight_operands[1:])
     if feedback.scheme.route == "direct":
         # Above a convolution the chain of weights is no product of matrices.
         for layer in range(len(targets) - 2, -1, -1):
-            above, own = targets[layer + 1], network.weights[layer + 1]
+            above, own = targets[layer + 1], network.weight_operands[layer + 1]
             dense = isinstance(network.layers[layer + 1], Dense)
             targets[layer] = above @ own if dense and above is not None else None
-    matrices = feedback.matrices or [None] * len(targets)
-    undefined = torch.full((3, network.replicates), torch.nan, dtype=torch.float64)
+    matrices: list[Tensor | None] = [network.operand(m) for m in feedback.matrices]
+    matrices = matrices or [None] * len(targets)
+    like = network.weight_operands[0]
+    undefined = like.new_full((3, *like.shape[:-2], 1), torch.nan)
     return [
-        undefined.to(network.weights[0].device)
+        undefined
         if matrix is None or target is None or matrix.shape != target.shape
-        else _total(_products(matrix, target))
+        else _products(matrix, target)
         for matrix, target in zip(matrices, targets, strict=True)
     ]

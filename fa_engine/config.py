@@ -318,6 +318,7 @@ class RunConfig(BaseModel):
         "Frozen layers",
         "Numbers of the layers that do not learn, 1 at the bottom.",
         allowed="numbers of layers, 1 at the bottom, such as 1, 2; or empty",
+        empty="none",
         group="network",
     )
     bias_rate: float = _knob(

@@ -69,7 +69,7 @@ SCHEMES: dict[str, Scheme] = {
         "Nøkland 2016",
     ),
     "usf": Scheme(
-        "Uniform sign-concordant feedback",
+        "Sign feedback, uniform (uSF)",
         "layerwise",
         "error",
         "sign",
@@ -77,7 +77,7 @@ SCHEMES: dict[str, Scheme] = {
         "Liao, Leibo and Poggio 2016",
     ),
     "frsf": Scheme(
-        "Fixed-magnitude sign-concordant feedback",
+        "Sign feedback, fixed magnitudes (frSF)",
         "layerwise",
         "error",
         "signed_random",
@@ -85,7 +85,7 @@ SCHEMES: dict[str, Scheme] = {
         "Moskovitz, Litwin-Kumar and Abbott 2018",
     ),
     "brsf": Scheme(
-        "Redrawn-magnitude sign-concordant feedback",
+        "Sign feedback, redrawn magnitudes (brSF)",
         "layerwise",
         "error",
         "signed_redrawn",
