@@ -1,0 +1,1 @@
+"""Measurements of speed, each a ratio against a peer timed in the same run."""

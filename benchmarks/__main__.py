@@ -1,0 +1,25 @@
+"""``python -m benchmarks [engine] [live]``: every measurement, or those named."""
+
+from __future__ import annotations
+
+import argparse
+
+from benchmarks import engine, live, machine
+
+PARTS = {"engine": engine.main, "live": live.main}
+
+
+def main() -> None:
+    """Prints the machine, then each part's tables."""
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="part", help=", ".join(PARTS))
+    chosen = parser.parse_args().parts or list(PARTS)
+    if unknown := set(chosen) - set(PARTS):
+        parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    print(machine.description())
+    for part in chosen:
+        PARTS[part]()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""What can be configured, asked or measured is in the documents, under its own name."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from app.settings import Settings
+from app.store import COMMANDS
+from fa_engine import DATASETS, SCHEMES
+from fa_engine.alignment import Alignment
+from fa_engine.feedback import SIGNALS
+from fa_engine.matrices import MATRICES
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+MATH = (ROOT / "docs" / "MATH.md").read_text()
+
+
+@pytest.mark.parametrize("name", [f"FA_{name.upper()}" for name in Settings.model_fields])
+def test_every_setting_is_in_the_readme(name):
+    assert f"`{name}`" in README
+
+
+@pytest.mark.parametrize("name", [*SCHEMES, *COMMANDS, *DATASETS])
+def test_every_scheme_command_and_data_set_is_in_the_readme(name):
+    assert f"`{name}`" in README
+
+
+@pytest.mark.parametrize(
+    "name", [*SCHEMES, *SIGNALS, *MATRICES, *(field.name for field in fields(Alignment))]
+)
+def test_every_part_and_measure_is_in_the_mathematics(name):
+    assert f"`{name}`" in MATH
+
+
+def test_the_readme_names_files_that_exist():
+    named = re.findall(r"`((?:fa_engine|app|tests|assets)/[\w./]*)`", README)
+    assert named
+    for path in named:
+        assert (ROOT / path).exists(), path
