@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -13,12 +12,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.store import Command, Draft, LeaseLost, Progress, Run, RunState, Store
 from app.worker.data import DataSets
+from app.worker.line import Line
 from fa_engine import DATASETS, Dataset, Measurement, Trainer, problems
 
-LEASE_S = 15.0
-HEARTBEAT_S = 1.0
-COMMAND_S = 0.03  # between two looks at the commands; a look costs 0.1 ms
 FLUSH_S = 0.05  # between two blocks of measurements
+IDLE_S = 0.01  # between two looks around while nothing trains
 PROGRESS_S = 1.0  # between two reports of a run that has nothing measured to report
 LOADING_S = 1.5  # a data set that takes longer than this is worth a notice
 STOPPED_REASON = "the worker was stopped"
@@ -38,10 +36,10 @@ def drive(
     """
     log.info("run %s (%s) begins", run.id, run.name)
     try:
-        with _Heart(store, run.id, owner) as heart:
-            recorder = _Recorder(store, run, owner)
+        with Line(store, run.id, owner) as line:
+            recorder = _Recorder(run, line)
             try:
-                _Drive(store, run, recorder, stopping, heart).go(data_sets)
+                _Drive(run, recorder, stopping, line).go(data_sets)
             except (LeaseLost, SQLAlchemyError):
                 raise
             except Exception as error:
@@ -49,41 +47,6 @@ def drive(
                 recorder.end(RunState.FAILED, str(error) or type(error).__name__)
     except LeaseLost as error:
         log.warning("%s", error)
-
-
-class _Heart:
-    """Renews the lease from a thread: a long step or a slow download is no death.
-
-    It vouches for the process, not for its progress. A worker that hangs keeps its run until a
-    person or the supervisor ends the process.
-    """
-
-    def __init__(self, store: Store, run_id: str, owner: str) -> None:
-        self.lost = False
-        self._store = store
-        self._run_id = run_id
-        self._owner = owner
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="heart", daemon=True)
-
-    def __enter__(self) -> _Heart:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._end.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._end.wait(HEARTBEAT_S):
-            try:
-                self._store.heartbeat(self._run_id, self._owner, LEASE_S)
-            except LeaseLost:
-                self.lost = True
-                return
-            except SQLAlchemyError:
-                # The lease outlives many beats; the next one may get through.
-                log.warning("a heartbeat did not get through", exc_info=True)
 
 
 class _Rate:
@@ -118,10 +81,9 @@ class _Rate:
 class _Recorder:
     """Collects measurements and writes them in blocks, and everything else at once."""
 
-    def __init__(self, store: Store, run: Run, owner: str) -> None:
-        self._store = store
+    def __init__(self, run: Run, line: Line) -> None:
         self._run_id = run.id
-        self._owner = owner
+        self._line = line
         self._pending: list[Measurement] = []
         self._written_at = -FLUSH_S
         self.trainer: Trainer | None = None
@@ -141,16 +103,15 @@ class _Recorder:
         assert self.trainer is not None
         step = self.trainer.step
         progress = Progress(step, self.trainer.epoch, self.rate.at(step))
-        written = [draft.at(progress) for draft in drafts]
-        if self._pending:
-            written.insert(0, Draft.measurements(self._pending, progress))
-        self._append(written or [Draft("progress", {}).at(progress)])
+        if not self._pending and not drafts:
+            drafts = (Draft("progress", {}),)
+        self._line.say(drafts, self._pending, progress)
         self._pending = []
         self._written_at = time.monotonic()
 
     def notice(self, step: int, message: str) -> None:
         """Writes a notice alone."""
-        self._append([Draft.notice(step, message)])
+        self._line.say([Draft.notice(step, message)])
 
     def end(self, state: RunState, reason: str) -> None:
         """Writes what is pending and the end of the run."""
@@ -159,29 +120,24 @@ class _Recorder:
         if self.trainer:
             self.write(draft)
         else:
-            self._append([draft])
+            self._line.say([draft])
+        self._line.settle()
         log.info("run %s is %s at step %d (%s)", self._run_id, state.value, step, reason or "done")
-
-    def _append(self, drafts: list[Draft]) -> None:
-        self._store.append(self._run_id, self._owner, drafts, LEASE_S)
 
 
 class _Drive:
     def __init__(
         self,
-        store: Store,
         run: Run,
         recorder: _Recorder,
         stopping: Callable[[], bool],
-        heart: _Heart,
+        line: Line,
     ) -> None:
-        self.store = store
-        self.run = run
         self.config = run.run_config()
         self.recorder = recorder
         self.stopping = stopping
-        self.heart = heart
-        self.command_number = 0
+        self.line = line
+        self.waiting: list[Command] = []  # heard while the data set was loading
         self.paused = False
         self.ended = False
 
@@ -194,16 +150,12 @@ class _Drive:
         recorder = self.recorder
         recorder.trainer = trainer
         recorder.rate.restart(trainer.step)
-        next_look = 0.0
         while not trainer.finished:
-            now = time.monotonic()
-            if now >= next_look:
-                self._listen()
-                if self.ended:
-                    return
-                next_look = time.monotonic() + COMMAND_S
+            self._listen()
+            if self.ended:
+                return
             if self.paused:
-                time.sleep(COMMAND_S)
+                time.sleep(IDLE_S)
             elif not trainer.finished:
                 self._note(trainer.advance())
                 recorder.flush_due(time.monotonic())
@@ -215,7 +167,8 @@ class _Drive:
         notice_at = time.monotonic() + LOADING_S
         while not coming.done():
             self._stop_if_told()
-            if any(c.command == "stop" for _, c in self.store.commands(self.run.id)):
+            self.waiting += self.line.heard()
+            if not self.ended and any(c.command == "stop" for c in self.waiting):
                 self._end(RunState.STOPPED, "stopped before the first step")
             if self.ended:
                 return None
@@ -223,20 +176,18 @@ class _Drive:
                 title = DATASETS[self.config.dataset].title
                 self.recorder.notice(0, f"Loading {title}; it is downloaded the first time.")
                 notice_at = float("inf")
-            time.sleep(COMMAND_S)
+            time.sleep(IDLE_S)
         return coming.result()
 
     def _listen(self) -> None:
         self._stop_if_told()
-        for number, command in self.store.commands(self.run.id, after=self.command_number):
+        commands, self.waiting = self.waiting + self.line.heard(), []
+        for command in commands:
             if self.ended or self.trainer.finished:
                 return
-            self.command_number = number
             getattr(self, f"_do_{command.command}")(command)
 
     def _stop_if_told(self) -> None:
-        if self.heart.lost:
-            raise LeaseLost(self.run.id, "this worker")
         if self.stopping() and not self.ended:
             self._end(RunState.INTERRUPTED, STOPPED_REASON)
 

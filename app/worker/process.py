@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import signal
+import sys
 import time
 
 import torch
@@ -12,9 +13,11 @@ import torch
 from app.settings import Settings
 from app.store import Store
 from app.worker.data import DataSets
-from app.worker.drive import LEASE_S, drive
+from app.worker.drive import drive
+from app.worker.line import LEASE_S
 from fa_engine import RunConfig, Trainer
 
+SWITCH_S = 0.0005
 CLAIM_S = 0.02  # between two looks at the queue; a look costs 0.1 ms
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s [%(process)d]: %(message)s"
 
@@ -34,6 +37,8 @@ def work(settings: Settings, owner: str) -> None:
     if not logging.getLogger().handlers:
         logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
     torch.set_num_threads(settings.threads)
+    # The line to the store runs beside training, which must not wait 5 ms for its turn.
+    sys.setswitchinterval(SWITCH_S)
     data_sets = DataSets(settings.data_dir)
     _warm_up(data_sets)
     parent = multiprocessing.parent_process()

@@ -18,7 +18,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.settings import Settings
 from app.store import Store
-from app.worker.drive import LEASE_S, STOPPED_REASON
+from app.worker.drive import STOPPED_REASON
+from app.worker.line import LEASE_S
 from app.worker.process import work
 
 SWEEP_S = 1.0  # between two looks for expired leases
