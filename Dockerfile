@@ -35,8 +35,7 @@ VOLUME ["/data", "/state"]
 EXPOSE 8050
 
 HEALTHCHECK --interval=5s --timeout=5s --start-period=60s \
-    CMD ["python", "-c", "from http.client import HTTPConnection as C; c = C('127.0.0.1', 8050, timeout=4); c.request('GET', '/healthz'); raise SystemExit(c.getresponse().status != 200)"]
+    CMD ["python", "-c", "import os; from http.client import HTTPConnection as C; c = C('127.0.0.1', int(os.environ['FA_PORT']), timeout=4); c.request('GET', '/healthz'); raise SystemExit(c.getresponse().status != 200)"]
 
 # One process, because the live streams of a run share one tailer; each open stream holds a thread.
-CMD ["gunicorn", "--bind", "0.0.0.0:8050", "--worker-class", "gthread", "--workers", "1", "--threads", "64", \
-     "--graceful-timeout", "3", "--worker-tmp-dir", "/dev/shm", "--no-control-socket", "app.server:create_app()"]
+CMD ["sh", "-c", "exec gunicorn --bind \"$FA_HOST:$FA_PORT\" --worker-class gthread --workers 1 --threads 64 --graceful-timeout 3 --worker-tmp-dir /dev/shm --no-control-socket 'app.server:create_app()'"]

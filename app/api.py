@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, jsonify, request
 from flask.typing import ResponseReturnValue
@@ -16,23 +17,14 @@ from werkzeug.exceptions import HTTPException
 
 from app.live import BadCursor, dump
 from app.settings import Settings
-from app.store import Command, Run, RunEnded, Series, Store, UnknownRun
+from app.store import SHAPES, Command, Run, RunEnded, Series, Store, UnknownRun
 from app.views import event_view, finite, run_view
 from fa_engine import Problem, RunConfig, problems
 
 MAX_BODY_BYTES = 1_000_000
 _RUNS = 100
-_PER_LAYER = (
-    "gradient_angle_deg",
-    "delta_angle_deg",
-    "delta_cosine_mean",
-    "delta_cosine_std",
-    "weight_angle_deg",
-    "update_norm",
-    "gradient_norm",
-    "descent_share",
-)
-_PER_REPLICATE = ("loss", "accuracy", "test_loss", "test_accuracy", "hidden_angle_deg")
+_PER_REPLICATE = tuple(name for name, shape in SHAPES.items() if shape == "R")
+_PER_LAYER = tuple(name for name, shape in SHAPES.items() if len(shape) == 2)
 _ROWS_A_CHUNK = 500
 
 
@@ -80,8 +72,8 @@ def api_blueprint(store: Store, settings: Settings) -> Blueprint:
         if not isinstance(config, dict):
             raise Refused("config", config, "an object of RunConfig's fields, such as {}")
         title = body.get("name")
-        if title is not None and not (isinstance(title, str) and 0 < len(title.strip()) <= 100):
-            raise Refused("name", title, "a text of 1 to 100 characters")
+        if title is not None and not _is_name(title):
+            raise Refused("name", title, "a text of 1 to 100 printable characters")
         accepted = RunConfig.model_validate(config, context={"limits": settings.limits})
         run = store.create_run(accepted, name=title)
         return jsonify({"run_id": run.id}), 201, {"Location": f"/api/runs/{run.id}"}
@@ -130,6 +122,11 @@ def api_blueprint(store: Store, settings: Settings) -> Blueprint:
             headers={"Content-Disposition": f'attachment; filename="run-{run_id}.json"'},
         )
 
+    @blueprint.route("/api/<path:_rest>", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+    def nothing(_rest: str) -> ResponseReturnValue:
+        # Dash answers every address it does not know with the page.
+        return jsonify({"error": "There is no such address."}), 404
+
     return blueprint
 
 
@@ -138,8 +135,9 @@ def guard(flask: Flask) -> None:
 
     @flask.before_request
     def same_site() -> ResponseReturnValue | None:
-        # A page somewhere else may make a browser post here; the browser says so.
-        if request.method == "POST" and request.headers.get("Sec-Fetch-Site") == "cross-site":
+        # A page somewhere else may make a browser post here; the browser says where it was.
+        origin = request.headers.get("Origin")
+        if request.method == "POST" and origin and urlsplit(origin).netloc != request.host:
             return jsonify({"error": "Requests from pages of other sites are not taken."}), 403
         return None
 
@@ -168,6 +166,10 @@ def guard(flask: Flask) -> None:
         if not request.path.startswith("/api/"):
             return error
         return jsonify({"error": error.description}), error.code or 500
+
+
+def _is_name(title: object) -> bool:
+    return isinstance(title, str) and 0 < len(title.strip()) <= 100 and title.isprintable()
 
 
 def _unprocessable(found: list[Problem]) -> ResponseReturnValue:

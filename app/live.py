@@ -203,7 +203,15 @@ class Hub:
             channel = due[run_id]
             if revision <= channel.head:
                 continue
-            frame = self._read(run_id, channel.head)
+            try:
+                frame = self._read(run_id, channel.head)
+            except (SQLAlchemyError, StoreError):
+                raise
+            except Exception:
+                # Events that this version cannot read; the other runs' viewers go on.
+                _log.exception("the events of run %s cannot be read", run_id)
+                channel.due = time.monotonic() + _RETRY_AFTER_S
+                continue
             if frame is None:
                 continue
             with self._changed:

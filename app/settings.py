@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ class Settings(BaseSettings):
     )
     state_dir: Path = Field(
         default_factory=lambda: platformdirs.user_state_path("feedback-alignment"),
-        description="Where the database, checkpoints and the cache are kept.",
+        description="Where the database and the cache are kept.",
         json_schema_extra={"allowed": _DIRECTORY},
     )
     database_url: str = Field(
@@ -147,7 +148,8 @@ class Settings(BaseSettings):
         except (ValueError, ArgumentError):  # pydantic's own ValidationError is a ValueError
             extra = cls.model_fields[name].json_schema_extra
             assert isinstance(extra, dict)
-            message = f"{PREFIX}{name.upper()} = {str(value)!r}: allowed is {extra['allowed']}"
+            shown = re.sub(r"://[^@/]*@", "://***@", str(value))  # passwords stay out of logs
+            message = f"{PREFIX}{name.upper()} = {shown!r}: allowed is {extra['allowed']}"
             raise PydanticCustomError("not_allowed", "{message}", {"message": message}) from None
         return accepted.expanduser().absolute() if isinstance(accepted, Path) else accepted
 

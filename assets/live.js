@@ -11,6 +11,7 @@
   const DRAW_SHARE = 2; // so that drawing takes at most half the time
   const POLL_MS = 1000;
   const STREAM_AGAIN_MS = 30000;
+  const REFRESH_AGAIN_MS = 15000;
   const LABEL_PX = 16;
   const NARROW_PX = 520; // a telephone: the charts give less room to words
   const root = document.documentElement;
@@ -272,6 +273,12 @@
     view.refreshing = true;
     view.refreshes += 1;
     setProps("refresh", { data: view.refreshes });
+    const asked = view.refreshes;
+    setTimeout(() => {
+      if (!view.refreshing || view.refreshes !== asked) return;
+      view.refreshing = false; // the answer was lost: asked again
+      refresh();
+    }, REFRESH_AGAIN_MS);
   }
 
   let asked = false;

@@ -1,8 +1,8 @@
 """The four alignments, norms and descent shares of one batch (docs/MATH.md, section 3).
 
 Measuring shares the forward pass, the output error and the feedback deltas with the training step:
-only the true deltas are new. Sums run in float64, no denominator has an epsilon, and what is
-undefined (a norm of exactly 0) is ``nan``.
+only the true deltas are new. Products are formed in the network's dtype and rows of them summed in
+float64. No denominator has an epsilon; what is undefined, a norm of 0 in that dtype, is ``nan``.
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ from torch import Tensor
 
 from fa_engine.feedback import Feedback
 from fa_engine.layers import Dense, Layer
-from fa_engine.matrices import Product
-from fa_engine.network import Network, Pass
+from fa_engine.network import Network, Pass, Product
 
 Array = NDArray[np.float64]
 
@@ -86,7 +85,8 @@ def measure(
     rows = torch.cat(pieces, -1).reshape(3, network.replicates, -1).cpu().numpy()
     rows = rows.astype(np.float64)
     ends = np.cumsum([piece.shape[-1] for piece in pieces])
-    table = np.add.reduceat(rows, [0, *ends[:-1]], axis=-1)
+    with np.errstate(invalid="ignore", over="ignore"):  # of a replicate that has diverged
+        table = np.add.reduceat(rows, [0, *ends[:-1]], axis=-1)
     gradient = table[..., :n]
     # One call for all angles: gradient, all hidden layers together, delta, weight.
     together = gradient.sum(-1, keepdims=True)
@@ -116,7 +116,7 @@ def angle_deg(pp: Array, pq: Array, qq: Array) -> Array:
 
 
 def _cosine(pp: Array, pq: Array, qq: Array) -> Array:
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         cosine: Array = pq / (np.sqrt(pp) * np.sqrt(qq))
     cosine[np.isinf(cosine)] = np.nan  # a norm underflowed to 0 before the product did
     return cosine

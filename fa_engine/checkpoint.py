@@ -61,5 +61,8 @@ def read(path: Path | str) -> tuple[RunConfig, dict[str, Any], dict[str, Tensor]
     if header.get("format") != FORMAT:
         found = header.get("format", "no format")
         raise CheckpointError(f"{path} has {found!r} where {FORMAT!r} is read")
-    config = RunConfig.model_validate_json(header["config"], context={"limits": UNLIMITED})
-    return config, json.loads(header["progress"]), tensors
+    try:
+        config = RunConfig.model_validate_json(header["config"], context={"limits": UNLIMITED})
+        return config, json.loads(header["progress"]), tensors
+    except (KeyError, ValueError) as error:
+        raise CheckpointError(f"{path} was written by another version: {error}") from error

@@ -385,7 +385,7 @@ class RunConfig(BaseModel):
     evaluate_every: int = _knob(
         100,
         "Evaluate every",
-        "Steps between two looks at the test set.",
+        "Steps between two looks at the test set, each made at the next measurement.",
         unit="steps",
         ge=1,
         le=10**9,
@@ -450,6 +450,11 @@ class RunConfig(BaseModel):
                 max(self.frozen, default=0) > n_layers,
                 "frozen",
                 f"numbers from 1 to {n_layers}, the layers of this network",
+            ),
+            (
+                self.label_noise > 0 and (self.dataset, self.loss) == ("teacher", "squared_error"),
+                "label_noise",
+                "0 with dataset = 'teacher' and loss = 'squared_error', which has no labels",
             ),
             (
                 self.optimizer == "nesterov" and self.momentum == 0,

@@ -42,7 +42,7 @@ class Dataset:
     """Samples on one device.
 
     Attributes:
-        x_train: ``(n_train, n_features)``, in [0, 1].
+        x_train: ``(n_train, n_features)``; pixels in [0, 1], coordinates about 0.
         y_train: ``(n_train, c)``, one-hot; a teacher's outputs where they are to be matched.
         x_test: ``(n_test, n_features)``.
         y_test: ``(n_test, c)``.
@@ -148,7 +148,26 @@ def load_dataset(
         indices = torch.from_numpy(values.astype(np.int64))
         return torch.nn.functional.one_hot(indices, spec.n_classes).to(device, dtype)
 
-    return Dataset(samples(x_train), targets(y_train), samples(x_test), targets(y_test))
+    data = Dataset(samples(x_train), targets(y_train), samples(x_test), targets(y_test))
+    check_shapes(name, data)
+    return data
+
+
+def check_shapes(name: str, data: Dataset) -> None:
+    """Refuses samples that are not those of data set ``name``.
+
+    Raises:
+        DatasetError: a count or a width differs.
+    """
+    spec = DATASETS[name]
+    for part, n in (("train", spec.n_train), ("test", spec.n_test)):
+        x, y = getattr(data, f"x_{part}"), getattr(data, f"y_{part}")
+        found, expected = (*x.shape, *y.shape), (n, spec.n_features, n, spec.n_classes)
+        if found != expected:
+            raise DatasetError(
+                f"{name}, {part} samples and targets: the shapes are {found[:2]} and {found[2:]} "
+                f"where {expected[:2]} and {expected[2:]} are published"
+            )
 
 
 def _noisy(labels: NDArray[Any], n_classes: int, share: float) -> NDArray[Any]:
@@ -336,11 +355,14 @@ def _download(
 
 def _parse_idx(content: bytes, name: str) -> NDArray[np.uint8]:
     """IDX: two zero bytes, a type (8: unsigned byte), the rank, the sizes, then the values."""
-    zeros, kind, rank = struct.unpack_from(">HBB", content)
-    if zeros or kind != 8:
-        raise DatasetError(f"{name} is not an IDX file of unsigned bytes")
-    shape = struct.unpack_from(f">{rank}I", content, 4)
-    return np.frombuffer(content, np.uint8, offset=4 + 4 * rank).reshape(shape).copy()
+    try:
+        zeros, kind, rank = struct.unpack_from(">HBB", content)
+        shape = struct.unpack_from(f">{rank}I", content, 4)
+        if zeros or kind != 8:
+            raise ValueError("its first bytes say otherwise")
+        return np.frombuffer(content, np.uint8, offset=4 + 4 * rank).reshape(shape).copy()
+    except (struct.error, ValueError) as error:
+        raise DatasetError(f"{name} is not an IDX file of unsigned bytes: {error}") from error
 
 
 def _read_mnist(data_dir: Path, _options: DataOptions) -> Samples:

@@ -16,8 +16,8 @@ from itertools import count
 
 from torch import Tensor
 
-from fa_engine.matrices import MATRICES, FeedbackOptions, LearnedMatrices, Product
-from fa_engine.network import Network, Pass
+from fa_engine.matrices import MATRICES, FeedbackOptions, LearnedMatrices
+from fa_engine.network import Network, Pass, Product
 
 
 @dataclass(frozen=True)

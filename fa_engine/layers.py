@@ -50,6 +50,11 @@ class Dense:
         """Of one sample."""
         return (self.n_out,)
 
+    @property
+    def operand_size(self) -> int:
+        """Values that one sample takes on its way through this layer."""
+        return self.fan_in + self.n_out
+
     def gather(self, h: Tensor) -> Tensor:
         """The operand that the weights multiply."""
         return h
@@ -100,6 +105,11 @@ class Conv:
     def output_shape(self) -> Shape:
         """Of one sample, pooled."""
         return self.grid[0] // self.pool, self.grid[1] // self.pool, self.n_out
+
+    @property
+    def operand_size(self) -> int:
+        """Values that one sample takes on its way through this layer."""
+        return prod(self.grid) * (self.fan_in + 2 * self.n_out)
 
     def gather(self, h: Tensor) -> Tensor:
         """Patches ``(..., N * positions, fan_in)`` of samples ``(..., N, n)``."""
@@ -174,15 +184,15 @@ def _entry(item: object) -> Spec:
     if isinstance(item, bool) or not isinstance(item, (int, float, str)):
         raise LayerError(ALLOWED)
     text = str(item).strip().lower()
-    if re.fullmatch(r"\d+(\.0)?", text):
-        width = int(float(text))
+    if re.fullmatch(r"\d{1,9}(\.0)?", text):
+        width = int(text.removesuffix(".0"))
         if 1 <= width <= MAX_WIDTH:
             return width
-    elif match := re.fullmatch(r"conv\s*(\d+)\s*[x×]\s*(\d+)", text):
+    elif match := re.fullmatch(r"conv\s*(\d{1,9})\s*[x×]\s*(\d{1,9})", text):
         channels, kernel = map(int, match.groups())
         if 1 <= channels <= MAX_WIDTH and 1 <= kernel <= MAX_KERNEL:
             return f"conv {channels}x{kernel}"
-    elif (match := re.fullmatch(r"pool\s*(\d+)", text)) and 1 <= int(match[1]) <= MAX_KERNEL:
+    elif (match := re.fullmatch(r"pool\s*(\d{1,9})", text)) and 1 <= int(match[1]) <= MAX_KERNEL:
         return f"pool {int(match[1])}"
     raise LayerError(ALLOWED)
 

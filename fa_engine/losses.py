@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import softplus
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,9 @@ def _squared_error_error(f: Tensor, y: Tensor) -> Tensor:
 
 
 def _binary_cross_entropy(f: Tensor, y: Tensor) -> Tensor:
-    """Of ``sigmoid(f)``: ``softplus(f) = -log(1 - sigmoid(f))``."""
-    return (softplus(f) - f * y).sum(-1).mean(-1, dtype=torch.float64)
+    targets = y.expand_as(f)
+    losses = binary_cross_entropy_with_logits(f, targets, reduction="none")
+    return losses.sum(-1).mean(-1, dtype=torch.float64)
 
 
 def _binary_cross_entropy_error(f: Tensor, y: Tensor) -> Tensor:

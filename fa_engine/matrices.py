@@ -13,11 +13,8 @@ import torch
 from torch import Tensor
 
 from fa_engine.layers import Layer
-from fa_engine.network import Network, Pass
+from fa_engine.network import Network, Pass, Product
 from fa_engine.seeding import FEEDBACK, MIRROR, REDRAW, Draw, draw, generator
-
-# A delta and the layer's input it belongs to: ``u = delta^T input``.
-Product = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -69,16 +66,20 @@ class Matrices:
     Attributes:
         title: what a person reads.
         routes: the routes it is defined for.
+        follows_weights: made from the weights before each step.
         tensors: one a hidden layer, bottom first.
     """
 
     title = "Fixed random"
+    follows_weights = False  # what make() draws is not yet what the first step uses
     routes: tuple[str, ...] = ("layerwise", "direct", "none")
 
     def __init__(self, network: Network, route: str, options: FeedbackOptions) -> None:
         self.network, self.route, self.options = network, route, options
         self.shapes = ROUTES[route].shapes(network.layers)
         self.tensors = self.make()
+        if self.follows_weights:
+            self.refresh(0)
 
     def make(self) -> tuple[Tensor, ...]:
         """Drawn from the top layer down, so that FA and DFA share the matrix of the top layer."""
@@ -132,6 +133,7 @@ class SignMatrices(TiedMatrices):
     """``c sign(W)`` with ``c`` the feedback scale."""
 
     title = "The signs of the weights"
+    follows_weights = True
 
     def make(self) -> tuple[Tensor, ...]:
         std = self.options.how.std
@@ -148,6 +150,7 @@ class SignedRandomMatrices(Matrices):
     """``abs(M) sign(W)`` with ``M`` fixed."""
 
     title = "The signs of the weights, fixed random magnitudes"
+    follows_weights = True
     routes = ("layerwise",)
 
     def make(self) -> tuple[Tensor, ...]:
@@ -168,6 +171,7 @@ class SignedRedrawnMatrices(Matrices):
     """``abs(R) sign(W)`` with ``R`` redrawn at every step."""
 
     title = "The signs of the weights, magnitudes redrawn at each step"
+    follows_weights = True
     routes = ("layerwise",)
 
     def refresh(self, step: int) -> None:

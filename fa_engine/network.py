@@ -16,6 +16,9 @@ from fa_engine.activations import Activation
 from fa_engine.layers import Layer
 from fa_engine.seeding import WEIGHTS, Draw, draw
 
+# A delta and the layer's input it belongs to: the direction is ``delta^T input``.
+Product = tuple[Tensor, Tensor]
+
 
 @dataclass(frozen=True)
 class Pass:

@@ -10,9 +10,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from fa_engine.network import Network
-
-Product = tuple[Tensor, Tensor]  # (s, h): the direction is s^T h
+from fa_engine.network import Network, Product
 
 
 class Optimizer(Protocol):

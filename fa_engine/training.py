@@ -14,15 +14,16 @@ from fa_engine import checkpoint
 from fa_engine.activations import ACTIVATIONS
 from fa_engine.alignment import Alignment, Array, measure
 from fa_engine.config import RunConfig
-from fa_engine.datasets import DataOptions, Dataset, load_dataset
+from fa_engine.datasets import DataOptions, Dataset, check_shapes, load_dataset
 from fa_engine.feedback import Feedback
 from fa_engine.losses import LOSSES
-from fa_engine.matrices import FeedbackOptions, Product
-from fa_engine.network import Network, Pass
+from fa_engine.matrices import FeedbackOptions
+from fa_engine.network import Network, Pass, Product
 from fa_engine.optimizers import SCHEDULES, Optimizer, StepOptions, make_optimizer
 from fa_engine.seeding import ORDER, Draw, generator
 
-EVALUATION_CHUNK = 2_000
+EVALUATION_BYTES = 2**26  # of operands at a time: convolutions unfold each sample many times over
+LOOK_EVERY = 100  # steps between two looks for a divergence that no measurement has seen
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ class Measurement(Alignment):
         epoch: passes over the training set so far.
         loss: ``(R,)`` on the next training batch, before its step.
         accuracy: ``(R,)`` on that batch, from 0 to 1.
-        test_loss: ``(R,)`` every ``evaluate_every`` steps and at the end, else None.
+        test_loss: ``(R,)`` at the first measurement after every ``evaluate_every`` steps and at
+            the end, else None.
         test_accuracy: ``(R,)`` likewise.
     """
 
@@ -77,7 +79,7 @@ class Trainer:
             data: the samples, where they are loaded already (same device and dtype).
 
         Raises:
-            DatasetError: the samples cannot be had.
+            DatasetError: the samples cannot be had, or are not those of the data set.
             ValueError: the device is not there.
         """
         device = pick_device(config.device)
@@ -87,6 +89,7 @@ class Trainer:
         self.data = data or load_dataset(
             config.dataset, data_dir, device, dtype, data_options(config)
         )
+        check_shapes(config.dataset, self.data)
         self.network = Network.draw(
             config.layers,
             ACTIVATIONS[config.activation],
@@ -100,6 +103,7 @@ class Trainer:
         self.optimizer: Optimizer = self._optimizer(config.learning_rate)
         self.step = 0
         self.total_steps = config.total_steps
+        self._measure_every = config.measure_every
         self.finished = False
         self.diverged = np.zeros(config.replicates, dtype=bool)
         self._learning_rate = config.learning_rate
@@ -139,9 +143,12 @@ class Trainer:
 
     @scheme.setter
     def scheme(self, name: str) -> None:
-        if name == self.feedback.name:
-            return
         row = self.config.replace(scheme=name, route=None, signal=None, matrix=None)
+        if (row.scheme, row.composition) != (self.feedback.name, self.feedback.scheme):
+            self._switch(row)
+
+    def _switch(self, row: RunConfig) -> None:
+        """Takes up the scheme of ``row``, with its parts."""
         self.feedback = self._feedback(row)
         # The weights' own momentum goes on; learned matrices start with none.
         state = self.optimizer.state()
@@ -167,10 +174,12 @@ class Trainer:
         if self.finished:
             return None
         last = self.step >= self.total_steps
-        due = measure or last or self.step % self.config.measure_every == 0
+        due = measure or last or self.step % self._measure_every == 0
         x, y = self._batch()
         past = self.network.forward(x)
         top = self._loss.error(past.outputs, y).div_(len(y))
+        if not due and self.step % LOOK_EVERY == 0:
+            due = not bool(torch.isfinite(top).all()) and not self._seen_diverged(top)
         directions = self.feedback.directions(top, y, past, self.step)
         for layer in self._frozen:
             directions[layer] = None
@@ -183,13 +192,20 @@ class Trainer:
             self.step += 1
         return measurement
 
+    def _seen_diverged(self, top: Tensor) -> bool:
+        """Whether every replicate whose error is not finite is known to have diverged."""
+        finite = torch.isfinite(top.reshape(self.config.replicates, -1)).all(1).cpu().numpy()
+        return bool((finite | self.diverged).all())
+
     def evaluate(self) -> tuple[Array, Array]:
         """Loss and accuracy of every replicate on the whole test set, ``(R,)`` each."""
         losses, hits = np.zeros(()), np.zeros(())
         n_test = len(self.data.x_test)
-        for start in range(0, n_test, EVALUATION_CHUNK):
-            x = self.data.x_test[start : start + EVALUATION_CHUNK]
-            y = self.data.y_test[start : start + EVALUATION_CHUNK]
+        values = self.config.replicates * sum(layer.operand_size for layer in self.network.layers)
+        chunk = max(1, EVALUATION_BYTES // (values * self.data.x_test.element_size()))
+        for start in range(0, n_test, chunk):
+            x = self.data.x_test[start : start + chunk]
+            y = self.data.y_test[start : start + chunk]
             f = self.network.forward(x).outputs
             losses = losses + _numbers(self._loss.value(f, y)) * len(x)
             hits = hits + _numbers(_accuracy(f, y)) * len(x)
@@ -210,6 +226,9 @@ class Trainer:
             "diverged": self.diverged.tolist(),
             "learning_rate": self.learning_rate,
             "scheme": self.scheme,
+            "route": self.feedback.scheme.route,
+            "signal": self.feedback.scheme.signal,
+            "matrix": self.feedback.scheme.matrix,
         }
         checkpoint.write(path, self.config, progress, tensors)
 
@@ -228,13 +247,16 @@ class Trainer:
         """
         config, progress, tensors = checkpoint.read(path)
         trainer = cls(config, data_dir=data_dir, data=data)
-        trainer.scheme = progress["scheme"]
+        parts = {part: progress[part] for part in ("scheme", "route", "signal", "matrix")}
+        trainer._switch(config.replace(**parts))
         trainer.learning_rate = progress["learning_rate"]
         trainer.step = progress["step"]
         trainer.finished = progress["finished"]
         trainer.diverged = np.array(progress["diverged"], dtype=bool)
         trainer._next_evaluation = progress["next_evaluation"]
         for name, tensor in (trainer.network.state() | trainer.feedback.state()).items():
+            if name not in tensors or tensors[name].shape != tensor.shape:
+                raise checkpoint.CheckpointError(f"{path} lacks {name} as this network has it")
             tensor.copy_(tensors.pop(name))
         trainer.feedback.load_past_state(tensors)
         trainer.optimizer.load_state(tensors)

@@ -82,7 +82,7 @@ def form_value(value: Any) -> Any:
         return "yes" if value else "no"
     if isinstance(value, (list, tuple)):
         return ", ".join(map(str, value))
-    return f"{value:g}" if isinstance(value, float) else value
+    return repr(value).removesuffix(".0") if isinstance(value, float) else value
 
 
 def form_values(config: Mapping[str, Any]) -> list[Any]:

@@ -1,6 +1,6 @@
 """The store: runs, events and commands. It is the queue, the control channel and the event log."""
 
-from app.store.blocks import Series, pack, unpack
+from app.store.blocks import SHAPES, Series, pack, unpack
 from app.store.commands import COMMANDS, Command
 from app.store.database import Store
 from app.store.records import (
@@ -17,6 +17,7 @@ from app.store.records import (
 
 __all__ = [
     "COMMANDS",
+    "SHAPES",
     "Command",
     "Draft",
     "Event",

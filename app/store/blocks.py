@@ -18,7 +18,7 @@ from fa_engine import Measurement
 FloatArray = NDArray[np.float32]
 
 # Field -> its shape beyond T, in the letters of the header: R replicates, H hidden, L layers.
-_SHAPES: dict[str, str] = {
+SHAPES: dict[str, str] = {
     "epoch": "",
     "loss": "R",
     "accuracy": "R",
@@ -104,7 +104,7 @@ def pack(measurements: Sequence[Measurement]) -> tuple[dict[str, Any], bytes]:
     }
     parts = [np.array([m.step for m in measurements], dtype="<i8").tobytes()]
     with np.errstate(over="ignore"):
-        for name in _SHAPES:
+        for name in SHAPES:
             values = [getattr(m, name) for m in measurements]
             if name in _SPARSE:
                 if all(value is None for value in values):
@@ -123,12 +123,12 @@ def unpack(header: dict[str, Any], payload: bytes) -> Series:
     arrays: dict[str, Any] = {"step": np.frombuffer(payload, "<i8", count).astype(np.int64)}
     offset = 8 * count
     for name in header["fields"]:
-        shape = (count, *(sizes[letter] for letter in _SHAPES[name]))
+        shape = (count, *(sizes[letter] for letter in SHAPES[name]))
         array = np.frombuffer(payload, "<f4", int(np.prod(shape)), offset)
         arrays[name] = array.reshape(shape).astype(np.float32, copy=False)
         offset += array.nbytes
-    for name in _SHAPES.keys() - arrays.keys():
-        shape = (count, *(sizes[letter] for letter in _SHAPES[name]))
+    for name in SHAPES.keys() - arrays.keys():
+        shape = (count, *(sizes[letter] for letter in SHAPES[name]))
         arrays[name] = np.full(shape, np.nan, np.float32)
     if offset != len(payload):
         raise ValueError(f"a block of {offset} bytes came with {len(payload)}")

@@ -378,4 +378,6 @@ def _run(row: RowMapping) -> Run:
 
 def _name(config: RunConfig) -> str:
     widths = "-".join(map(str, config.hidden))
-    return f"{config.scheme} on {config.dataset}, {widths}, lr {config.learning_rate:g}"
+    chosen = [getattr(config, part) for part in ("route", "signal", "matrix")]
+    scheme = " ".join([config.scheme, *(f"({part})" for part in chosen if part)])
+    return f"{scheme} on {config.dataset}, {widths}, lr {config.learning_rate:g}"

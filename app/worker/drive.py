@@ -15,7 +15,7 @@ from app.worker.data import DataSets
 from app.worker.line import Line
 from fa_engine import DATASETS, Dataset, Measurement, Trainer, problems
 
-FLUSH_S = 0.05  # between two blocks of measurements
+FLUSH_S = 0.1  # between two blocks of measurements: as often as frames are sent
 IDLE_S = 0.01  # between two looks around while nothing trains
 PROGRESS_S = 1.0  # between two reports of a run that has nothing measured to report
 LOADING_S = 1.5  # a data set that takes longer than this is worth a notice

@@ -65,6 +65,7 @@ class Supervisor:
         self._wake: Connection | None = None
         self._awake: Connection | None = None
         self._stopping = False
+        self._sweep_from = 0.0  # unix time
 
     def start(self) -> None:
         """Opens the store and starts the workers; they are ready a few seconds later."""
@@ -164,8 +165,11 @@ class Supervisor:
 
     def _sweep(self, swept_at: float) -> None:
         assert self._store is not None
-        if swept_at and time.time() - swept_at > LEASE_S / 2:
-            # The machine slept, and the workers with it: they get a round to renew their leases.
+        now = time.time()
+        if swept_at and now - swept_at > LEASE_S / 2:
+            # The machine slept, and the workers with it: they get time to renew their leases.
+            self._sweep_from = now + LEASE_S
+        if now < self._sweep_from:
             return
         try:
             for run_id in self._store.interrupt_expired():

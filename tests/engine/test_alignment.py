@@ -40,7 +40,14 @@ def by_definition(trainer, x, y, r):
         for layer in reversed(range(n_hidden - 1)):
             stands_for[layer] = stands_for[layer + 1] @ w[layer + 1]
     hidden = range(n_hidden)
+    cosines = [
+        [np.cos(np.radians(angle(a, b))) for a, b in zip(s[i], d[i], strict=True)] for i in hidden
+    ]
+    together = [np.concatenate([m.ravel() for m in side[:n_hidden]]) for side in (u, g)]
     return {
+        "hidden_angle_deg": angle(*together),
+        "delta_cosine_mean": np.mean(cosines, 1),
+        "delta_cosine_std": np.std(cosines, 1),
         "gradient_angle_deg": [angle(u[i], g[i]) for i in hidden],
         "delta_angle_deg": [angle(s[i], d[i]) for i in hidden],
         "weight_angle_deg": [angle(matrices[i], stands_for[i]) for i in hidden],

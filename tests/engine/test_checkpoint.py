@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import safetensors
 import torch
 
 from fa_engine import SCHEMES, CheckpointError, RunConfig, Trainer
@@ -55,6 +56,26 @@ def test_live_changes_and_changed_matrices_are_kept(tmp_path):
     assert loaded.config == trainer.config
 
 
+@pytest.mark.parametrize("parts", [{"matrix": "sign"}, {"signal": "sign"}, {"route": "direct"}])
+def test_a_composed_scheme_and_the_way_back_from_it_are_kept(tmp_path, parts):
+    composed = Trainer(CONFIG.replace(**parts))
+    composed.scheme = "fa"  # the row, not what the run was composed of
+    plain = Trainer(CONFIG)
+    assert composed.feedback.scheme == plain.feedback.scheme
+    for scheme in ("bp", "fa"):
+        composed.scheme = scheme
+    for _ in range(5):
+        composed.advance()
+        plain.advance()
+    composed.save(tmp_path / "c")
+    resumed = Trainer.load(tmp_path / "c")
+    assert resumed.feedback.scheme == plain.feedback.scheme
+    assert torch.equal(resumed.network.weights[0], plain.network.weights[0])
+    fresh = Trainer(CONFIG.replace(**parts))
+    fresh.save(tmp_path / "d")
+    assert Trainer.load(tmp_path / "d").feedback.scheme == fresh.feedback.scheme
+
+
 def test_a_finished_run_stays_finished(tmp_path):
     trainer = Trainer(CONFIG.replace(epochs=1))
     list(trainer)
@@ -73,4 +94,13 @@ def test_another_file_is_refused_by_name(tmp_path):
 
     save_file({"w": torch.zeros(1)}, path)
     with pytest.raises(CheckpointError, match=FORMAT):
+        Trainer.load(path)
+    save_file({"w": torch.zeros(1)}, path, {"format": FORMAT, "config": '{"new_knob": 1}'})
+    with pytest.raises(CheckpointError, match="another version"):
+        Trainer.load(path)
+    Trainer(CONFIG).save(path)
+    with safetensors.safe_open(path, "pt") as file:
+        header = file.metadata()
+    save_file({"weight.0": torch.zeros(1)}, path, header)
+    with pytest.raises(CheckpointError, match=r"lacks weight\.0"):
         Trainer.load(path)

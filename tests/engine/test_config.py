@@ -17,6 +17,9 @@ BAD = [
     ("hidden", "", "1 to 32 layers"),
     ("hidden", None, "1 to 32 layers"),
     ("hidden", (True,), "1 to 32 layers"),
+    ("hidden", "9" * 400, "1 to 32 layers"),
+    ("hidden", 10**400, "1 to 32 layers"),
+    ("hidden", "64, x", "1 to 32 layers"),
     ("activation", "swish", "tanh"),
     ("loss", "hinge", "cross_entropy"),
     ("scheme", "magic", "bp, fa"),
@@ -89,6 +92,11 @@ def test_a_bad_value_is_refused_by_name(field, value, expected):
         ({"optimizer": "nesterov"}, "momentum", "above 0"),
         ({"optimizer": "adam", "momentum": 0.9}, "momentum", "0 with optimizer"),
         ({"hidden": (8,), "delay_modules": 3}, "delay_modules", "at most 2"),
+        (
+            {"dataset": "teacher", "loss": "squared_error", "label_noise": 0.1},
+            "label_noise",
+            "no labels",
+        ),
     ],
 )
 def test_impossible_combinations_are_refused_by_name(fields, field, expected):

@@ -130,6 +130,26 @@ def test_an_unwritable_folder_is_said(tmp_path, mirror):
         read_idx_files(blocked / "set", [FILE], [address])
 
 
+@pytest.mark.parametrize("content", [b"abc", b"", CONTENT[:-1], b"\0\0\x0d\1\0\0\0\1\0"])
+def test_what_is_no_idx_file_is_refused_by_name(tmp_path, content):
+    file = IdxFile("labels", "", packed=True)
+    (tmp_path / "labels").write_bytes(content)
+    with pytest.raises(DatasetError, match="labels is not an IDX file"):
+        read_idx_files(tmp_path, [file], mirrors=[])
+
+
+def test_samples_of_another_size_are_refused(tmp_path):
+    small = idx(np.zeros((1000, 28, 28), np.uint8)), idx(np.zeros(1000, np.uint8))
+    (tmp_path / "fashion_mnist").mkdir()
+    for part in ("train", "t10k"):
+        for kind, content in zip(("images-idx3", "labels-idx1"), small, strict=True):
+            (tmp_path / "fashion_mnist" / f"{part}-{kind}-ubyte").write_bytes(content)
+    with pytest.raises(DatasetError, match=r"fashion_mnist, train.*\(1000, 784\).*\(60000, 784\)"):
+        load_dataset("fashion_mnist", tmp_path)
+    with pytest.raises(DatasetError, match="digits, train"):
+        Trainer(RunConfig(), data=load_dataset("spirals"))
+
+
 def test_mnist_is_complete(mnist_dir):
     data = load_dataset("mnist", mnist_dir)
     assert data.x_train.shape == (60_000, 784)

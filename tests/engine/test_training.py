@@ -376,6 +376,42 @@ def test_a_diverging_run_stops_and_keeps_what_it_measured():
     assert not np.isfinite(measured[-1].loss).any()
 
 
+def test_a_divergence_is_seen_between_measurements():
+    config = SMALL.replace(
+        activation="relu",
+        loss="squared_error",
+        learning_rate=100.0,
+        epochs=50,
+        measure_every=10**6,
+    )
+    trainer = Trainer(config)
+    measured = finish(trainer)
+    assert trainer.diverged.all()
+    assert trainer.step <= 200
+    assert [m.step for m in measured] == [0, trainer.step]
+
+
+def test_evaluating_a_convolution_takes_the_samples_in_small_lots(monkeypatch):
+    trainer = Trainer(RunConfig(hidden="conv 8x3, 16", replicates=2))
+    whole = trainer.evaluate()
+    monkeypatch.setattr("fa_engine.training.EVALUATION_BYTES", 2**18)
+    sizes = []
+    forward = trainer.network.forward
+    monkeypatch.setattr(trainer.network, "forward", lambda x: sizes.append(len(x)) or forward(x))
+    in_lots = trainer.evaluate()
+    assert max(sizes) < 60
+    assert sum(sizes) == 359
+    np.testing.assert_allclose(whole, in_lots, rtol=1e-6)
+
+
+def test_bce_is_exact_where_the_network_is_sure():
+    f = torch.tensor([[17.0, 14.0]])
+    y = torch.tensor([[1.0, 1.0]])
+    expected = np.log1p(np.exp(-17.0)) + np.log1p(np.exp(-14.0))
+    value = LOSSES["binary_cross_entropy"].value(f, y).item()
+    assert value == pytest.approx(expected, rel=1e-5)
+
+
 def test_one_diverged_replicate_does_not_stop_the_others():
     trainer = Trainer(SMALL.replace(measure_every=1))
     trainer.network.weights[2][1].fill_(torch.nan)
