@@ -13,6 +13,7 @@ from app.settings import settings_or_exit
 def main() -> None:
     """Serves until interrupted (Ctrl-C or SIGTERM), then ends the workers too."""
     # Here and not above: a spawned worker imports this module, and has no use for a web server.
+    from sqlalchemy.exc import OperationalError
     from werkzeug.serving import make_server
 
     from app.server import create_app
@@ -21,7 +22,10 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     settings = settings_or_exit()
-    app = create_app(settings)
+    try:
+        app = create_app(settings)
+    except (OSError, OperationalError) as error:  # no right to write, a database that is away
+        raise SystemExit(f"The dashboard cannot start: {error}") from None
     server = make_server(settings.host, settings.port, app, threaded=True)  # exits if it is taken
     supervisor = Supervisor(settings) if settings.workers else None
 

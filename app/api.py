@@ -122,7 +122,7 @@ def api_blueprint(store: Store, settings: Settings) -> Blueprint:
             headers={"Content-Disposition": f'attachment; filename="run-{run_id}.json"'},
         )
 
-    @blueprint.route("/api/<path:_rest>", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+    @blueprint.get("/api/<path:_rest>")
     def nothing(_rest: str) -> ResponseReturnValue:
         # Dash answers every address it does not know with the page.
         return jsonify({"error": "There is no such address."}), 404
@@ -137,7 +137,9 @@ def guard(flask: Flask) -> None:
     def same_site() -> ResponseReturnValue | None:
         # A page somewhere else may make a browser post here; the browser says where it was.
         origin = request.headers.get("Origin")
-        if request.method == "POST" and origin and urlsplit(origin).netloc != request.host:
+        elsewhere = origin is not None and urlsplit(origin).netloc != request.host
+        elsewhere = elsewhere or request.headers.get("Sec-Fetch-Site") == "cross-site"
+        if elsewhere and request.method == "POST":
             return jsonify({"error": "Requests from pages of other sites are not taken."}), 403
         return None
 

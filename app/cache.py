@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
 from flask import Flask
 from flask_caching import Cache
+from redis.exceptions import RedisError
 
 from app.figures import History
 from app.figures.bands import bands
@@ -17,6 +19,8 @@ from app.views import controls, run_view, series_of
 
 MAX_POINTS = 1_000
 """Points a line of a backfill: as many as a wide chart has pixels."""
+
+_log = logging.getLogger(__name__)
 
 _FORMAT = 1  # of what is kept; a newer program does not read an older one's entries
 _TIMEOUT_S = 24 * 3600
@@ -56,10 +60,15 @@ class Backfills:
         """
         run = self._store.run(run_id)
         key = f"backfill/{_FORMAT}/{run_id}/{run.revision}/{MAX_POINTS}"
-        kept = self._cache.get(key)
-        if kept is None:
+        try:
+            kept = self._cache.get(key)
+            if kept is None:
+                kept = self._read(run_id, run.revision)
+                self._cache.set(key, kept)
+        except (RedisError, OSError):
+            # A cache that is away costs time and nothing else.
+            _log.warning("the cache does not answer", exc_info=True)
             kept = self._read(run_id, run.revision)
-            self._cache.set(key, kept)
         return History(
             layers=len(run.run_config().layers) - 1,
             replicates=run.config["replicates"],

@@ -21,7 +21,7 @@ from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.store import Event, Store, StoreError
+from app.store import LEASE_S, Event, Store, StoreError
 from app.views import event_view
 
 PAGE = 200
@@ -31,6 +31,7 @@ _POLL_S = 0.025
 _GAP_S = 0.1
 _PING_S = 15.0
 _RETRY_AFTER_S = 10
+_SWEEP_S = 5.0
 _FRAMES_KEPT = 64
 
 _log = logging.getLogger(__name__)
@@ -78,6 +79,8 @@ class Hub:
         poll_s: seconds between two looks at the store.
         gap_s: seconds at least between two frames of a run.
         ping_s: seconds of silence after which a viewer hears a ping.
+        lease_s: seconds that workers get to renew their leases after a sleep of the machine.
+        sweep_s: seconds between two looks for runs whose worker is gone.
     """
 
     def __init__(
@@ -88,9 +91,12 @@ class Hub:
         poll_s: float = _POLL_S,
         gap_s: float = _GAP_S,
         ping_s: float = _PING_S,
+        lease_s: float = LEASE_S,
+        sweep_s: float = _SWEEP_S,
     ) -> None:
         self._store = store
         self._poll_s, self._gap_s, self._ping_s = poll_s, gap_s, ping_s
+        self._lease_s, self._sweep_s = lease_s, sweep_s
         self._free = threading.Semaphore(limit)
         self._changed = threading.Condition()
         self._channels: dict[str, _Channel] = {}
@@ -183,6 +189,8 @@ class Hub:
         return Frame(events[0].seq, last, ended, dump(page(run_id, events)))
 
     def _tail(self) -> None:
+        awake_since = looked_at = time.time()
+        swept_at = 0.0
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._closed or bool(self._channels))
@@ -193,6 +201,14 @@ class Hub:
             try:
                 if due:
                     self._look(due)
+                # Nobody may be left to say that a worker died. After a sleep of the machine, or
+                # of this thread, workers first get the time to renew their leases.
+                today = time.time()
+                awake_since = today if today - looked_at > self._sweep_s else awake_since
+                looked_at = today
+                if today - max(swept_at, awake_since + self._lease_s) > self._sweep_s:
+                    self._store.interrupt_expired()
+                    swept_at = today
             except (SQLAlchemyError, StoreError):
                 _log.exception("the store does not answer; live frames wait for it")
                 time.sleep(1.0)

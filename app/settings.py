@@ -174,6 +174,12 @@ def settings_or_exit() -> Settings:
 
 
 def _check(name: str, value: Any) -> None:
+    if name in ("state_dir", "data_dir"):
+        existing = next(p for p in (value, *value.absolute().parents) if p.exists())
+        if not existing.is_dir():
+            raise ValueError(name)
+    if name == "database_url" and make_url(value).database in ("", ":memory:"):
+        raise ValueError(name)
     if name == "database_url":
         make_url(value).get_dialect()  # raises ArgumentError for what SQLAlchemy does not know
     if (

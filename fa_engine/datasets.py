@@ -274,11 +274,18 @@ def read_idx_files(
     Raises:
         DatasetError: a file is damaged, or missing and on no mirror within reach.
     """
-    return tuple(_parse_idx(_unpacked(folder, file, mirrors), file.name) for file in files)
+    missing = [f"{f.name}.gz" for f in files if not _idx_path(folder, f).exists()]
+    return tuple(_parse_idx(_unpacked(folder, file, mirrors, missing), file.name) for file in files)
 
 
-def _unpacked(folder: Path, file: IdxFile, mirrors: Sequence[str]) -> bytes:
-    packed, plain = folder / f"{file.name}.gz", folder / file.name
+def _idx_path(folder: Path, file: IdxFile) -> Path:
+    """The plain file where there is one, else where the gzipped one is or belongs."""
+    plain = folder / file.name
+    return plain if plain.exists() else folder / f"{file.name}.gz"
+
+
+def _unpacked(folder: Path, file: IdxFile, mirrors: Sequence[str], missing: Sequence[str]) -> bytes:
+    path = _idx_path(folder, file)
 
     def check(content: bytes) -> bytes:
         if file.packed:
@@ -288,13 +295,13 @@ def _unpacked(folder: Path, file: IdxFile, mirrors: Sequence[str]) -> bytes:
         _check_md5(unpacked, file.md5)
         return unpacked
 
-    if not plain.exists():
-        if not packed.exists():
-            _download(packed, mirrors, check, f" (or the unpacked {file.name})")
-        return _checked(packed, check)
+    if path.suffix == ".gz":
+        if not path.exists():
+            _download(path, mirrors, check, missing)
+        return _checked(path, check)
     if file.packed:
-        return plain.read_bytes()
-    return _checked(plain, lambda content: _check_md5(content, file.md5))
+        return path.read_bytes()
+    return _checked(path, lambda content: _check_md5(content, file.md5))
 
 
 class _Damaged(ValueError):
@@ -325,9 +332,15 @@ def _checked(path: Path, check: Callable[[bytes], bytes]) -> bytes:
 
 
 def _download(
-    target: Path, mirrors: Sequence[str], check: Callable[[bytes], bytes], or_else: str = ""
+    target: Path,
+    mirrors: Sequence[str],
+    check: Callable[[bytes], bytes],
+    missing: Sequence[str],
 ) -> None:
-    """Fetches ``target`` whole and checked, or not at all: it is renamed into place at the end."""
+    """Fetches ``target`` whole and checked, or not at all: it is renamed into place at the end.
+
+    Where it cannot be had the error names everything that is ``missing``.
+    """
     failures = []
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -340,17 +353,23 @@ def _download(
                     )
                     check(fetched.read_bytes())
                 except (requests.RequestException, ValueError) as error:
-                    failures.append(f"{mirror}: {error}")
+                    failures.append(f"{mirror}: {_cause(error)}")
                     continue
                 fetched.rename(target)
                 return
     except OSError as error:
         failures.append(f"{target.parent}: {error}")
     raise DatasetError(
-        f"{target.name} is not in {target.parent} and could not be downloaded. Put "
-        f"{target.name}{or_else} there by hand, or set FA_DATA_DIR to the "
-        f"folder that holds {target.parent.name}/. Tried: " + "; ".join(failures)
+        f"{target.name} is not in {target.parent} and could not be downloaded. Put these files "
+        f"there by hand: {', '.join(missing)} (those that end in .gz may be unpacked); or set "
+        f"FA_DATA_DIR to the folder that holds {target.parent.name}/. Tried: {'; '.join(failures)}."
     )
+
+
+def _cause(error: Exception) -> str:
+    if isinstance(error, requests.Timeout):
+        return "no answer in time"
+    return "no connection" if isinstance(error, requests.ConnectionError) else str(error)
 
 
 def _parse_idx(content: bytes, name: str) -> NDArray[np.uint8]:
@@ -392,7 +411,9 @@ def read_cifar10(folder: Path, mirrors: Sequence[str]) -> Samples:
             return _check_md5(content, CIFAR10_MD5)
 
         if not archive.exists():
-            _download(archive, mirrors, check, f" (or its {', '.join(missing)})")
+            _download(
+                archive, mirrors, check, [CIFAR10_ARCHIVE, "or from it " + ", ".join(missing)]
+            )
         _unpack(io.BytesIO(_checked(archive, check)), missing, folder)
     train = _records(folder, CIFAR10_TRAIN)
     test = _records(folder, CIFAR10_TEST)

@@ -4,6 +4,7 @@ from app.store.blocks import SHAPES, Series, pack, unpack
 from app.store.commands import COMMANDS, Command
 from app.store.database import Store
 from app.store.records import (
+    LEASE_S,
     Draft,
     Event,
     LeaseLost,
@@ -17,6 +18,7 @@ from app.store.records import (
 
 __all__ = [
     "COMMANDS",
+    "LEASE_S",
     "SHAPES",
     "Command",
     "Draft",

@@ -11,6 +11,9 @@ from app.store.blocks import pack
 from fa_engine import Measurement, RunConfig
 from fa_engine.config import UNLIMITED
 
+LEASE_S = 15.0
+"""How long a run is its worker's without a word from it, in seconds."""
+
 
 class RunState(StrEnum):
     """Where a run stands."""

@@ -10,10 +10,9 @@ from collections.abc import Sequence
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.store import Command, Draft, LeaseLost, Progress, Store
+from app.store import LEASE_S, Command, Draft, LeaseLost, Progress, Store
 from fa_engine import Measurement
 
-LEASE_S = 15.0
 HEARTBEAT_S = 1.0
 COMMAND_S = 0.03  # between two looks at the commands
 

@@ -11,10 +11,9 @@ import time
 import torch
 
 from app.settings import Settings
-from app.store import Store
+from app.store import LEASE_S, Store
 from app.worker.data import DataSets
 from app.worker.drive import drive
-from app.worker.line import LEASE_S
 from fa_engine import RunConfig, Trainer
 
 SWITCH_S = 0.0005

@@ -17,9 +17,8 @@ from multiprocessing.context import SpawnProcess
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.settings import Settings
-from app.store import Store
+from app.store import LEASE_S, Store
 from app.worker.drive import STOPPED_REASON
-from app.worker.line import LEASE_S
 from app.worker.process import work
 
 SWEEP_S = 1.0  # between two looks for expired leases

@@ -88,6 +88,8 @@ def test_each_worker_has_at_least_one_thread(workers: int) -> None:
         ("MAX_STREAMS", "many", "a whole number from 1"),
         ("DATABASE_URL", "runs", "a database URL"),
         ("DATABASE_URL", "oracel://host/name", "a database URL"),
+        ("DATABASE_URL", "sqlite:///:memory:", "a database URL"),
+        ("STATE_DIR", "/dev/null/state", "a path of a directory"),
         ("CACHE_URL", "memcached://host", "a URL that begins with redis://"),
     ],
 )

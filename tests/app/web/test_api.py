@@ -149,11 +149,21 @@ def test_an_unknown_run_is_not_found(client: FlaskClient, address: str) -> None:
 def test_a_wrong_method_or_address_answers_in_json(client: FlaskClient) -> None:
     assert "error" in client.delete("/api/runs").get_json()
     assert client.delete("/api/runs").status_code == 405
-    assert client.get("/api/nothing").status_code in (200, 404)  # Dash takes unknown addresses
+    assert client.get("/api/nothing").status_code == 404
+    assert "error" in client.get("/api/nothing").get_json()
 
 
-def test_pages_of_other_sites_cannot_post(client: FlaskClient) -> None:
-    answer = client.post("/api/runs", json={"config": {}}, headers={"Sec-Fetch-Site": "cross-site"})
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Origin": "http://evil.example"},
+        {"Origin": "http://localhost:1234", "Sec-Fetch-Site": "same-site"},
+        {"Origin": "null"},
+    ],
+)
+def test_pages_of_other_sites_cannot_post(client: FlaskClient, headers: dict[str, str]) -> None:
+    answer = client.post("/api/runs", json={"config": {}}, headers=headers)
     assert answer.status_code == 403
     assert client.get("/api/runs").get_json()["runs"] == []
 

@@ -9,12 +9,12 @@ from itertools import islice
 
 import numpy as np
 import pytest
-from web_helpers import Script, Viewer, serve
+from web_helpers import OWNER, Script, Viewer, serve
 
 from app.live import PAGE, Hub
 from app.server import WebApp, create_app
 from app.settings import Settings
-from app.store import Draft
+from app.store import Draft, RunState
 from fa_engine import Measurement
 
 
@@ -218,6 +218,19 @@ def test_viewers_of_a_run_share_its_frames(app: WebApp, script: Script) -> None:
 def test_a_silent_run_is_pinged(app: WebApp, script: Script) -> None:
     hub = Hub(app.store, 1, ping_s=0.01)
     assert list(islice(hub.frames(script.run.id, script.revision), 3)) == [None, None, None]
+    hub.close()
+
+
+def test_a_run_whose_worker_is_gone_is_interrupted_while_it_is_watched(
+    app: WebApp, script: Script
+) -> None:
+    app.store.heartbeat(script.run.id, OWNER, -1.0)  # the last word of its worker was long ago
+    hub = Hub(app.store, 1, lease_s=0.01, sweep_s=0.05)
+    frames = [frame for frame in hub.frames(script.run.id, 0) if frame]
+    assert frames[-1].ended
+    run = app.store.run(script.run.id)
+    assert run.state is RunState.INTERRUPTED
+    assert "worker" in run.reason
     hub.close()
 
 
