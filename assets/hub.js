@@ -9,6 +9,7 @@
       this.head = after;
       this.ended = false;
       this.source = new EventSource(`/api/runs/${encodeURIComponent(run)}/stream?after=${after}`);
+      this.source.onopen = () => this.tell({ op: "open", run });
       this.source.onmessage = (message) => {
         const frame = JSON.parse(message.data);
         this.head = Number(message.lastEventId);
@@ -22,9 +23,12 @@
       });
       this.source.onerror = () => {
         // A lost connection comes back by itself and says how far it came; a refusal does not.
-        if (this.source.readyState === EventSource.CLOSED && !this.ended) {
+        if (this.ended) return;
+        if (this.source.readyState === EventSource.CLOSED) {
           this.tell({ op: "closed", run });
           forget();
+        } else {
+          this.tell({ op: "lost", run });
         }
       };
     }

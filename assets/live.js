@@ -14,6 +14,12 @@
   const REFRESH_AGAIN_MS = 15000;
   const LABEL_PX = 16;
   const NARROW_PX = 520; // a telephone: the charts give less room to words
+  const SILENT_MS = 3000; // without an answer, before it is said
+  const CHIPS = 6; // changes listed beside the state at most, fewer where they have no room
+  const CHIPS_PX = 30; // their one row
+  const FIT_MS = 500; // after which the charts must fill their room
+  const BLANK = " "; // plotly throws an empty word's element away, and never makes it again
+  const FEW = 3; // points that do not make a line yet: they are marked
   const root = document.documentElement;
   const $ = (id) => document.getElementById(id);
   const setProps = (id, props) => window.dash_clientside.set_props(id, props);
@@ -39,10 +45,12 @@
 
   /* -- transport: shared worker, else a stream of the page's own, else asking again and again -- */
 
-  const transport = { run: null, polling: null, since: 0 };
+  const transport = { run: null, polling: null, since: 0, silent: null };
 
   function onMessage(message) {
     if (!view.run || message.run !== view.run.id) return;
+    heard(message.op !== "lost" && message.op !== "closed");
+    if (message.op === "lost" || message.op === "open") return;
     if (message.op === "frame") {
       view.stats.frames += 1;
       take(message.frame.events);
@@ -82,7 +90,21 @@
     transport.post({ op: "subscribe", run, after });
   }
 
+  /* Whether the server answers. A restart takes a moment: silence is said when it lasts. */
+  function heard(answered) {
+    if (answered) {
+      clearTimeout(transport.silent);
+      transport.silent = null;
+      delete root.dataset.lost;
+    } else if (!transport.silent) {
+      transport.silent = setTimeout(() => {
+        if (view.run && !view.run.ended) root.dataset.lost = "yes";
+      }, SILENT_MS);
+    }
+  }
+
   function unsubscribe() {
+    heard(true); // there is nothing to hear any more
     clearTimeout(transport.polling);
     transport.polling = null;
     if (transport.run) transport.post({ op: "unsubscribe", run: transport.run });
@@ -153,6 +175,7 @@
           `/api/runs/${encodeURIComponent(run)}/events?after=${view.taken}`
         );
         view.stats.fetches += 1;
+        if (view.run && view.run.id === run) heard(answer.status < 500);
         if (!answer.ok || !view.run || view.run.id !== run) return;
         const page = await answer.json();
         if (!view.run || view.run.id !== run) return;
@@ -165,6 +188,7 @@
       }
     } catch (error) {
       if (!(error instanceof TypeError)) throw error;
+      heard(false);
       poll(run); // no connection: asked again in a moment
     } finally {
       view.fetching = false;
@@ -183,6 +207,7 @@
         ended: event.ended,
         step: event.step,
       });
+      if (run.ended) heard(true);
     } else if (event.kind === "control") {
       run[event.name] = event.to;
       view.changes.push([event.step, event.label]);
@@ -197,6 +222,7 @@
     const meta = figure && figure.layout && figure.layout.meta;
     if (!meta || !meta.token) return "";
     const wait = () => {
+      if (view.meta && view.meta.token === meta.token) return; // begun already
       const gd = document.querySelector("#charts .js-plotly-plot");
       if (!gd || !gd._fullLayout || !gd.layout.meta || gd.layout.meta.token !== meta.token) {
         if (!view.meta || meta.token >= view.meta.token) requestAnimationFrame(wait);
@@ -204,6 +230,8 @@
       }
       begin(gd, gd.layout.meta);
     };
+    // dcc.Graph gives its own figure back after every zoom: that is no new drawing, its lines have
+    // been extended since, and they would be extended again.
     wait();
     return meta.token;
   }
@@ -217,12 +245,19 @@
         keepZoom();
         requestDraw(true);
       });
+      gd.on("plotly_react", () => {
+        if (!view.run || gd.layout.meta.token !== view.meta.token) return;
+        settle(); // after a zoom, with the server's layout but for the axes
+        requestDraw(true);
+      });
     }
-    if (gd.clientWidth < NARROW_PX) {
-      Object.assign(gd.layout.margin, { l: 42, r: 88 });
-      gd.layout.dragmode = false; // a finger scrolls the page
-      for (const end of meta.ends) gd.data[end.trace].textfont.size.fill(12, 1);
+    // plotly resets to what the first figure said, which is the empty page's.
+    for (const axis of ["xaxis", "yaxis", "yaxis3"]) {
+      for (const kept of ["_rangeInitial0", "_rangeInitial1", "_autorangeInitial"]) {
+        delete gd._fullLayout[axis][kept];
+      }
     }
+    settle();
     if (!meta.run) {
       unsubscribe();
       view.run = null;
@@ -245,6 +280,25 @@
     showRun();
     restoreZoom();
     draw(); // at once, before anyone sees the figure without its zoom
+    setTimeout(fit, FIT_MS);
+  }
+
+  /* The room of the charts changes just as a run appears, and a draw in that moment can hide the
+     change from plotly. */
+  function fit() {
+    const { gd } = view;
+    if (gd && gd.isConnected && Math.abs(gd.clientHeight - gd._fullLayout.height) > 1) {
+      Plotly.Plots.resize(gd);
+    }
+  }
+
+  function settle() {
+    const { gd, meta } = view;
+    view.narrow = gd.clientWidth < NARROW_PX;
+    if (!view.narrow) return;
+    Object.assign(gd.layout.margin, { l: 42, r: 88 });
+    gd.layout.dragmode = false; // a finger scrolls the page
+    for (const end of meta.ends) gd.data[end.trace].textfont.size.fill(12, 1);
   }
 
   /* plotly forgets a zoom along the shared axis when the figure is drawn anew (its uirevision only
@@ -297,6 +351,9 @@
     }
     asked = false;
     if (!view.run || !view.gd || (view.queue.length === 0 && !force)) return;
+    // The server's next drawing is there already, with lines of its own: begin() goes on from it.
+    const { meta } = view.gd.layout || {};
+    if (!meta || meta.token !== view.meta.token) return;
     const started = performance.now();
     draw();
     force = false;
@@ -309,7 +366,6 @@
     const more = new Map(); // index of a trace -> { x, y }
     for (const event of view.queue) {
       view.drawn = event.seq;
-      if (event.kind === "control") addControl(event);
       for (const [key, band] of Object.entries(event.bands || {})) {
         for (const [part, index] of Object.entries(meta.places[key] || {})) {
           const line = more.get(index) || { x: [], y: [] };
@@ -322,10 +378,12 @@
       }
     }
     view.queue = [];
-    const range = String(gd._fullLayout.yaxis.range);
+    const ranges = () => String(AXES.map((axis) => gd._fullLayout[axis].range));
+    const before = ranges();
     const indices = [...more.keys()].filter((index) => more.get(index).x.length);
     for (const end of meta.ends) showEnds(end, more);
-    turnLabels();
+    markFew(more);
+    placeControls();
     setTicks();
     view.stats.draws += 1;
     if (indices.length === 0) {
@@ -339,18 +397,23 @@
       );
     }
     // Words were placed for the axis as it was; where no other draw follows, this one is repeated.
-    if (view.run.state !== "running" && String(gd._fullLayout.yaxis.range) !== range) {
+    if (view.run.state !== "running" && ranges() !== before) {
       requestDraw(true);
     }
     if (indices.some((index) => gd.data[index].x.length > MAX_POINTS)) refresh();
   }
 
-  function addControl(event) {
-    const templates = view.meta.control;
-    const shape = structuredClone(templates[(view.changes.length - 1) % templates.length]);
-    shape.x0 = shape.x1 = event.step;
-    shape.label.text = shape.label.text.replace("{}", event.label);
-    view.gd.layout.shapes = [...(view.gd.layout.shapes || []), shape];
+  /* A line of one point is none. */
+  function markFew(more) {
+    for (const { median } of Object.values(view.meta.places)) {
+      const trace = view.gd.data[median];
+      const added = (more.get(median) || { y: [] }).y;
+      let count = 0;
+      for (const y of [trace.y, added]) {
+        for (let i = 0; i < y.length && count < FEW; i += 1) count += y[i] !== null;
+      }
+      trace.mode = count > 0 && count < FEW ? "lines+markers" : "lines";
+    }
   }
 
   /* As many ticks of the loss as have room, for whatever it spans now. */
@@ -363,14 +426,54 @@
     );
   }
 
-  /* The label of a control stands on the side that has room. */
-  function turnLabels() {
-    const [low, high] = view.gd._fullLayout.xaxis.range;
-    for (const shape of view.gd.layout.shapes || []) {
-      if (shape.name === "control") {
-        shape.label.xanchor = shape.x0 < (low + high) / 2 ? "left" : "right";
+  /* Every change is a line; its label stands on the side that has room, in the row that has room.
+     Where neither has, the newer label stays. */
+  function placeControls() {
+    const { gd, meta, changes } = view;
+    const axis = gd._fullLayout.xaxis;
+    const [low, high] = axis.range;
+    const width = axis._length;
+    const rows = meta.control.map(() => []);
+    const choose = (at, long) => {
+      const sides = at < width / 2 ? ["left", "right"] : ["right", "left"];
+      for (const side of sides) {
+        const [from, to] = side === "left" ? [at, at + long] : [at - long, at];
+        if (from < 0 || to > width) continue; // cut off there
+        const row = rows.findIndex((taken) => taken.every(([a, b]) => to < a || from > b));
+        if (row < 0) continue;
+        rows[row].push([from, to]);
+        return { side, row };
       }
+      return null;
+    };
+    const drawn = changes.map(() => null);
+    for (let i = changes.length - 1; i >= 0; i -= 1) {
+      const [step, label] = changes[i];
+      let at = ((step - low) / (high - low)) * width;
+      if (axis.autorange) at = Math.min(at, width); // it follows in this very draw
+      const place = at >= 0 && at <= width ? choose(at, wide(label)) : null;
+      const shape = structuredClone(meta.control[place ? place.row : 0]);
+      shape.x0 = shape.x1 = step;
+      shape.label.text = place ? shape.label.text.replace("{}", label) : "";
+      if (place) shape.label.xanchor = place.side;
+      drawn[i] = shape;
     }
+    // In place: the figure that dcc.Graph holds has the same list, and draws it after a zoom.
+    const { shapes } = gd.layout;
+    const others = shapes.filter((shape) => shape.name !== "control");
+    shapes.splice(0, shapes.length, ...others, ...drawn);
+  }
+
+  const pen = document.createElement("canvas").getContext("2d");
+  const widths = new Map();
+
+  function wide(label) {
+    if (!widths.has(label)) {
+      const { family } = view.gd._fullLayout.font;
+      pen.font = `${view.meta.control[0].label.font.size}px ${family}`;
+      widths.set(label, pen.measureText(label).width + 10);
+    }
+    return widths.get(label);
   }
 
   /* The last value of every line, beside its end; moved apart where two would overlap. */
@@ -380,11 +483,15 @@
     const [low, high] = axis.range;
     const log = axis.type === "log";
     const trace = gd.data[end.trace];
+    const across = gd._fullLayout.xaxis;
     const labels = end.keys.map((key, place) => {
       const index = meta.places[key].median;
-      const added = (more.get(index) || { y: [] }).y;
-      const y = added.length ? added : gd.data[index].y;
-      const value = y.length ? y[y.length - 1] : null;
+      const added = more.get(index);
+      const { x, y } = added && added.x.length ? added : gd.data[index];
+      const [from, to] = across.range;
+      const last = x[x.length - 1]; // a window elsewhere has other values beside it
+      const here = y.length && (across.autorange || (last >= from && last <= to));
+      const value = here ? y[y.length - 1] : null;
       const share = value === null ? NaN : ((log ? Math.log10(value) : value) - low) / (high - low);
       return { place, value, at: share * axis._length };
     });
@@ -407,14 +514,31 @@
     end.marks.forEach(([value, words], place) => {
       const share = (value - low) / (high - low);
       trace.y[1 + place] = share;
-      trace.text[1 + place] = share >= 0 && share <= 1 ? words : "";
+      trace.text[1 + place] = share >= 0 && share <= 1 ? words : BLANK;
     });
     const first = 1 + end.marks.length;
-    for (const { place } of labels) trace.text[first + place] = "";
+    for (const { place } of labels) trace.text[first + place] = BLANK;
     for (const { place, value, at } of seen) {
       trace.y[first + place] = at / axis._length;
       trace.text[first + place] = ` ${end.names[place]} ${written(end.axis, value)}`;
     }
+    trace.text[first + labels.length] = undefinedWords(end, more) || BLANK;
+  }
+
+  /* Why a panel is empty although there are measurements. */
+  function undefinedWords(end, more) {
+    const said = end.undefined;
+    if (!view.run) return "";
+    if (end.keys.length === 0) return said.none;
+    let count = 0;
+    for (const key of end.keys) {
+      const index = view.meta.places[key].median;
+      for (const y of [view.gd.data[index].y, (more.get(index) || { y: [] }).y]) {
+        if (y.some((value) => value !== null)) return "";
+        count += y.length;
+      }
+    }
+    return count ? said[view.run.scheme] || said.other : "";
   }
 
   function written(axis, value) {
@@ -459,32 +583,48 @@
     for (const kind of ["csv", "json"]) {
       $(`export-${kind}`).setAttribute("href", `/api/runs/${run.id}/export.${kind}`);
     }
-    const several = run.config.replicates > 1;
-    text(
-      "chart-note",
-      several
-        ? `Lines are the median of ${run.config.replicates} networks, bands their central 80 %.` +
-            " Drag to zoom, double-click to zoom out."
-        : "Drag to zoom, double-click to zoom out."
-    );
+    const words = [];
+    if (run.config.replicates > 1) {
+      words.push(`Lines are the median of ${run.config.replicates} networks, bands their central 80 %.`);
+    }
+    if (!view.narrow) words.push("Drag to zoom, double-click to zoom out.");
+    text("chart-note", words.join(" "));
     showChanges();
     showControls();
   }
 
+  /* The latest changes, as many as one row has room for; the others by name. */
   function showChanges() {
     const box = $("changes");
-    const wanted = view.changes.map(([step, label]) => `step ${number.format(step)}: ${label}`);
-    if (box.dataset.run === view.run.id && box.childElementCount === wanted.length) return;
-    box.dataset.run = view.run.id;
-    box.replaceChildren(
-      ...wanted.map((words) => {
-        const chip = document.createElement("span");
-        chip.className = "chip";
-        chip.textContent = words;
-        return chip;
-      })
-    );
+    const key = `${view.run.id} ${view.changes.length}`;
+    if (box.dataset.shown === key) return;
+    box.dataset.shown = key;
+    const words = view.changes.map(([step, label]) => `step ${number.format(step)}: ${label}`);
+    for (let count = Math.min(CHIPS, words.length); ; count -= 1) {
+      const earlier = words.slice(0, words.length - count);
+      const chips = words.slice(words.length - count).map(chip);
+      if (earlier.length) {
+        const more = chip(`+${earlier.length} more`);
+        more.title = earlier.join("\n");
+        chips.unshift(more);
+      }
+      box.replaceChildren(...chips);
+      if (count <= 1 || box.offsetHeight <= CHIPS_PX) return;
+    }
   }
+
+  function chip(words) {
+    const element = document.createElement("span");
+    element.className = "chip";
+    element.textContent = words;
+    return element;
+  }
+
+  window.addEventListener("resize", () => {
+    if (!view.run || !$("changes")) return;
+    delete $("changes").dataset.shown;
+    showChanges();
+  });
 
   function showControls() {
     const { learning_rate: rate, scheme } = view.run;
@@ -560,6 +700,23 @@
     return window.dash_clientside.no_update;
   }
 
+  /* The theme that the page has. Mantine's switch knows it only once it has been used. */
+  const themeNow = () => root.dataset.mantineColorScheme || "light";
+  let themeSaid = null;
+
+  function theme(_computed) {
+    const now = themeNow();
+    if (now === themeSaid) return window.dash_clientside.no_update;
+    themeSaid = now;
+    return now;
+  }
+
+  new MutationObserver(() => {
+    if (themeSaid === null || themeNow() === themeSaid) return;
+    themeSaid = themeNow();
+    setProps("theme-now", { data: themeSaid });
+  }).observe(root, { attributeFilter: ["data-mantine-color-scheme"] });
+
   root.dataset.run = "none";
   window.dash_clientside = window.dash_clientside || {};
   window.dash_clientside.live = {
@@ -570,6 +727,7 @@
     stop: order("stop"),
     learning_rate: learningRate,
     scheme,
+    theme,
     unfold,
   };
 })();

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from app.components import aria
 from app.components.presets import FIRST, PRESETS
-from fa_engine import SCHEMES, Limits, RunConfig, allowed, bounds, problems
+from fa_engine import SCHEMES, Limits, RunConfig, allowed, problems
 
 COMMON = (
     "dataset",
@@ -82,7 +82,7 @@ def form_value(value: Any) -> Any:
         return "yes" if value else "no"
     if isinstance(value, (list, tuple)):
         return ", ".join(map(str, value))
-    return repr(value).removesuffix(".0") if isinstance(value, float) else value
+    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
 def form_values(config: Mapping[str, Any]) -> list[Any]:
@@ -187,11 +187,10 @@ def _control(name: str, limits: Limits) -> Any:
         )
     if kind is bool:
         return dmc.Select(**common, data=["yes", "no"], allowDeselect=False)
-    if kind is int:
-        limit = bounds(name)
-        # Out of range is said, not silently mended.
-        return dmc.NumberInput(**common, min=limit.get("ge"), clampBehavior="none", step=1)
     hint = extra["empty"] or allowed(name, limits)
+    # Text for numbers too: what was typed is what is checked, never silently mended.
+    if kind is int:
+        common["inputProps"] = {"inputMode": "numeric"}
     return dmc.TextInput(**common, placeholder=hint, autoComplete="off", spellCheck=False)
 
 

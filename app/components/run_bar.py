@@ -20,6 +20,11 @@ def run_bar() -> Component:
                 [
                     html.H1(id="run-name", className="run-name"),
                     html.Span(id="run-state", className="state", role="status"),
+                    html.Span(
+                        "connection lost, trying again",
+                        className="lost",
+                        role="alert",
+                    ),
                     html.Span(id="run-reason", className="reason"),
                     html.Div(id="changes", className="changes"),
                     html.Span(

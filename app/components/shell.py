@@ -29,6 +29,7 @@ def shell() -> Any:
     return dmc.MantineProvider(
         [
             dcc.Location(id="url", refresh=False),
+            dcc.Store(id="theme-now"),  # light or dark, as the page is; kept by assets/live.js
             dmc.NotificationContainer(id="notes", position="bottom-right", autoClose=8000),
             html.Header(
                 [

@@ -37,6 +37,20 @@ _MARKS = {
     "y3": ((90.0, "90°: no better than chance"), (0.0, "0°: backpropagation")),
 }
 _RANGES = {"y2": (-0.02, 1.03), "y3": (-2.0, 112.0)}
+_ANGLES = (0.0, 180.0)
+_DEGREES = range(0, 181, 30)
+# Why a panel is empty although there are measurements, by the scheme; and for no layers at all.
+_UNDEFINED = {
+    "y": {"other": "not a finite number"},
+    "y2": {"other": "undefined"},
+    "y3": {
+        "shallow": "undefined: hidden layers get no feedback",
+        "other": "undefined: the update or the gradient is zero",
+        "none": "no hidden layers",
+    },
+}
+_BLANK = " "  # plotly throws an empty word's element away, and never makes it again
+_FEW = 3  # points that do not make a line yet: they are marked, here and in the browser
 # Words stand on axes of their own, 0 to 1 across each panel: they do not widen those of the data,
 # and cost next to nothing, where annotations cost a third of every redraw.
 _WORDS = {"y": "y4", "y2": "y5", "y3": "y6"}
@@ -123,6 +137,7 @@ def training_figure(history: History, theme: str | None = None) -> go.Figure:
                 "keys": [look.key for look in here],
                 "names": [look.name for look in here],
                 "marks": _MARKS[axis],
+                "undefined": _UNDEFINED[axis],
             }
         )
         traces.append(_words(here, axis, history, colours))
@@ -192,7 +207,8 @@ def _median(look: _Look, lines: Lines) -> go.Scatter:
         x=x,
         y=y,
         yaxis=look.axis,
-        mode="lines",
+        mode="lines+markers" if 0 < sum(v is not None for v in y) < _FEW else "lines",
+        marker={"color": css(look.colour), "size": 7},
         line={"color": css(look.colour), "width": look.width, "dash": look.dash},
         # A gap is a value that is not defined, except that the test set is only looked at now
         # and then: its points are joined.
@@ -212,30 +228,50 @@ def _words(looks: Sequence[_Look], axis: str, history: History, colours: Palette
         f"<span style='color:{css(colours.soft)};font-size:12px'>{_NOTES[axis]}</span>"
     )
     ends = [
-        f" {look.name} {shown(axis, value)}" if value is not None else ""
+        f" {look.name} {shown(axis, value)}" if value is not None else _BLANK
         for look, value in zip(looks, values, strict=True)
     ]
     heights = [_height(axis, value) for value in (*(mark for mark, _ in marks), *values)]
     return go.Scatter(
-        x=[0, *[1] * len(heights)],
-        y=[1, *(None if at is None else (at - low) / (high - low) for at in heights)],
-        text=[title, *(text for _, text in marks), *ends],
+        x=[0, *[1] * len(heights), 0.5],
+        y=[1, *(None if at is None else (at - low) / (high - low) for at in heights), 0.5],
+        text=[title, *(text for _, text in marks), *ends, _remark(looks, axis, history) or _BLANK],
         xaxis="x2",
         yaxis=_WORDS[axis],
         mode="text",
-        textposition=["top right", *["top left"] * len(marks), *["middle right"] * len(looks)],
+        textposition=[
+            "top right",
+            *["top left"] * len(marks),
+            *["middle right"] * len(looks),
+            "middle center",
+        ],
         textfont={
             "color": [
                 css(colours.ink),
                 *[css(colours.soft)] * len(marks),
                 *(css(look.colour) for look in looks),
+                css(colours.ink),
             ],
-            "size": [14, *[12] * len(marks), *[13] * len(looks)],
+            "size": [14, *[12] * len(marks), *[13] * len(looks), 13],
         },
         cliponaxis=False,
         hoverinfo="skip",
         name="words",
     )
+
+
+def _remark(looks: Sequence[_Look], axis: str, history: History) -> str:
+    """Why nothing is drawn although there are measurements, or nothing."""
+    words = _UNDEFINED[axis]
+    run = history.meta.get("run")
+    if not run:
+        return ""
+    if not looks:
+        return words["none"]
+    values = [history.lines.get(look.key, {}).get("median", ([], []))[1] for look in looks]
+    if not any(values) or any(value is not None for line in values for value in line):
+        return ""
+    return words.get(run["scheme"], words["other"])
 
 
 def _height(axis: str, value: float | None) -> float | None:
@@ -246,14 +282,17 @@ def _height(axis: str, value: float | None) -> float | None:
 
 
 def _span(axis: str, looks: Sequence[_Look], history: History) -> tuple[float, float]:
-    """The ends of an axis; those of the loss about as plotly will choose them."""
-    if axis in _RANGES:
+    """The ends of an axis, about as plotly will choose them."""
+    if axis == "y2":
         return _RANGES[axis]
     lines = [line for look in looks for line in history.lines.get(look.key, {}).values()]
     heights = [
         at for _, y in lines for at in (_height(axis, value) for value in y) if at is not None
     ]
     low, high = min(heights, default=0.0), max(heights, default=1.0)
+    if axis == "y3":
+        floor, ceiling = _RANGES[axis]
+        return floor, min(max(ceiling, high + 0.05 * (high - low)), _ANGLES[1] + 2)
     room = 0.05 * (high - low) or 0.5
     return low - room, high + room
 
@@ -352,9 +391,21 @@ def _layout(history: History, colours: Palette) -> dict[str, Any]:
             **axis,
             "domain": list(_DOMAINS["y3"]),
             "anchor": "x",
-            "range": list(_RANGES["y3"]),
-            "tickvals": [0, 30, 60, 90],
-            "ticktext": ["0°", "30°", "60°", "90°"],
+            # At least the angles that matter, and what exceeds them.
+            **(
+                {
+                    "autorange": True,
+                    "autorangeoptions": {
+                        "include": list(_RANGES["y3"]),
+                        "clipmin": _RANGES["y3"][0],
+                        "clipmax": _ANGLES[1] + 2,
+                    },
+                }
+                if history.revision
+                else {"range": list(_RANGES["y3"])}
+            ),
+            "tickvals": list(_DEGREES),
+            "ticktext": [f"{degrees}°" for degrees in _DEGREES],
         },
         "shapes": [_chance(colours), *_controls(history.controls, colours)],
     }

@@ -105,7 +105,7 @@ def register(app: Dash, context: Context) -> None:
     @app.callback(
         Output("charts", "figure"),
         Input("url", "search"),
-        Input("theme", "computedColorScheme"),
+        Input("theme-now", "data"),
         Input("refresh", "data"),
     )
     def draw(search: str | None, theme: str | None, _refresh: int) -> Any:
@@ -137,7 +137,7 @@ def register(app: Dash, context: Context) -> None:
         cause = ctx.triggered_id
         if cause == "new-seed":
             names = [output["id"]["name"] for output in ctx.outputs_list]
-            return [random.randrange(SEED_LIMIT) if n == "seed" else no_update for n in names]
+            return [str(random.randrange(SEED_LIMIT)) if n == "seed" else no_update for n in names]
         if isinstance(cause, dict) and any(presets):
             return _ordered(form_values(PRESETS[cause["index"]].config.model_dump()))
         run_id = run_of(search)
@@ -227,6 +227,11 @@ def register(app: Dash, context: Context) -> None:
     def recent(_clicks: int | None) -> list[Component]:
         return runs_list(store.runs(limit=_RECENT))
 
+    app.clientside_callback(
+        ClientsideFunction("live", "theme"),
+        Output("theme-now", "data"),
+        Input("theme", "computedColorScheme"),
+    )
     app.clientside_callback(
         ClientsideFunction("live", "adopt"),
         Output("live-sink", "title"),

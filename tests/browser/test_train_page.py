@@ -6,6 +6,8 @@ import pytest
 from browser_helpers import Site, until, wait
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from app.figures.palette import DARK, LIGHT, css
+
 pytestmark = pytest.mark.browser
 
 # Points on the chart of a panel, as the browser has drawn them (and not as it was told).
@@ -168,6 +170,167 @@ def test_zoom_survives_what_arrives(page: Page, site: Site) -> None:
     expect(page.locator("html")).to_have_attribute("data-mantine-color-scheme", "dark")
     stop(site, run_id)
     state(page, "stopped")
+
+
+def drag(page: Page) -> None:
+    """Zooms into the middle of the loss panel."""
+    box = page.locator("#charts .nsewdrag[data-subplot='xy']").bounding_box()
+    assert box
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + 0.3 * box["width"], y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.6 * box["width"], y, steps=4)
+    page.mouse.up()
+    until(page, "() => faLive.gd.layout.xaxis.autorange === false")
+
+
+def twice(page: Page) -> None:
+    """Zooms out again."""
+    box = page.locator("#charts .nsewdrag[data-subplot='xy']").bounding_box()
+    assert box
+    page.mouse.dblclick(box["x"] + 0.5 * box["width"], box["y"] + 0.5 * box["height"])
+    until(page, "() => faLive.gd.layout.xaxis.autorange === true")
+
+
+def in_order(page: Page) -> None:
+    """No line has a step twice, or one before another that is smaller."""
+    lines = page.evaluate(
+        """Object.values(faLive.meta.places).flatMap(Object.values)
+            .map(index => Array.from(faLive.gd.data[index].x))"""
+    )
+    for line in lines:
+        assert line == sorted(set(line))
+
+
+def test_a_zoom_adds_nothing_and_a_double_click_shows_all(page: Page, site: Site) -> None:
+    run_id = site.start(**(LONG | {"epochs": 2000}))
+    open_run(page, site, run_id)
+    page.fill("#now-lr", "0.05")  # a line across the charts that only the browser has drawn
+    page.press("#now-lr", "Enter")
+    until(page, f"() => ({CONTROLS})().length === 1")
+    until(page, "() => faLive.gd.data[faLive.meta.places.loss.median].x.at(-1) > 1200")
+    page.evaluate("faLive.reacted = 0; faLive.gd.on('plotly_react', () => faLive.reacted++)")
+    for end in (False, True):
+        if end:
+            stop(site, run_id)
+            state(page, "stopped")
+            until(page, "() => faLive.drawn === faLive.head")
+        drag(page)
+        until(page, "() => faLive.reacted > 0")
+        page.wait_for_timeout(300)
+        in_order(page)
+        assert len(page.evaluate(CONTROLS)) == 1
+        page.evaluate("faLive.reacted = 0")
+        values = "#charts .scatterlayer .text text >> text=/^ ?(train|test|layer)/"
+        expect(page.locator(values)).to_have_count(0)  # the run goes on beyond this window
+        twice(page)
+        page.wait_for_timeout(300)
+        in_order(page)
+        expect(page.locator(values)).to_have_count(6)
+        assert page.evaluate("faLive.gd.layout.yaxis.autorange") is True
+        assert page.evaluate("faLive.gd._fullLayout.xaxis.range[1]") >= steps(page)[-1]
+    measured = site.get(f"/api/runs/{run_id}/export.json")["series"]["step"]
+    assert steps(page)[-1] == measured[-1]
+    assert len(steps(page)) == len(measured)
+    assert page.evaluate("faLive.refreshes") == 0
+
+
+def test_the_charts_follow_the_theme_of_the_system(chromium: Browser, site: Site) -> None:
+    run_id = site.start(epochs=2)
+    ink = "() => faLive.gd && faLive.gd._fullLayout.font.color"
+    page = chromium.new_page(color_scheme="dark")
+    open_run(page, site, run_id)
+    expect(page.locator("html")).to_have_attribute("data-mantine-color-scheme", "dark")
+    until(page, f"ink => ({ink})() === ink", css(DARK.ink))
+    page.emulate_media(color_scheme="light")
+    until(page, f"ink => ({ink})() === ink", css(LIGHT.ink))
+    page.click("#theme")
+    until(page, f"ink => ({ink})() === ink", css(DARK.ink))
+    page.close()
+
+
+def test_changes_close_together_can_be_read(page: Page, site: Site) -> None:
+    run_id = site.start(**LONG)
+    open_run(page, site, run_id)
+    for number in range(8):
+        site.post(
+            f"/api/runs/{run_id}/commands",
+            {"command": "set", "learning_rate": 0.01 + 0.001 * number},
+        )
+        until(page, f"count => ({CONTROLS})().length === count", number + 1)
+    site.post(f"/api/runs/{run_id}/commands", {"command": "pause"})
+    state(page, "paused")
+    until(page, "() => faLive.drawn === faLive.head")
+    page.wait_for_timeout(300)
+    assert len(page.evaluate(CONTROLS)) == 8  # every line, the newest label
+    assert "0.017" in page.evaluate(CONTROLS)[-1]
+    labels = page.evaluate(
+        """[...document.querySelectorAll('#charts .shape-label text')]
+            .filter(text => text.textContent.trim())
+            .flatMap(text => { const spans = [...text.querySelectorAll('tspan')];
+              return (spans.length ? spans : [text])
+                .filter(part => part.textContent.trim())
+                .map(part => part.getBoundingClientRect())
+                .map(({left, right, top, bottom}) => [left, right, top, bottom]); })"""
+    )
+    assert labels
+    for index, (left, right, top, bottom) in enumerate(labels):
+        for other in labels[:index]:
+            beside = right <= other[0] or left >= other[1]
+            assert beside or bottom <= other[2] + 4 or top >= other[3] - 4
+    chips = page.locator(".chip")
+    expect(chips.first).to_contain_text("more")
+    assert "step" in (chips.first.get_attribute("title") or "")
+    bar = page.locator("#changes").bounding_box()
+    last = chips.last.bounding_box()
+    assert bar
+    assert last
+    assert last["x"] + last["width"] <= bar["x"] + bar["width"] + 1
+    stop(site, run_id)
+    state(page, "stopped")
+
+
+def test_a_lost_connection_is_said_until_it_is_back(chromium: Browser, site: Site) -> None:
+    run_id = site.start(**LONG)
+    context = chromium.new_context()
+    context.add_init_script("delete window.SharedWorker; delete window.EventSource")
+    page = context.new_page()
+    open_run(page, site, run_id)
+    lost = page.get_by_text("connection lost, trying again")
+    expect(lost).to_be_hidden()
+    context.route("**/events?*", lambda route: route.abort())
+    expect(lost).to_be_visible()
+    context.unroute("**/events?*")
+    expect(lost).to_be_hidden()
+    before = points(page)
+    until(page, f"count => ({POINTS})('loss') > count", before)
+    context.close()
+    stop(site, run_id)
+
+
+def test_what_is_typed_is_what_is_checked(page: Page, site: Site) -> None:
+    page.goto(site.url)
+    field = page.locator(".field-epochs")
+    field.locator("input").fill("")
+    field.locator("input").press_sequentially("1e3")
+    expect(field.locator("input")).to_have_value("1e3")
+    expect(field.locator("input")).to_have_attribute("inputmode", "numeric")
+    expect(field.locator(".mantine-InputWrapper-error")).to_contain_text("1e3")
+    page.click("#new-seed")
+    expect(page.locator(".field-seed input")).not_to_have_value("0")
+
+
+def test_charts_say_why_they_are_empty_and_mark_a_single_point(page: Page, site: Site) -> None:
+    run_id = site.start(epochs=2, scheme="shallow")
+    wait(lambda: site.get(f"/api/runs/{run_id}")["ended"])
+    page.goto(f"{site.url}/?run={run_id}")
+    expect(page.get_by_text("undefined: hidden layers get no feedback")).to_be_visible()
+    run_id = site.start(epochs=1, measure_every=100_000, evaluate_every=100_000)
+    wait(lambda: site.get(f"/api/runs/{run_id}")["ended"])
+    page.goto(f"{site.url}/?run={run_id}")
+    until(page, f"() => faLive.gd && faLive.meta && faLive.meta.run && ({POINTS})('loss') > 0")
+    if points(page) < 3:
+        assert page.locator("#charts .scatterlayer path.point").count() > 0
 
 
 def test_tabs_share_a_stream_and_see_the_same(context: BrowserContext, site: Site) -> None:

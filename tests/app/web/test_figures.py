@@ -128,10 +128,10 @@ def test_train_is_solid_and_test_is_dashed(measured: list[Measurement]) -> None:
 def test_angles_have_their_two_marks(measured: list[Measurement]) -> None:
     figure = training_figure(history(measured))
     words = figure.data[figure.layout.meta["ends"][2]["trace"]]
-    low, high = figure.layout.yaxis3.range
-    marks = {low + y * (high - low): text for y, text in zip(words.y, words.text, strict=True)}
-    assert any("no better than chance" in marks[y] for y in marks if y == pytest.approx(90))
-    assert any("backpropagation" in marks[y] for y in marks if y == pytest.approx(0, abs=1e-9))
+    assert list(figure.layout.yaxis3.autorangeoptions.include) == [-2, 112]
+    heights = {text: y for y, text in zip(words.y, words.text, strict=True)}
+    chance, backprop = heights["90°: no better than chance"], heights["0°: backpropagation"]
+    assert chance / backprop == pytest.approx(92 / 2)  # above the end at -2
     assert any(shape.y0 == shape.y1 == 90 and shape.yref == "y3" for shape in figure.layout.shapes)
 
 
@@ -194,6 +194,40 @@ def test_layers_grow_lighter_from_the_bottom_and_differ(colours: Palette, count:
     ]
     assert light == sorted(light)
     assert len(set(light)) == count
+
+
+@pytest.mark.parametrize(("points", "marked"), [(1, True), (2, True), (3, False)])
+def test_a_line_too_short_to_see_is_marked(points: int, marked: bool) -> None:
+    values = [*[1.0] * points, None]
+    lines = {"loss": {"median": (list(range(points + 1)), values)}}
+    figure = training_figure(History(1, 1, lines, revision="r"))
+    trace = figure.data[figure.layout.meta["places"]["loss"]["median"]]
+    assert ("markers" in trace.mode) is marked
+    assert trace.marker.color == trace.line.color
+
+
+@pytest.mark.parametrize(
+    ("scheme", "angle", "said"),
+    [
+        ("shallow", None, "undefined: hidden layers get no feedback"),
+        ("fa", None, "undefined: the update or the gradient is zero"),
+        ("shallow", 80.0, ""),
+    ],
+)
+def test_why_there_are_no_angles_is_said(scheme: str, angle: float | None, said: str) -> None:
+    lines = {"gradient_angle_deg/1": {"median": ([1, 2], [None, angle])}}
+    meta = {"run": {"scheme": scheme}}
+    figure = training_figure(History(1, 1, lines, meta=meta, revision="r"))
+    assert figure.data[figure.layout.meta["ends"][2]["trace"]].text[-1].strip() == said
+
+
+def test_an_angle_beyond_the_usual_has_its_height() -> None:
+    lines = {"gradient_angle_deg/1": {"median": ([1, 2], [30.0, 170.0])}}
+    figure = training_figure(History(1, 1, lines, revision="r"))
+    words = figure.data[figure.layout.meta["ends"][2]["trace"]]
+    assert all(0 <= y <= 1 for y in words.y)
+    assert figure.layout.yaxis3.autorange is True
+    assert list(figure.layout.yaxis3.tickvals)[-1] == 180
 
 
 def test_charts_offer_no_upload() -> None:

@@ -24,7 +24,7 @@ from app.figures.bands import bands
 from app.server import WebApp, create_app
 from app.settings import Settings
 from app.store import Draft
-from fa_engine import Limits, RunConfig, bounds
+from fa_engine import Limits, RunConfig
 
 ROOT = Path(__file__).parents[3]
 
@@ -132,12 +132,17 @@ def test_an_empty_scale_is_the_default_one() -> None:
     assert config.weight_std is None
 
 
-def test_bounds_reach_the_controls(app: WebApp) -> None:
-    for entry in components(layout(app)):
-        if isinstance(entry.get("id"), dict) and entry["id"].get("name") == "seed":
-            assert entry["min"] == bounds("seed")["ge"]
-            return
-    pytest.fail("no control for the seed")
+def test_a_number_is_text_so_that_what_was_typed_is_checked(app: WebApp) -> None:
+    controls = {
+        entry["id"]["name"]: entry
+        for entry in components(layout(app))
+        if isinstance(entry.get("id"), dict) and entry["id"].get("type") == "field"
+    }
+    assert controls["epochs"]["inputProps"] == {"inputMode": "numeric"}
+    assert isinstance(controls["epochs"]["value"], str)
+    config, wrong = config_from(form_of(RunConfig(), epochs="1e3"), Limits())
+    assert config is None
+    assert "1e3" in wrong["epochs"]
 
 
 def test_a_backfill_is_kept_for_its_revision(app: WebApp, script: Script) -> None:
