@@ -228,7 +228,11 @@ def test_a_zoom_adds_nothing_and_a_double_click_shows_all(page: Page, site: Site
         in_order(page)
         expect(page.locator(values)).to_have_count(6)
         assert page.evaluate("faLive.gd.layout.yaxis.autorange") is True
-        assert page.evaluate("faLive.gd._fullLayout.xaxis.range[1]") >= steps(page)[-1]
+        until(  # at one moment: the run goes on
+            page,
+            """() => faLive.gd._fullLayout.xaxis.range[1]
+                >= faLive.gd.data[faLive.meta.places.loss.median].x.at(-1)""",
+        )
     measured = site.get(f"/api/runs/{run_id}/export.json")["series"]["step"]
     assert steps(page)[-1] == measured[-1]
     assert len(steps(page)) == len(measured)
