@@ -28,7 +28,7 @@ PAGE = 200
 """Events in one frame, or one answer, at most."""
 
 _POLL_S = 0.025
-_GAP_S = 0.1
+_GAP_S = 0.05
 _PING_S = 15.0
 _RETRY_AFTER_S = 10
 _SWEEP_S = 5.0

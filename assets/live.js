@@ -8,7 +8,7 @@
   const MAX_POINTS = 4000; // longer lines are drawn anew, thinned by the server
   const MAX_WAITING = 1500; // events kept for a hidden page before it is drawn anew instead
   const QUICK_MS = 60; // a draw that took longer than this is followed by a rest,
-  const DRAW_SHARE = 2; // so that drawing takes at most half the time
+  const DRAW_SHARE = 3; // drawing takes at most a third of the time
   const POLL_MS = 1000;
   const STREAM_AGAIN_MS = 30000;
   const REFRESH_AGAIN_MS = 15000;

@@ -33,10 +33,11 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--
 CLIENTS = 20
 STARTS = 9
 PAIRS = 3
+LOADED_S = 2.0
 
 # Quick enough to start again and again; slow enough to be watched.
 SHORT = {"dataset": "digits", "hidden": [64, 64], "epochs": 60, "replicates": 8}
-LONG = {"dataset": "digits", "hidden": [256, 256], "epochs": 150, "replicates": 4}
+LONG = {"dataset": "digits", "hidden": [256, 256], "epochs": 400, "replicates": 4}
 WATCHED = {"dataset": "digits", "hidden": [256, 256], "epochs": 1000, "replicates": 1}
 
 # Notes on every animation frame which event the chart has come to, and when its first point came.
@@ -210,7 +211,9 @@ def ages(served: Dashboard, opened: Page) -> tuple[list[float], int]:
     opened.wait_for_timeout(1000)
     events = served.events(run)
     paints = [p for p in opened.evaluate("() => window.paints") if p["run"] == run]
-    begun = paints[0]["at"]  # what was there before the page opened was not streamed
+    # What was there before the page opened was not streamed, and a page that is still being
+    # loaded paints when it can.
+    begun = paints[0]["at"] + LOADED_S
     found = []
     for event in events:
         if event["kind"] == "measurements" and event["at"] > begun:
