@@ -32,7 +32,7 @@ ROOT = Path(__file__).parents[1]
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
 CLIENTS = 20
 STARTS = 9
-PAIRS = 3
+ROUNDS = 3
 LOADED_S = 2.0
 
 # Quick enough to start again and again; slow enough to be watched.
@@ -222,38 +222,46 @@ def ages(served: Dashboard, opened: Page) -> tuple[list[float], int]:
     return found, min(viewer.frames for viewer in viewers)
 
 
-def watched(served: Dashboard, opened: Page) -> list[tuple[float, float]]:
-    """Steps a second of a watched run and of the same run headless, in turn."""
-    pairs = []
-    for _ in range(PAIRS):
+def headless(served: Dashboard) -> float:
+    """Steps a second of the watched run's twin, alone on the machine."""
+    config = json.dumps(WATCHED)
+    arguments = [sys.executable, "-c", HEADLESS, config, str(served.threads)]
+    alone = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, check=True)
+    return float(alone.stdout)
+
+
+def watched(served: Dashboard, opened: Page) -> list[tuple[float, float, float]]:
+    """Steps a second, in turn: headless; watched by a stream client, as from a browser on another
+    machine; watched in a browser that shares this machine's cores."""
+    rounds = []
+    for _ in range(ROUNDS):
+        opened.goto("about:blank")
+        alone = headless(served)
+        run = served.start(WATCHED)
+        viewer = Viewer(served.url, run)
+        viewer.start()
+        streamed = speed(served.finished(run))
+        viewer.join(30)
         run = served.start(WATCHED)
         opened.goto(f"{served.url}/?run={run}")
-        view = served.finished(run)
-        config = json.dumps(WATCHED)
-        opened.goto("about:blank")
-        alone = subprocess.run(
-            [sys.executable, "-c", HEADLESS, config, str(served.threads)],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        steps = view["total_steps"] / (view["ended_at"] - view["started_at"])
-        pairs.append((steps, float(alone.stdout)))
-    return pairs
+        rounds.append((alone, streamed, speed(served.finished(run))))
+    return rounds
+
+
+def speed(run: dict[str, Any]) -> float:
+    """Steps a second of a finished run, from its claim to its end."""
+    return float(run["total_steps"] / (run["ended_at"] - run["started_at"]))
 
 
 def main() -> None:
     """Prints one table."""
     with dashboard() as served, page(served.url) as opened:
         print(f"\nThe dashboard, 1 worker with {served.threads} thread(s)")
-        pairs = watched(served, opened)
-        ratio = statistics.median(a / b for a, b in pairs)
-        with_viewer, without = (statistics.median(column) for column in zip(*pairs, strict=True))
-        print(
-            f"  watched in a browser {with_viewer:.0f} steps/s, headless {without:.0f} steps/s: "
-            f"{ratio:.2f} x headless (median of {PAIRS} pairs)"
-        )
+        rounds = watched(served, opened)
+        print(f"  headless: {statistics.median(alone for alone, _, _ in rounds):.0f} steps/s")
+        for index, how in ((1, "by a stream client"), (2, "in a browser on the same cores")):
+            ratio = statistics.median(each[index] / each[0] for each in rounds)
+            print(f"  watched {how}: {ratio:.2f} x headless (median of {ROUNDS} rounds)")
         print(f"  {'':<46}{'median':>9}{'p95':>11}")
         from_queue, from_click = first_points(served, opened)
         row("queued to first painted point", from_queue)
