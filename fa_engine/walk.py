@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fa_engine.alignment import PP, PQ, QQ, Array, cosine, gradient_products, summed, unwarned
+from fa_engine.alignment import Array, RowProducts, cosine, gradient_pair, unwarned
 from fa_engine.feedback import Feedback
 from fa_engine.layers import Dense
 from fa_engine.network import Network, Pass, Product
@@ -210,15 +210,16 @@ class Walker:
         return squared / 2 - (pair.matrix.double() * weights[pair.layer + 1].double()).sum(-2)
 
     def _update_cosine(self, directions: Sequence[Product | None]) -> Array:
-        like = self._network.weights[0]
-        columns = []
-        for now, before in zip(directions, self._previous, strict=True):
-            if now is None or before is None:
-                columns.append(np.full(len(like), np.nan))
-            else:
-                table = summed([gradient_products(now, before)], self._network.replicates)
-                columns.append(cosine(table[PP], table[PQ], table[QQ])[:, 0])
-        return np.stack(columns, 1)
+        pairs = {
+            layer: gradient_pair(now, before)
+            for layer, (now, before) in enumerate(zip(directions, self._previous, strict=True))
+            if now is not None and before is not None
+        }
+        cosines = np.full((self._network.replicates, self._network.n_layers), np.nan)
+        if pairs:
+            sums = RowProducts(list(pairs.values()), self._network.replicates).sums()
+            cosines[:, list(pairs)] = cosine(*sums)
+        return cosines
 
     def _norms(self, row_norms: Tensor) -> Array:
         """Norms of all layers, ``(..., L)``, from those of their rows, ``(..., sum n_out)``."""
