@@ -274,6 +274,19 @@ def gradient_pair(u: Product, g: Product) -> Pair:
     return update, gradient
 
 
+def inner_product(u: Product, g: Product) -> Tensor:
+    """``<s^T h, d^T k>`` in float64, ``(...)``, by whichever way takes fewer multiplications."""
+    (s, h), (d, k) = u, g
+    batch, n_out, n_in = d.shape[-2], d.shape[-1], k.shape[-1]
+    if batch * (n_out + n_in) < 2 * n_out * n_in:
+        rows = torch.linalg.vecdot(s, _inner(h, k) @ d)
+    else:
+        gradient = d.mT @ k
+        rows = torch.linalg.vecdot(gradient if u is g else s.mT @ h, gradient)
+    total: Tensor = rows.sum(-1, dtype=torch.float64)
+    return total
+
+
 def _inner(h: Tensor, k: Tensor) -> Tensor:
     """``h k^T`` of two layers' inputs, ``(..., N, N)``."""
     # The data are the same for every replicate, and so are their products.
