@@ -7,8 +7,13 @@
 
   const MAX_POINTS = 4000; // longer lines are drawn anew, thinned by the server
   const MAX_WAITING = 1500; // events kept for a hidden page before it is drawn anew instead
-  const QUICK_MS = 60; // a draw that took longer than this is followed by a rest,
-  const DRAW_SHARE = 3; // drawing takes at most a third of the time
+  const QUICK_MS = 60; // a drawing by plotly that took longer than this is followed by a rest,
+  const DRAW_SHARE = 3; // they take at most a third of the time
+  const WHOLE_MS = 4000; // after which plotly draws again what quick.js has extended,
+  const HOVER_MS = 1000; // and while a pointer is there: plotly finds only what it drew itself
+  const AHEAD = 0.15; // room that the step axis of a running run has for what comes, of its steps,
+  const AHEAD_S = 1.5; // or of this many seconds
+  const BELOW = 0.8; // and the loss axis: down to this share of the lowest value
   const POLL_MS = 1000;
   const STREAM_AGAIN_MS = 30000;
   const REFRESH_AGAIN_MS = 15000;
@@ -33,12 +38,13 @@
     head: 0, // the highest seq heard of
     queue: [], // taken in, not yet drawn
     drawn: 0, // seq of the last event on the chart
-    nextDraw: 0,
+    nextDraw: 0, // by plotly
+    whole: 0, // when plotly drew last
     fetching: false,
     refreshing: false,
     refreshes: 0,
     controls: {}, // what the two live controls show
-    stats: { frames: 0, draws: 0, gaps: 0, duplicates: 0, fetches: 0 },
+    stats: { frames: 0, draws: 0, quick: 0, gaps: 0, duplicates: 0, fetches: 0 },
   };
   view.take = take;
   window.faLive = view; // for whoever looks with the console, and for tests
@@ -345,15 +351,16 @@
   }
 
   function drawWhenDue(now) {
-    if (now < view.nextDraw) {
-      requestAnimationFrame(drawWhenDue);
-      return;
-    }
     asked = false;
     if (!view.run || !view.gd || (view.queue.length === 0 && !force)) return;
     // The server's next drawing is there already, with lines of its own: begin() goes on from it.
     const { meta } = view.gd.layout || {};
     if (!meta || meta.token !== view.meta.token) return;
+    if (extend(now)) return;
+    if (now < view.nextDraw) {
+      requestDraw();
+      return;
+    }
     const started = performance.now();
     draw();
     force = false;
@@ -361,13 +368,12 @@
     view.nextDraw = took < QUICK_MS ? 0 : started + DRAW_SHARE * took;
   }
 
-  function draw() {
-    const { gd, meta } = view;
-    const more = new Map(); // index of a trace -> { x, y }
+  /* What waits to be drawn: index of a trace -> { x, y }. */
+  function added() {
+    const more = new Map();
     for (const event of view.queue) {
-      view.drawn = event.seq;
       for (const [key, band] of Object.entries(event.bands || {})) {
-        for (const [part, index] of Object.entries(meta.places[key] || {})) {
+        for (const [part, index] of Object.entries(view.meta.places[key] || {})) {
           const line = more.get(index) || { x: [], y: [] };
           for (let i = 0; i < band.step.length; i += 1) {
             line.x.push(band.step[i]);
@@ -377,15 +383,45 @@
         }
       }
     }
+    return more;
+  }
+
+  /* Draws what waits without plotly, where that will do. */
+  function extend(now) {
+    const { gd, meta } = view;
+    if (force || view.run.state !== "running") return false;
+    if (now - view.whole > (gd.matches(":hover") ? HOVER_MS : WHOLE_MS)) return false;
+    if (view.queue.some(({ kind }) => kind === "control" || kind === "state")) return false;
+    const more = added();
+    if (tooLong(more)) return false;
+    for (const end of meta.ends) showEnds(end, more);
+    const words = meta.ends.map(({ trace }) => trace);
+    if (!window.QuickDraw.extend(gd, meta.places, more, words)) return false;
+    view.drawn = view.queue[view.queue.length - 1].seq;
+    view.queue = [];
+    view.stats.quick += 1;
+    return true;
+  }
+
+  const tooLong = (more) =>
+    [...more].some(([index, { x }]) => view.gd.data[index].x.length + x.length > MAX_POINTS);
+
+  function draw() {
+    const { gd, meta } = view;
+    const more = added();
+    if (view.queue.length) view.drawn = view.queue[view.queue.length - 1].seq;
     view.queue = [];
     const ranges = () => String(AXES.map((axis) => gd._fullLayout[axis].range));
     const before = ranges();
     const indices = [...more.keys()].filter((index) => more.get(index).x.length);
+    const long = tooLong(more);
     for (const end of meta.ends) showEnds(end, more);
     markFew(more);
     placeControls();
     setTicks();
+    makeRoom(more);
     view.stats.draws += 1;
+    view.whole = performance.now();
     if (indices.length === 0) {
       Plotly.redraw(gd);
     } else {
@@ -400,7 +436,29 @@
     if (view.run.state !== "running" && ranges() !== before) {
       requestDraw(true);
     }
-    if (indices.some((index) => gd.data[index].x.length > MAX_POINTS)) refresh();
+    if (long) refresh();
+  }
+
+  /* Axes that follow the data have some room for what comes next, so that most of it can be drawn
+     without moving them; when a run rests or ends they close up. */
+  function makeRoom(more) {
+    const { gd, meta, run } = view;
+    const { median } = meta.places.loss;
+    const fresh = more.get(median) || { x: [], y: [] };
+    const last = [gd.data[median], fresh].flatMap(({ x }) => x.slice(-1)).pop();
+    const moving = run.state === "running" && last !== undefined;
+    const room = Math.max(AHEAD * last, AHEAD_S * (run.steps_per_second || 0));
+    const lows = ["loss", "test_loss"].flatMap((key) => {
+      const { low, median: middle } = meta.places[key];
+      const index = low === undefined ? middle : low;
+      return [gd.data[index], more.get(index) || { y: [] }].flatMap(({ y }) => y.slice(-1));
+    });
+    const lowest = Math.min(...lows.filter((value) => value > 0));
+    gd.layout.xaxis.autorangeoptions = moving
+      ? { include: Math.min(run.total_steps, last + room) }
+      : {};
+    gd.layout.yaxis.autorangeoptions =
+      moving && isFinite(lowest) ? { include: BELOW * lowest } : {};
   }
 
   /* A line of one point is none. */
