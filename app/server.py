@@ -12,7 +12,7 @@ from flask import Flask
 
 from app.api import api_blueprint, guard
 from app.cache import Backfills, make_cache
-from app.components.shell import shell
+from app.components import shell as frame
 from app.live import Hub, live_blueprint
 from app.pages import PAGES, Context
 from app.settings import Settings, settings_or_exit
@@ -77,7 +77,9 @@ def _dash(flask: Flask, context: Context) -> Dash:
             {"name": "color-scheme", "content": "light dark"},
         ],
     )
-    dash.layout = shell
+    links = [frame.Link(page.path, page.name, page.title, page.of_run) for page in PAGES]
+    dash.layout = frame.shell(links)
+    frame.register(dash, context.store, links)
     pages = {page.path: page for page in PAGES}
     for page in PAGES:
         page.register(dash, context)

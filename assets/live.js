@@ -43,6 +43,7 @@
     fetching: false,
     refreshing: false,
     refreshes: 0,
+    buttons: null, // the state for which they are enabled
     controls: {}, // what the two live controls show
     stats: { frames: 0, draws: 0, quick: 0, gaps: 0, duplicates: 0, fetches: 0 },
   };
@@ -163,7 +164,9 @@
       hear(event);
       view.queue.push(event);
     }
-    if (view.queue.length > MAX_WAITING) {
+    if (!shown()) {
+      view.queue = []; // another page is shown; coming back draws everything anew
+    } else if (view.queue.length > MAX_WAITING) {
       view.queue = [];
       refresh();
     }
@@ -230,6 +233,7 @@
     const wait = () => {
       if (view.meta && view.meta.token === meta.token) return; // begun already
       const gd = document.querySelector("#charts .js-plotly-plot");
+      if (!$("charts")) return; // another page is shown by now
       if (!gd || !gd._fullLayout || !gd.layout.meta || gd.layout.meta.token !== meta.token) {
         if (!view.meta || meta.token >= view.meta.token) requestAnimationFrame(wait);
         return;
@@ -242,11 +246,15 @@
     return meta.token;
   }
 
+  const shown = () => Boolean(view.gd && view.gd.isConnected);
+
   function begin(gd, meta) {
     view.meta = meta;
     view.refreshing = false;
     if (view.gd !== gd) {
       view.gd = gd;
+      view.buttons = null; // they are new as well
+      view.controls = {};
       gd.on("plotly_relayout", () => {
         keepZoom();
         requestDraw(true);
@@ -352,7 +360,7 @@
 
   function drawWhenDue(now) {
     asked = false;
-    if (!view.run || !view.gd || (view.queue.length === 0 && !force)) return;
+    if (!view.run || !shown() || (view.queue.length === 0 && !force)) return;
     // The server's next drawing is there already, with lines of its own: begin() goes on from it.
     const { meta } = view.gd.layout || {};
     if (!meta || meta.token !== view.meta.token) return;
@@ -619,13 +627,15 @@
   function showRun() {
     const run = view.run;
     const state = run ? (run.ended ? "ended" : run.state) : "none";
-    if (root.dataset.run !== state) {
-      root.dataset.run = state;
+    if (!$("run-name")) return; // another page is shown
+    root.dataset.run = state;
+    if (view.buttons !== state) {
+      view.buttons = state;
       setProps("step", { disabled: !["running", "paused"].includes(state) });
       setProps("stop", { disabled: !["queued", "running", "paused"].includes(state) });
       setProps("reset", { disabled: state === "none" });
     }
-    if (!run || !$("run-name")) return;
+    if (!run) return;
     root.dataset.state = run.state;
     text("run-name", run.name);
     text("run-state", run.state);

@@ -28,12 +28,16 @@ class Page:
 
     Attributes:
         path: its address.
+        name: what the navigation calls it, one word.
         title: of the browser's tab.
         layout: makes its content.
         register: hands its callbacks to an app.
+        of_run: whether it shows the run that the address names, ``?run=ID``.
     """
 
     path: str
+    name: str
     title: str
     layout: Callable[[Context], Component]
     register: Callable[[Dash, Context], None]
+    of_run: bool = True
