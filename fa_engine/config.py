@@ -73,6 +73,14 @@ class Problem:
         return f"{self.field} = {_shown(self.value)}: allowed is {self.allowed}"
 
 
+class NotAllowed(ValueError):
+    """What is asked for beside a configuration is out of range; ``problem`` says how."""
+
+    def __init__(self, field: str, value: Any, allowed: str) -> None:
+        self.problem = Problem(field, value, allowed)
+        super().__init__(self.problem.message)
+
+
 def problems(error: ValidationError) -> list[Problem]:
     """Everything that is wrong, one :class:`Problem` for each field that a person has to mend."""
     found: dict[str, Problem] = {}
