@@ -26,7 +26,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fa_engine.alignment import Array, angle_deg
+from fa_engine.alignment import Array, angle_deg, unwarned
 from fa_engine.config import NotAllowed, RunConfig
 from fa_engine.datasets import Dataset
 from fa_engine.feedback import SIGNALS
@@ -485,6 +485,7 @@ class _Step:
     angle_deg: Array
 
 
+@unwarned
 def _step(trainer: Trainer, probe: Probe, past: Pass, backpropagation: bool) -> _Step:
     """``u`` and ``g`` on the probe set, formed as the training step forms them."""
     network, feedback = trainer.network, trainer.feedback

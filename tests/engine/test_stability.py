@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from fa_engine import SCHEMES, RunConfig, Trainer
+from fa_engine import SCHEMES, Dataset, RunConfig, Trainer
 from fa_engine.activations import ACTIVATIONS
 from fa_engine.config import NotAllowed
 from fa_engine.layers import Conv
@@ -330,3 +330,94 @@ def test_a_probe_set_too_large_for_memory_is_refused_with_its_size():
         kernel(trainer, probe_set(trainer.data, 1400))
     largest = int(refused.value.problem.allowed.split()[2])
     assert probe_bytes(trainer.config, largest) <= 2**31 < probe_bytes(trainer.config, largest + 1)
+
+
+@pytest.mark.slow
+def test_feedback_alignment_rests_only_where_it_is_stable(mnist_dir):
+    """The table of docs/MATH.md, section 4: unstable modes of fresh, FA's and BP's networks."""
+    config = RunConfig(
+        dataset="mnist",
+        hidden=(256, 256),
+        batch_size=128,
+        epochs=3,
+        replicates=2,
+        weight_std=0.01,
+        measure_every=10**9,
+    )
+    wide = Trainer(config.replace(weight_std=784**-0.5), data_dir=mnist_dir)
+    narrow = Trainer(config, data=wide.data)
+    minimum = Trainer(config.replace(scheme="bp", weight_std=None), data=wide.data)
+    probe = probe_set(wide.data, 64)
+    assert (spectrum(narrow, probe).unstable_share > 0.2).all()
+    steps = 2 * config.steps_per_epoch
+    for trainer in (narrow, wide):
+        while trainer.step < steps:
+            trainer.advance()
+        settled = spectrum(trainer, probe)
+        assert (settled.unstable_share < 0.005).all()  # 0 %: at most 3 of 640, near 0
+        assert (settled.min_real > -1e-3).all()
+        assert (settled.error_unstable_share == 0).all()
+        assert (settled.angle_deg < 75).all()
+    list(minimum)
+    # FA's matrices are the ones that the seed would have drawn: the minimum knew nothing of them.
+    minimum.scheme = "fa"
+    left = spectrum(minimum, probe)
+    assert (left.unstable_share >= 0.1).all()
+    assert (left.error_unstable_share >= 0.08).all()
+    assert (left.min_real < -0.1).all()
+
+
+def few(n, n_copies=1438):
+    """Digits with the first ``n`` training samples alone, over and over: every batch is all."""
+    data = Trainer(SMALL.replace(dtype="float32")).data
+
+    def tiled(values):
+        return values[:n].repeat(n_copies // n + 1, 1)[:n_copies]
+
+    return Dataset(tiled(data.x_train), tiled(data.y_train), data.x_test, data.y_test)
+
+
+@pytest.mark.slow
+def test_feedback_alignment_leaves_a_minimum_of_backpropagation():
+    """At a loss of 1.6e-5 a tenth of the modes is unstable; FA walks off until few are."""
+    config = RunConfig(
+        hidden=(64, 64),
+        loss="squared_error",
+        scheme="bp",
+        learning_rate=0.05,
+        shuffle=False,
+        batch_size=40,
+        epochs=1000,
+        replicates=2,
+        measure_every=10**9,
+    )
+    trainer = Trainer(config, data=few(40))
+    probe = probe_set(trainer.data, 40)
+
+    def loss():
+        return LOSSES["squared_error"].value(trainer.network.forward(probe.x).outputs, probe.y)
+
+    def advance(steps):
+        for _ in range(steps):
+            trainer.advance()
+
+    while loss().max() > 1.6e-5:
+        assert trainer.step < 20_000
+        advance(200)
+    minimum, start = loss(), [w.clone() for w in trainer.network.weights]
+    # Backpropagation stays, but for an oscillation in its steepest mode.
+    advance(1000)
+    assert (loss() < 3 * minimum).all()
+    minimum = loss()
+
+    trainer.scheme = "fa"
+    before = spectrum(trainer, probe)
+    assert (before.unstable_share > 0.08).all()
+    advance(10_000)
+    after = spectrum(trainer, probe)
+    assert (loss() > 10 * minimum).all()
+    assert (after.unstable_share < before.unstable_share / 2).all()
+    moved = sum(
+        (a - b).square().sum((1, 2)) for a, b in zip(trainer.network.weights, start, strict=True)
+    )
+    assert (moved.sqrt() > 1).all()
