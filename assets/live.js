@@ -640,6 +640,12 @@
     text("run-name", run.name);
     text("run-state", run.state);
     text("run-reason", run.reason || (run.state === "queued" ? "waiting for a worker" : ""));
+    const parent = $("run-parent");
+    parent.hidden = !run.parent;
+    if (run.parent) {
+      text("run-parent", `began with the weights of step ${number.format(run.parent.step)}`);
+      parent.setAttribute("href", `/?run=${run.parent.run_id}`);
+    }
     const share = run.total_steps ? Math.min(1, run.step / run.total_steps) : 0;
     $("run-progress").style.width = `${100 * share}%`;
     $("run-progressbar").setAttribute("aria-valuenow", String(Math.round(100 * share)));

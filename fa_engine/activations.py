@@ -23,11 +23,13 @@ class Activation:
         title: the name a person reads.
         apply: ``a -> (phi(a), kept)``; may overwrite ``a``. ``kept`` is what the pullback needs.
         pullback_: ``(delta, kept) -> delta * phi'(a)``, in place on ``delta``.
+        is_homogeneous: ``phi(a) = a phi'(a)`` everywhere.
     """
 
     title: str
     apply: Callable[[Tensor], tuple[Tensor, Tensor]]
     pullback_: Callable[[Tensor, Tensor], Tensor]
+    is_homogeneous: bool = False
 
 
 def _keeping_output(function_: Callable[[Tensor], Tensor]) -> Callable[..., tuple[Tensor, Tensor]]:
@@ -82,9 +84,11 @@ def _linear_pullback_(delta: Tensor, _h: Tensor) -> Tensor:
 
 ACTIVATIONS: dict[str, Activation] = {
     "tanh": Activation("tanh", _keeping_output(torch.tanh_), _tanh_pullback_),
-    "relu": Activation("ReLU", _keeping_output(torch.relu_), _relu_pullback_),
-    "leaky_relu": Activation("Leaky ReLU", _keeping_output(_leaky_relu_), _leaky_relu_pullback_),
+    "relu": Activation("ReLU", _keeping_output(torch.relu_), _relu_pullback_, True),
+    "leaky_relu": Activation(
+        "Leaky ReLU", _keeping_output(_leaky_relu_), _leaky_relu_pullback_, True
+    ),
     "sigmoid": Activation("Sigmoid", _keeping_output(torch.sigmoid_), _sigmoid_pullback_),
     "gelu": Activation("GELU", _gelu, _gelu_pullback_),
-    "linear": Activation("Linear", _keeping_output(_same), _linear_pullback_),
+    "linear": Activation("Linear", _keeping_output(_same), _linear_pullback_, True),
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from math import prod
 
 import numpy as np
@@ -23,7 +24,7 @@ from fa_engine.network import Network, Pass, Product
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Alignment:
     """How one batch's feedback compares with its true gradient. Hidden layers, bottom first.
 
@@ -57,11 +58,16 @@ class Alignment:
 PP, PQ, QQ = range(3)
 
 
+# What overflows, in a replicate that diverges, is inf or nan and is seen as such.
+unwarned = np.errstate(divide="ignore", invalid="ignore", over="ignore")
+
+
+@unwarned
 def measure(
     network: Network,
     feedback: Feedback,
     directions: Sequence[Product | None],
-    top: Tensor,
+    true: Sequence[Tensor],
     past: Pass,
 ) -> Alignment:
     """Compares the update directions of a step with the true gradients on its batch.
@@ -70,23 +76,17 @@ def measure(
         network: the network, not yet moved by this batch.
         feedback: the scheme that made ``directions``.
         directions: per layer ``(s_l, h_{l-1})``, None where the layer does not move.
-        top: ``d_L = e / N``.
+        true: per layer the true delta ``d_l``.
         past: the forward pass on the batch.
     """
-    exact = feedback.is_exact and None not in directions
-    true = [d[0] for d in directions if d] if exact else network.true_deltas(top, past)
     gradients = list(zip(true, past.inputs, strict=True))
     pairs = list(zip(directions, gradients, strict=True))
     n = network.n_layers - 1
-    pieces = [_gradient_products(u, g) for u, g in pairs]
+    pieces = [gradient_products(u or (torch.zeros_like(g[0]), g[1]), g) for u, g in pairs]
     pieces += [_delta_products(u, g) for u, g in pairs[:n]]
     pieces += _weight_products(network, feedback)
-    # One table, (3, R, rows), so that there is one transfer from the device; then one sum a piece.
-    rows = torch.cat(pieces, -1).reshape(3, network.replicates, -1).cpu().numpy()
-    rows = rows.astype(np.float64)
-    ends = np.cumsum([piece.shape[-1] for piece in pieces])
-    with np.errstate(invalid="ignore", over="ignore"):  # of a replicate that has diverged
-        table = np.add.reduceat(rows, [0, *ends[:-1]], axis=-1)
+    rows, ends = _rows(pieces, network.replicates)
+    table = _sums(rows, ends)
     gradient = table[..., :n]
     # One call for all angles: gradient, all hidden layers together, delta, weight.
     together = gradient.sum(-1, keepdims=True)
@@ -109,17 +109,38 @@ def measure(
     )
 
 
+def summed(pieces: Sequence[Tensor], replicates: int) -> Array:
+    """``(3, R, pieces)`` inner products of pairs, from the products of their rows, ``(3, ..., m)``.
+
+    Args:
+        pieces: what :func:`gradient_products` returned, one a pair.
+        replicates: ``R``.
+    """
+    return _sums(*_rows(pieces, replicates))
+
+
+def _rows(pieces: Sequence[Tensor], replicates: int) -> tuple[Array, list[int]]:
+    """All rows side by side, for one transfer from the device, and where each piece ends."""
+    rows = torch.cat(list(pieces), -1).reshape(3, replicates, -1).cpu().numpy()
+    return rows.astype(np.float64), list(accumulate(piece.shape[-1] for piece in pieces))
+
+
+def _sums(rows: Array, ends: Sequence[int]) -> Array:
+    sums: Array = np.add.reduceat(rows, [0, *ends[:-1]], axis=-1)
+    return sums
+
+
 def angle_deg(pp: Array, pq: Array, qq: Array) -> Array:
     """Angles in degrees from the inner products of pairs ``(p, q)``; nan where a norm is 0."""
-    angles: Array = np.degrees(np.arccos(np.clip(_cosine(pp, pq, qq), -1.0, 1.0)))
+    angles: Array = np.degrees(np.arccos(np.clip(cosine(pp, pq, qq), -1.0, 1.0)))
     return angles
 
 
-def _cosine(pp: Array, pq: Array, qq: Array) -> Array:
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        cosine: Array = pq / (np.sqrt(pp) * np.sqrt(qq))
-    cosine[np.isinf(cosine)] = np.nan  # a norm underflowed to 0 before the product did
-    return cosine
+def cosine(pp: Array, pq: Array, qq: Array) -> Array:
+    """Cosines from the inner products of pairs ``(p, q)``; nan where a norm is 0."""
+    found: Array = pq / (np.sqrt(pp) * np.sqrt(qq))
+    found[np.isinf(found)] = np.nan  # a norm underflowed to 0 before the product did
+    return found
 
 
 def _by_sample(layer: Layer, products: Array) -> Array:
@@ -132,7 +153,7 @@ def _by_sample(layer: Layer, products: Array) -> Array:
 
 def _sample_cosines(products: Array) -> tuple[Array, Array]:
     """Mean and standard deviation over samples, ``(R,)``, from ``(3, R, N)``."""
-    cosines = _cosine(*products)
+    cosines = cosine(*products)
     defined = np.isfinite(cosines)
     if defined.all():
         return cosines.mean(-1), cosines.std(-1)
@@ -140,23 +161,36 @@ def _sample_cosines(products: Array) -> tuple[Array, Array]:
     return kept.mean(-1).filled(np.nan), kept.std(-1).filled(np.nan)
 
 
-def _gradient_products(u: Product | None, g: Product) -> Tensor:
-    """``(3, ..., m)`` products of rows that sum to those of ``u = s^T h`` and ``g = d^T h``.
+def gradient_products(u: Product, g: Product) -> Tensor:
+    """``(3, ..., m)`` products of rows that sum to those of ``u = s^T h`` and ``g = d^T k``.
 
-    ``<s^T h, d^T h> = <s, (h h^T) d>``: with a batch smaller than the layer the two gradients need
+    ``<s^T h, d^T k> = <s, (h k^T) d>``: with a batch smaller than the layer the two matrices need
     not be formed.
     """
-    d, h = g
-    s, past_h = (torch.zeros_like(d), h) if u is None else u
-    batch, n_out, n_in = d.shape[-2], d.shape[-1], h.shape[-1]
-    if past_h is h and batch * (2 * n_out + n_in) < 2 * n_out * n_in:
-        shared = h.ndim == 3 and h.stride(0) == 0  # the data, the same for every replicate
-        inputs = (h[0] @ h[0].mT).expand(len(h), -1, -1) if shared else h @ h.mT
-        hd = inputs @ d
-        return _products(s, d, hd if s is d else inputs @ s, hd)
-    gradient = d.mT @ h
-    update = gradient if s is d and past_h is h else s.mT @ past_h
+    (s, h), (d, k) = u, g
+    batch, n_out, n_in = d.shape[-2], d.shape[-1], k.shape[-1]
+    if h is k and batch * (2 * n_out + n_in) < 2 * n_out * n_in:
+        inputs = _inner(k, k)
+        kd = inputs @ d
+        return _products(s, d, kd if s is d else inputs @ s, kd)
+    if h is not k and 3 * batch * (n_out + n_in) < 2 * n_out * n_in:
+        return torch.stack(
+            [
+                torch.linalg.vecdot(p, _inner(a, b) @ q)
+                for p, a, b, q in ((s, h, h, s), (s, h, k, d), (d, k, k, d))
+            ]
+        )
+    gradient = d.mT @ k
+    update = gradient if s is d and h is k else s.mT @ h
     return _products(update, gradient)
+
+
+def _inner(h: Tensor, k: Tensor) -> Tensor:
+    """``h k^T`` of two layers' inputs, ``(..., N, N)``."""
+    # The data are the same for every replicate, and so are their products.
+    if h.ndim == 3 and h.stride(0) == 0 == k.stride(0):
+        return (h[0] @ k[0].mT).expand(len(h), -1, -1)
+    return h @ k.mT
 
 
 def _delta_products(u: Product | None, g: Product) -> Tensor:

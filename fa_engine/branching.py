@@ -45,7 +45,7 @@ def fork(
     if copies < 1:
         raise NotAllowed("copies", copies, "a whole number from 1")
     every = config.measure_every if measure_every is None else measure_every
-    changed = config.replace(replicates=copies, measure_every=every)
+    changed = config.replace(replicates=copies, measure_every=every, walk=False)
     forked = Trainer(changed, data=trainer.data)
     state = trainer.network.state() | trainer.feedback.state()
     state |= trainer.feedback.past_state() | trainer.optimizer.state()

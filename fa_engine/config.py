@@ -399,6 +399,12 @@ class RunConfig(BaseModel):
         le=10**9,
         group="measuring",
     )
+    walk: bool = _knob(
+        False,
+        "Follow the walk",
+        "Whether every step is measured too: displacement, path, and what it did to the loss.",
+        group="measuring",
+    )
     device: str = _knob(
         "auto",
         "Device",

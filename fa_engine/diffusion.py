@@ -132,11 +132,13 @@ class Displacement:
         squared: ``(B, R)`` mean over the pairs of snapshots that far apart.
         exponent: ``(R,)`` slope of ``log squared`` against ``log lags``: 1 diffuses, 2 drifts; nan
             where there are fewer than two lags, or nothing moved.
+        factor: ``(R,)`` of the fit ``squared = factor * lag^exponent``.
     """
 
     lags: Array
     squared: Array
     exponent: Array
+    factor: Array
 
 
 def mean_squared_displacement(
@@ -168,18 +170,26 @@ def mean_squared_displacement(
     lags = np.exp(np.bincount(bins, np.log(lag)) / counts)
     pairs = squared[first * len(at) + second]
     means = np.stack([np.bincount(bins, column) / counts for column in pairs.T], 1)
-    return Displacement(lags, means, exponent(lags, means))
+    return Displacement(lags, means, *power_law(lags, means))
 
 
-def exponent(lags: Array, squared: Array) -> Array:
-    """``(R,)`` least-squares slope of ``log squared`` ``(B, R)`` against ``log lags`` ``(B,)``."""
+def power_law(lags: Array, squared: Array) -> tuple[Array, Array]:
+    """Exponent and factor, ``(R,)`` each, of the power of ``lags`` that fits ``squared`` best.
+
+    Args:
+        lags: ``(B,)``.
+        squared: ``(B, R)``; a line is laid through their logarithms.
+    """
     if len(lags) < 2:
-        return np.full(squared.shape[1], np.nan)
-    x = np.log(lags) - np.log(lags).mean()
+        undefined = np.full(squared.shape[1], np.nan)
+        return undefined, undefined
+    x = np.log(lags)
     with np.errstate(divide="ignore", invalid="ignore"):
         y = np.log(squared)
-        slope: Array = (x[:, None] * (y - y.mean(0))).sum(0) / (x**2).sum()
-    return slope
+        away = x - x.mean()
+        slope: Array = (away[:, None] * (y - y.mean(0))).sum(0) / (away**2).sum()
+        factor: Array = np.exp(y.mean(0) - slope * x.mean())
+    return slope, factor
 
 
 def _squared_distances(points: Array) -> Array:

@@ -183,6 +183,7 @@ class Feedback:
             Layerwise ``(R, n_out, fan_in)``, shaped like the weights of the layer above; direct
             ``(R, c, n_l)``; none: empty. Change them in place only.
         is_exact: the update directions are the true gradients.
+        is_fixed_random: the signal of this very step goes through matrices that never change.
     """
 
     def __init__(
@@ -204,6 +205,7 @@ class Feedback:
             and (scheme.route, scheme.signal) == ("layerwise", "error")
             and scheme.matrix == "weights"
         )
+        self.is_fixed_random = not self.is_delayed and scheme.matrix == "random"
         self.learns = isinstance(self._source, LearnedMatrices)
 
     @property
@@ -239,6 +241,21 @@ class Feedback:
         else:
             self._past.clear()  # so that the next pass finds this one's memory free, and cached
         return directions
+
+    def true_deltas(
+        self, directions: Sequence[Product | None], top: Tensor, past: Pass
+    ) -> list[Tensor]:
+        """``d_l`` of every layer, bottom first; the step's own where it took exact gradients.
+
+        Args:
+            directions: what :meth:`directions` returned, less the frozen layers.
+            top: ``d_L = e / N``.
+            past: the forward pass on this batch.
+        """
+        moving = [direction for direction in directions if direction is not None]
+        if self.is_exact and len(moving) == len(directions):
+            return [delta for delta, _ in moving]
+        return self._network.true_deltas(top, past)
 
     def learned(self, directions: Sequence[Product | None], past: Pass) -> list[Product | None]:
         """Per matrix the product that the optimiser moves it by; empty where none is learned.

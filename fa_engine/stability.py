@@ -26,7 +26,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fa_engine.alignment import Array, angle_deg
+from fa_engine.alignment import Array, angle_deg, unwarned
 from fa_engine.config import NotAllowed, RunConfig
 from fa_engine.datasets import Dataset
 from fa_engine.feedback import SIGNALS
@@ -492,6 +492,7 @@ class Step:
     angle_deg: Array
 
 
+@unwarned
 def step_on(trainer: Trainer, probe: Probe, *, backpropagation: bool = False) -> Step:
     """``u`` and ``g`` on a probe set, formed as the training step forms them, without a delay.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +20,19 @@ from fa_engine.feedback import Feedback
 from fa_engine.losses import LOSSES
 from fa_engine.matrices import FeedbackOptions
 from fa_engine.network import Network, Pass, Product
-from fa_engine.optimizers import SCHEDULES, Optimizer, StepOptions, make_optimizer
+from fa_engine.optimizers import SCHEDULES, Optimizer, PlainSGD, StepOptions, make_optimizer
 from fa_engine.seeding import ORDER, Draw, generator
+from fa_engine.walk import Conserving, Walk, Walker, conserving
 
 EVALUATION_BYTES = 2**26  # of operands at a time: convolutions unfold each sample many times over
 LOOK_EVERY = 100  # steps between two looks for a divergence that no measurement has seen
 
 
-@dataclass(frozen=True)
-class Measurement(Alignment):
+@dataclass(frozen=True, kw_only=True)
+class Measurement(Walk, Alignment):
     """Where a run stands after ``step`` steps, and how the next batch's update is aligned.
+
+    The fields of :class:`~fa_engine.walk.Walk` are None unless ``RunConfig.walk`` is on.
 
     Attributes:
         step: steps taken so far.
@@ -118,6 +121,7 @@ class Trainer:
         self._learning_rate = config.learning_rate
         self._loss = LOSSES[config.loss]
         self._frozen = [number - 1 for number in config.frozen]
+        self._walker = Walker(self.network, self._conserving()) if config.walk else None
         self._order = torch.empty(0, dtype=torch.int64)
         self._order_epoch = -1
         self._next_evaluation = 0
@@ -163,6 +167,8 @@ class Trainer:
         state = self.optimizer.state()
         self.optimizer = self._optimizer(self.optimizer.rate)
         self.optimizer.load_state({k: v for k, v in state.items() if ".matrix." not in k})
+        if self._walker is not None:
+            self._walker.follow(self._conserving())
 
     def __iter__(self) -> Iterator[Measurement]:
         while not self.finished:
@@ -192,13 +198,27 @@ class Trainer:
         directions = self.feedback.directions(top, y, past, self.step)
         for layer in self._frozen:
             directions[layer] = None
-        measurement = self._measure(directions, top, past, y, last) if due else None
+        walker = self._walker
+        if walker is not None:
+            walker.before_step()
+        measurement, true = None, []
+        if due:
+            true = self.feedback.true_deltas(directions, top, past)
+            measurement = self._measure(directions, true, past, y, last)
         if last:
             self.finished = True
         elif not self.finished:
             self.optimizer.rate = self._learning_rate * self._schedule()
             self.optimizer.update(directions, self.feedback.learned(directions, past))
             self.step += 1
+            if walker is not None:
+                walker.after_step(directions)
+                if measurement is not None:
+                    after = _numbers(self._loss.value(self.network.forward(x).outputs, y))
+                    change, predicted = walker.changes(true, past, measurement.loss, after)
+                    measurement = replace(
+                        measurement, loss_change=change, predicted_loss_change=predicted
+                    )
         return measurement
 
     def _seen_diverged(self, top: Tensor) -> bool:
@@ -252,6 +272,7 @@ class Trainer:
             | self.feedback.state()
             | self.feedback.past_state()
             | self.optimizer.state()
+            | (self._walker.state() if self._walker is not None else {})
         )
 
     def progress(self) -> dict[str, Any]:
@@ -286,6 +307,8 @@ class Trainer:
         _copy_named(tensors, self.network.state() | self.feedback.state())
         self.feedback.load_past_state(tensors)
         self.optimizer.load_state(tensors)
+        if self._walker is not None:
+            self._walker.load_state(tensors)
 
     def _feedback(self, config: RunConfig) -> Feedback:
         seed = config.seed if config.feedback_seed is None else config.feedback_seed
@@ -308,6 +331,13 @@ class Trainer:
         options = StepOptions(config.momentum, config.weight_decay, config.bias_rate)
         learned = self.feedback.matrices if self.feedback.learns else ()
         return make_optimizer(config.optimizer, self.network, learned, rate, options)
+
+    def _conserving(self) -> list[Conserving]:
+        config = self.config
+        plain_steps = isinstance(self.optimizer, PlainSGD) and config.weight_decay == 0
+        if not plain_steps:
+            return []
+        return conserving(self.network, self.feedback, self._frozen, config.bias_rate)
 
     def _schedule(self) -> float:
         """What the learning rate is multiplied by at this step."""
@@ -335,7 +365,7 @@ class Trainer:
     def _measure(
         self,
         directions: list[Product | None],
-        top: Tensor,
+        true: list[Tensor],
         past: Pass,
         y: Tensor,
         last: bool,
@@ -350,9 +380,11 @@ class Trainer:
         self.diverged |= ~np.isfinite(loss)
         # A run with nothing left that could still learn stops; what it measured stays.
         self.finished = bool(self.diverged.all())
-        alignment = measure(self.network, self.feedback, directions, top, past)
+        alignment = measure(self.network, self.feedback, directions, true, past)
+        walk = self._walker.look(directions) if self._walker is not None else Walk()
         return Measurement(
             **vars(alignment),
+            **vars(walk),
             step=self.step,
             epoch=self.epoch,
             loss=loss,

@@ -12,6 +12,7 @@ from fa_engine import DATASETS, SCHEMES
 from fa_engine.alignment import Alignment
 from fa_engine.feedback import SIGNALS
 from fa_engine.matrices import MATRICES
+from fa_engine.walk import Walk
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -29,7 +30,8 @@ def test_every_scheme_command_and_data_set_is_in_the_readme(name):
 
 
 @pytest.mark.parametrize(
-    "name", [*SCHEMES, *SIGNALS, *MATRICES, *(field.name for field in fields(Alignment))]
+    "name",
+    [*SCHEMES, *SIGNALS, *MATRICES, *(field.name for field in (*fields(Alignment), *fields(Walk)))],
 )
 def test_every_part_and_measure_is_in_the_mathematics(name):
     assert f"`{name}`" in MATH

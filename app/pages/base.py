@@ -9,6 +9,7 @@ from dash import Dash
 from dash.development.base_component import Component
 
 from app.cache import Backfills
+from app.lab import Desk
 from app.settings import Settings
 from app.store import Store
 
@@ -20,6 +21,7 @@ class Context:
     settings: Settings
     store: Store
     backfills: Backfills
+    desk: Desk
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fa_engine import Measurement
+from fa_engine.walk import Walk
 
 FloatArray = NDArray[np.float32]
 
@@ -33,16 +34,24 @@ SHAPES: dict[str, str] = {
     "update_norm": "RH",
     "gradient_norm": "RH",
     "descent_share": "RL",
+    "displacement": "RL",
+    "path_length": "RL",
+    "update_cosine": "RL",
+    "loss_change": "R",
+    "predicted_loss_change": "R",
+    "conserved": "RH",
+    "conserved_drift": "RH",
 }
-# Absent between evaluations; a block without any does not carry the field at all.
-_SPARSE = ("test_loss", "test_accuracy")
+# None between evaluations, or where nobody walked along; a block without any does not carry the
+# field at all.
+_SPARSE = ("test_loss", "test_accuracy", *(field.name for field in fields(Walk)))
 
 
 @dataclass(frozen=True)
 class Series:
     """Measurements side by side: T of them, R replicates, L layers of weights.
 
-    Undefined, and not evaluated at that step, is nan. Names and units are those of
+    Undefined, and not measured at that step, is nan. Names and units are those of
     :class:`fa_engine.Measurement`.
 
     Attributes:
@@ -53,7 +62,9 @@ class Series:
         hidden_angle_deg: (T, R) degrees.
         delta_cosine_mean, delta_cosine_std: (T, R, L-1).
         update_norm, gradient_norm: (T, R, L-1).
-        descent_share: (T, R, L).
+        descent_share, displacement, path_length, update_cosine: (T, R, L).
+        loss_change, predicted_loss_change: (T, R).
+        conserved, conserved_drift: (T, R, L-1).
     """
 
     step: NDArray[np.int64]
@@ -71,6 +82,13 @@ class Series:
     update_norm: FloatArray
     gradient_norm: FloatArray
     descent_share: FloatArray
+    displacement: FloatArray
+    path_length: FloatArray
+    update_cosine: FloatArray
+    loss_change: FloatArray
+    predicted_loss_change: FloatArray
+    conserved: FloatArray
+    conserved_drift: FloatArray
 
     def __len__(self) -> int:
         return len(self.step)
@@ -96,6 +114,7 @@ def pack(measurements: Sequence[Measurement]) -> tuple[dict[str, Any], bytes]:
     """
     first = measurements[0]
     replicates, layers = first.descent_share.shape
+    sizes = _sizes(replicates, layers)
     header: dict[str, Any] = {
         "count": len(measurements),
         "replicates": replicates,
@@ -109,7 +128,7 @@ def pack(measurements: Sequence[Measurement]) -> tuple[dict[str, Any], bytes]:
             if name in _SPARSE:
                 if all(value is None for value in values):
                     continue
-                missing = np.full(replicates, np.nan)
+                missing = np.full([sizes[letter] for letter in SHAPES[name]], np.nan)
                 values = [missing if value is None else value for value in values]
             header["fields"].append(name)
             parts.append(np.array(values).astype("<f4").tobytes())
@@ -119,7 +138,7 @@ def pack(measurements: Sequence[Measurement]) -> tuple[dict[str, Any], bytes]:
 def unpack(header: dict[str, Any], payload: bytes) -> Series:
     """The series that :func:`pack` packed. Its arrays may be read-only views of ``payload``."""
     count, replicates, layers = header["count"], header["replicates"], header["layers"]
-    sizes = {"R": replicates, "H": layers - 1, "L": layers}
+    sizes = _sizes(replicates, layers)
     arrays: dict[str, Any] = {"step": np.frombuffer(payload, "<i8", count).astype(np.int64)}
     offset = 8 * count
     for name in header["fields"]:
@@ -133,6 +152,10 @@ def unpack(header: dict[str, Any], payload: bytes) -> Series:
     if offset != len(payload):
         raise ValueError(f"a block of {offset} bytes came with {len(payload)}")
     return Series(**arrays)
+
+
+def _sizes(replicates: int, layers: int) -> dict[str, int]:
+    return {"R": replicates, "H": layers - 1, "L": layers}
 
 
 def joined(blocks: Iterable[tuple[dict[str, Any], bytes]]) -> Series:

@@ -6,14 +6,18 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.store import Command, Draft, LeaseLost, Progress, Run, RunState, Store
 from app.worker.data import DataSets
+from app.worker.keeping import Keeping, NoRoom, checkpoint_path
 from app.worker.line import Line
 from fa_engine import DATASETS, Dataset, Measurement, Trainer, problems
+from fa_engine.branching import hand_over
 
 FLUSH_S = 0.1  # between two blocks of measurements: as often as frames are sent
 IDLE_S = 0.01  # between two looks around while nothing trains
@@ -24,9 +28,22 @@ STOPPED_REASON = "the worker was stopped"
 log = logging.getLogger(__name__)
 
 
-def drive(
-    store: Store, run: Run, owner: str, data_sets: DataSets, stopping: Callable[[], bool]
-) -> None:
+@dataclass(frozen=True)
+class Tools:
+    """What a worker works with.
+
+    Attributes:
+        data_sets: loaded ones.
+        checkpoint_dir: where checkpoints are kept.
+        checkpoint_bytes: room for those of one run.
+    """
+
+    data_sets: DataSets
+    checkpoint_dir: Path
+    checkpoint_bytes: int
+
+
+def drive(store: Store, run: Run, owner: str, tools: Tools, stopping: Callable[[], bool]) -> None:
     """Trains a claimed run until it ends, or until ``stopping()`` or the run is taken away.
 
     Whatever goes wrong in the run ends the run, with a reason, and not the worker.
@@ -39,7 +56,7 @@ def drive(
         with Line(store, run.id, owner) as line:
             recorder = _Recorder(run, line)
             try:
-                _Drive(run, recorder, stopping, line).go(data_sets)
+                _Drive(run, recorder, stopping, line, tools).go()
             except (LeaseLost, SQLAlchemyError):
                 raise
             except Exception as error:
@@ -132,20 +149,26 @@ class _Drive:
         recorder: _Recorder,
         stopping: Callable[[], bool],
         line: Line,
+        tools: Tools,
     ) -> None:
+        self.run = run
         self.config = run.run_config()
         self.recorder = recorder
         self.stopping = stopping
         self.line = line
+        self.tools = tools
+        self.keeping = Keeping(
+            tools.checkpoint_dir, run.id, self.config.total_steps, tools.checkpoint_bytes
+        )
         self.waiting: list[Command] = []  # heard while the data set was loading
         self.paused = False
         self.ended = False
 
-    def go(self, data_sets: DataSets) -> None:
-        data = self._data(data_sets)
+    def go(self) -> None:
+        data = self._data(self.tools.data_sets)
         if data is None:
             return
-        self.trainer = trainer = Trainer(self.config, data=data)
+        self.trainer = trainer = self._trainer(data)
         self.diverged = trainer.diverged.copy()
         recorder = self.recorder
         recorder.trainer = trainer
@@ -157,9 +180,19 @@ class _Drive:
             if self.paused:
                 time.sleep(IDLE_S)
             elif not trainer.finished:
+                if self.keeping.due(trainer.step):
+                    self._keep()
                 self._note(trainer.advance())
                 recorder.flush_due(time.monotonic())
         self._conclude()
+
+    def _trainer(self, data: Dataset) -> Trainer:
+        """A fresh one, or one that begins with the weights of a checkpoint."""
+        parent = self.run.parent
+        if parent is None:
+            return Trainer(self.config, data=data)
+        path = checkpoint_path(self.tools.checkpoint_dir, parent.run_id, parent.step)
+        return hand_over(path, self.config, data=data)
 
     def _data(self, data_sets: DataSets) -> Dataset | None:
         """The samples, or None when the run ended before they came."""
@@ -204,12 +237,31 @@ class _Drive:
             self._state(RunState.RUNNING)
 
     def _do_stop(self, _command: Command) -> None:
+        if self.tools.checkpoint_bytes:
+            self._keep()
         self._end(RunState.STOPPED, f"stopped at step {self.trainer.step}")
 
     def _do_step(self, command: Command) -> None:
         self._do_pause(command)
         self._note(self.trainer.advance(measure=True))
         self.recorder.write()
+
+    def _do_checkpoint(self, _command: Command) -> None:
+        self._keep()
+
+    def _do_track(self, command: Command) -> None:
+        self.keeping.track(self.trainer.step, command.every or 0)
+
+    def _keep(self) -> None:
+        """Keeps a checkpoint; without one the run goes on, and a person is told."""
+        try:
+            self.recorder.write(self.keeping.keep(self.trainer))
+        except NoRoom as error:
+            self.recorder.write(Draft.notice(self.trainer.step, str(error)))
+        except OSError as error:
+            log.exception("no checkpoint of run %s", self.run.id)
+            message = f"No checkpoint was kept at step {self.trainer.step}: {error.strerror}"
+            self.recorder.write(Draft.notice(self.trainer.step, message))
 
     def _do_set(self, command: Command) -> None:
         for name, new in command.changes.items():

@@ -21,6 +21,7 @@ CONFIG = RunConfig(hidden=(12, 9), batch_size=32, epochs=2, replicates=2, evalua
         {"optimizer": "adam", "learning_rate": 0.001, "replicates": 1},
         {"optimizer": "adamw", "learning_rate": 0.001, "schedule": "cosine"},
         {"delay_modules": 3},
+        {"walk": True},
         {"delay_modules": 2, "replicates": 1},
     ],
     ids=lambda fields: "-".join(map(str, fields.values())) or "plain",

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from fa_engine import RunConfig, Trainer
-from fa_engine.diffusion import MAX_SNAPSHOTS, Track, exponent, mean_squared_displacement
+from fa_engine.diffusion import MAX_SNAPSHOTS, Track, mean_squared_displacement, power_law
 
 CONFIG = RunConfig(hidden=(64, 16), batch_size=16, epochs=10, replicates=3, learning_rate=0.05)
 
@@ -21,6 +21,8 @@ def test_a_random_walk_diffuses(rng):
     found = mean_squared_displacement(np.arange(500), walk)
     np.testing.assert_allclose(found.exponent, 1, atol=0.05)
     np.testing.assert_allclose(found.squared[0], 200, rtol=0.05)
+    fitted = found.factor * found.lags[:, None] ** found.exponent
+    np.testing.assert_allclose(fitted, found.squared, rtol=0.3)
     assert found.lags[0] == 1
     assert 200 < found.lags[-1] <= 250
     assert len(found.lags) < 40
@@ -40,8 +42,8 @@ def test_a_drifting_random_walk_crosses_over(rng):
     walk = rng.standard_normal((512, 1, 300)).cumsum(0) + 0.2 * np.arange(512)[:, None, None]
     found = mean_squared_displacement(np.arange(512), walk)
     early, late = found.lags < 4, found.lags > 100
-    assert exponent(found.lags[early], found.squared[early]) < 1.2
-    assert exponent(found.lags[late], found.squared[late]) > 1.6
+    assert power_law(found.lags[early], found.squared[early])[0] < 1.2
+    assert power_law(found.lags[late], found.squared[late])[0] > 1.6
 
 
 def test_all_pairs_are_averaged(rng):

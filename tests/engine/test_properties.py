@@ -32,6 +32,7 @@ FIELDS = {
     "delay_modules": st.integers(1, 4),
     "bias": st.booleans(),
     "shuffle": st.booleans(),
+    "walk": st.booleans(),
     "frozen": st.sampled_from([(), (1,), (2,), (1, 2)]),
     "label_noise": st.sampled_from([0.0, 0.2]),
     "seed": st.integers(0, 1000),

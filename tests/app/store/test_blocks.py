@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from app.store import Series, pack, unpack
+from app.store import SHAPES, Series, pack, unpack
 from fa_engine import Measurement, RunConfig, Trainer
+from fa_engine.walk import Walk
 
 NAMES = [field.name for field in fields(Series)]
+WALK = [field.name for field in fields(Walk)]
 HIDDEN = (
     "gradient_angle_deg",
     "delta_angle_deg",
@@ -26,7 +28,7 @@ HIDDEN = (
 
 
 def measurements(
-    count: int, replicates: int, layers: int, seed: int, evaluated: bool
+    count: int, replicates: int, layers: int, seed: int, evaluated: bool, walked: bool = False
 ) -> list[Measurement]:
     random = np.random.default_rng(seed)
 
@@ -38,6 +40,10 @@ def measurements(
     made = []
     for index in range(count):
         here = evaluated and index % 2 == 0
+        walk = dict.fromkeys(WALK, None)
+        if walked and index % 3 != 1:
+            shapes = {"R": (replicates,), "H": (replicates, layers - 1), "L": (replicates, layers)}
+            walk = {name: draw(*shapes[SHAPES[name][-1]]) for name in WALK}
         made.append(
             Measurement(
                 **{name: draw(replicates, layers - 1) for name in HIDDEN},
@@ -49,6 +55,7 @@ def measurements(
                 accuracy=draw(replicates),
                 test_loss=draw(replicates) if here else None,
                 test_accuracy=draw(replicates) if here else None,
+                **walk,
             )
         )
     return made
@@ -58,7 +65,7 @@ def assert_same(series: Series, expected: list[Measurement]) -> None:
     assert len(series) == len(expected)
     for name in NAMES:
         found = getattr(series, name)
-        missing = np.full(series.loss.shape[1], np.nan)
+        missing = np.full(found.shape[1:], np.nan)
         wanted = [getattr(m, name) for m in expected]
         wanted = [missing if value is None else value for value in wanted]
         np.testing.assert_array_equal(found, np.array(wanted).astype(found.dtype), err_msg=name)
@@ -70,12 +77,13 @@ def assert_same(series: Series, expected: list[Measurement]) -> None:
     layers=st.integers(2, 6),
     seed=st.integers(0, 2**32),
     evaluated=st.booleans(),
+    walked=st.booleans(),
     cut=st.integers(1, 30),
 )
 def test_a_round_trip_keeps_everything_to_float32(
-    count: int, replicates: int, layers: int, seed: int, evaluated: bool, cut: int
+    count: int, replicates: int, layers: int, seed: int, evaluated: bool, walked: bool, cut: int
 ) -> None:
-    made = measurements(count, replicates, layers, seed, evaluated)
+    made = measurements(count, replicates, layers, seed, evaluated, walked)
     assert_same(unpack(*pack(made)), made)
     parts = [unpack(*pack(made[start : start + cut])) for start in range(0, count, cut)]
     assert_same(Series.concatenate(parts), made)
@@ -89,9 +97,10 @@ def test_types_are_as_promised() -> None:
     }
 
 
-def test_blocks_without_an_evaluation_do_not_carry_one() -> None:
+def test_blocks_do_not_carry_what_was_not_measured() -> None:
     header, payload = pack(measurements(10, 4, 3, 0, False))
     assert "test_loss" not in header["fields"]
+    assert "displacement" not in header["fields"]
     # 10 steps of 8 bytes; epoch, 3 of (R,), 7 of (R, L-1), 1 of (R, L) of 4 bytes.
     assert len(payload) == 10 * (8 + 4 * (1 + 3 * 4 + 7 * 4 * 2 + 4 * 3))
 
@@ -103,11 +112,14 @@ def test_what_float32_cannot_hold_is_inf() -> None:
 
 
 def test_a_real_run_round_trips() -> None:
-    made = list(Trainer(RunConfig(replicates=2, hidden=(8, 8, 8), epochs=2, measure_every=3)))
+    config = RunConfig(replicates=2, hidden=(8, 8, 8), epochs=2, measure_every=3, walk=True)
+    made = list(Trainer(config))
     series = unpack(*pack(made))
     assert_same(series, made)
     assert series.gradient_angle_deg.shape == (len(made), 2, 3)
     assert series.descent_share.shape == (len(made), 2, 4)
+    assert series.path_length.shape == (len(made), 2, 4)
+    assert (np.diff(series.path_length, axis=0) > 0).all()
 
 
 def test_an_empty_series_has_shapes() -> None:
