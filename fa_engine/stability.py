@@ -255,7 +255,7 @@ def spectrum(
         eigenvalues = symmetric_values.astype(np.complex128)
     else:
         eigenvalues = np.stack([_eigenvalues(k) for k in matrix])
-    step = _step(trainer, probe, past, backpropagation)
+    step = step_on(trainer, probe, backpropagation=backpropagation)
     return Spectrum(
         n_samples=len(probe.x),
         resolution=float(torch.finfo(network.weights[0].dtype).eps),
@@ -476,19 +476,33 @@ def _signal(trainer: Trainer, e: Tensor, probe: Probe) -> Tensor:
 
 
 @dataclass(frozen=True)
-class _Step:
-    """The update direction ``(R, ...)`` a parameter, and how it meets the gradient ``(R,)``."""
+class Step:
+    """Update direction and gradient on a probe set, weights of all layers and then biases.
 
-    weights: list[Tensor]
-    biases: list[Tensor]
+    Attributes:
+        update: per parameter ``u``, ``(R, ...)``; biases times their rate; 0 where frozen.
+        gradient: per parameter ``g``, likewise, biases at rate 1.
+        rate: ``(R,)`` ``-<g, u>``.
+        angle_deg: ``(R,)`` between the two.
+    """
+
+    update: list[Tensor]
+    gradient: list[Tensor]
     rate: Array
     angle_deg: Array
 
 
 @unwarned
-def _step(trainer: Trainer, probe: Probe, past: Pass, backpropagation: bool) -> _Step:
-    """``u`` and ``g`` on the probe set, formed as the training step forms them."""
+def step_on(trainer: Trainer, probe: Probe, *, backpropagation: bool = False) -> Step:
+    """``u`` and ``g`` on a probe set, formed as the training step forms them, without a delay.
+
+    Args:
+        trainer: stays as it is.
+        probe: ``N`` samples.
+        backpropagation: of the same weights under backpropagation.
+    """
     network, feedback = trainer.network, trainer.feedback
+    past = network.forward(probe.x)
     top = LOSSES[trainer.config.loss].error(past.outputs, probe.y)
     true: list[Tensor | None] = [*network.true_deltas(top / len(probe.x), past)]
     fed = true
@@ -497,11 +511,12 @@ def _step(trainer: Trainer, probe: Probe, past: Pass, backpropagation: bool) -> 
         fed = feedback.carried(_signal(trainer, top, probe) / len(probe.x), past)
         fed[-1] = true[-1]
     bias_rate = _bias_rate(trainer)
-    u_weights, u_biases = _directions(trainer, fed, past, bias_rate)
-    g_weights, g_biases = _directions(trainer, true, past, 1.0 if bias_rate else 0.0)
-    u, g = [*u_weights, *u_biases], [*g_weights, *g_biases]
-    uu, ug, gg = (_inner(p, q) for p, q in ((u, u), (u, g), (g, g)))
-    return _Step(u_weights, u_biases, -ug, angle_deg(uu, ug, gg))
+    update = [p for part in _directions(trainer, fed, past, bias_rate) for p in part]
+    free = 1.0 if bias_rate else 0.0
+    gradient = [p for part in _directions(trainer, true, past, free) for p in part]
+    pairs = ((update, update), (update, gradient), (gradient, gradient))
+    uu, ug, gg = (_inner(p, q) for p, q in pairs)
+    return Step(update, gradient, -ug, angle_deg(uu, ug, gg))
 
 
 def _inner(p: Sequence[Tensor], q: Sequence[Tensor]) -> Array:
@@ -528,10 +543,10 @@ def _directions(
     return weights, biases
 
 
-def _finite_rate(trainer: Trainer, probe: Probe, step: _Step) -> Array:
+def _finite_rate(trainer: Trainer, probe: Probe, step: Step) -> Array:
     """Change of the loss along ``-u`` by a central difference, in float64."""
     network, loss = trainer.network, LOSSES[trainer.config.loss]
-    u = [t.double() for t in (*step.weights, *step.biases)]
+    u = [t.double() for t in step.update]
     length = np.sqrt(_inner(u, u))
     size = torch.from_numpy(np.where(length > 0, FINITE_STEP / np.maximum(length, 1e-300), 1.0))
     size = size.to(u[0].device)

@@ -6,11 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from fa_engine.branching import fork
-from fa_engine.perturbation import perturb_and_return
-
 from app.lab.params import KickParams, Params, SpectrumParams
 from fa_engine import Trainer
+from fa_engine.branching import fork
+from fa_engine.perturbation import perturb_and_return
 from fa_engine.stability import probe_set, spectrum
 
 _LOOKS = 200  # along what follows a kick
