@@ -424,7 +424,8 @@ def _walk_problems(
         points = _points(starts)
     except (TypeError, ValueError):
         points = np.array(np.nan)
-    if points.shape[-1:] != (2,) or points.ndim > 2 or not np.isfinite(points).all():
+    fits = points.size == 0 or (points.shape[-1:] == (2,) and points.ndim <= 2)
+    if not fits or not np.isfinite(points).all():
         yield Problem("starts", starts, "pairs (w1, w2) of finite numbers")
     if not _finite([learning_rate]) or learning_rate <= 0:
         yield Problem("learning_rate", learning_rate, "a number above 0")
