@@ -272,6 +272,7 @@ def msd_figure(found: Arrays | None, theme: str | None = None) -> go.Figure:
                 colours,
                 "lag, in steps",
                 type="log",
+                dtick=1,
                 tickformat=",~g",
                 **({} if found else {"range": [0, 4]}),
             ),
@@ -280,7 +281,7 @@ def msd_figure(found: Arrays | None, theme: str | None = None) -> go.Figure:
                 "mean squared displacement",
                 type="log",
                 tickformat="~g",
-                dtick=1 if found is None else None,
+                dtick=1,
                 **({} if found else {"range": [-4, 2]}),
             ),
             annotations=notes,
@@ -330,14 +331,15 @@ def landscape_figure(
                 start = found["at"][place]
                 notes.append(_arrow(start, found["gradient"][place], span, colours.soft))
                 notes.append(_arrow(start, found["update"][place], span, colour))
+        notes.append(words("more colour: lower loss", 1, 1, colours.soft, xanchor="right"))
         square = {"scaleanchor": "x", "scaleratio": 1, "constrain": "domain"}
     return go.Figure(
         traces,
         base(
             colours,
             showlegend=found is not None and len(np.unique(found["run"])) > 1,
-            legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
-            margin={"l": 62, "r": 16, "t": 30, "b": 44},
+            legend={"orientation": "h", "x": 0, "y": 1.06, "yanchor": "bottom"},
+            margin={"l": 62, "r": 16, "t": 54, "b": 44},
             xaxis=axis(colours, "first direction", tickformat="~g", constrain="domain"),
             yaxis=axis(colours, "second direction", tickformat="~g", **square),
             annotations=notes,
@@ -359,14 +361,7 @@ def _surface(found: Arrays, colours: Palette) -> go.Contour:
         ncontours=24,
         colorscale=[[0, css(colours.accent, 0.45)], [1, css(colours.panel, 0.0)]],
         line={"width": 0.7, "color": css(colours.soft, 0.5)},
-        colorbar={
-            "title": {"text": "loss", "side": "right"},
-            "thickness": 10,
-            "outlinewidth": 0,
-            "tickprefix": "10<sup>",
-            "ticksuffix": "</sup>",
-            "nticks": 5,
-        },
+        showscale=False,
         hovertemplate="loss %{customdata:.4g}<extra></extra>",
     )
 
