@@ -32,6 +32,7 @@ from app.store import (
 )
 from app.views import event_view, finite, run_view
 from fa_engine import Problem, RunConfig, problems
+from fa_engine.branching import check_hand_over
 from fa_engine.config import NotAllowed
 
 MAX_BODY_BYTES = 1_000_000
@@ -90,7 +91,7 @@ def api_blueprint(store: Store, settings: Settings) -> Blueprint:
         accepted = RunConfig.model_validate(config, context={"limits": settings.limits})
         parent = _parent(body.get("parent"))
         if parent is not None:
-            pass
+            check_hand_over(store.run(parent.run_id).run_config(), accepted)
         run = store.create_run(accepted, name=title, parent=parent)
         return jsonify({"run_id": run.id}), 201, {"Location": f"/api/runs/{run.id}"}
 

@@ -103,7 +103,7 @@ def handed_config(path: Path | str, **changes: Any) -> RunConfig:
     if "scheme" in changes:
         in_force |= dict.fromkeys(PARTS)
     handed = config.replace(**in_force | changes)
-    _check_architecture(config, handed)
+    check_hand_over(config, handed)
     return handed
 
 
@@ -133,11 +133,20 @@ def hand_over(
     """
     parent, _, tensors = checkpoint.read(path)
     config = handed_config(path, **changes) if config is None else config.replace(**changes)
-    _check_architecture(parent, config)
+    check_hand_over(parent, config)
     return Trainer(config, data_dir=data_dir, data=data, weights=tensors)
 
 
-def _check_architecture(parent: RunConfig, config: RunConfig) -> None:
+def check_hand_over(parent: RunConfig, config: RunConfig) -> None:
+    """Refuses a run whose network is not the one that it would take the weights of.
+
+    Args:
+        parent: of the run that has the weights.
+        config: of the one that is to begin with them.
+
+    Raises:
+        NotAllowed: it names the field.
+    """
     for name in ARCHITECTURE:
         own, other = getattr(parent, name), getattr(config, name)
         if own != other:

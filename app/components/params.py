@@ -16,12 +16,21 @@ def param_id(group: str, name: str) -> dict[str, str]:
     return {"type": f"param-{group}", "name": name}
 
 
-def param_fields(group: str, kind: type[Params], names: tuple[str, ...]) -> list[Component]:
-    """A control for each of the parameters ``names``, with title, unit and one sentence."""
-    return [_field(group, kind, name) for name in names]
+def param_fields(
+    group: str, kind: type[Params], names: tuple[str, ...], settle_ms: int = 0
+) -> list[Component]:
+    """A control for each of the parameters ``names``, with title, unit and one sentence.
+
+    Args:
+        group: see :func:`param_id`.
+        kind: whose parameters they are.
+        names: which.
+        settle_ms: how long nobody must have typed before a callback hears of it.
+    """
+    return [_field(group, kind, name, settle_ms) for name in names]
 
 
-def _field(group: str, kind: type[Params], name: str) -> Component:
+def _field(group: str, kind: type[Params], name: str, settle_ms: int) -> Component:
     field = kind.model_fields[name]
     extra: Any = field.json_schema_extra
     common = {
@@ -39,7 +48,10 @@ def _field(group: str, kind: type[Params], name: str) -> Component:
         )
         if options
         else dmc.TextInput(
-            **common, value=f"{field.default:g}", debounce=400, inputProps={"inputMode": "decimal"}
+            **common,
+            value=f"{field.default:g}",
+            debounce=settle_ms or False,
+            inputProps={"inputMode": "decimal"},
         )
     )
     return html.Div(control, className="field" if options else "field narrow")

@@ -31,6 +31,7 @@ _DIGITS = RunConfig(
     epochs=1200,
     measure_every=20,
     evaluate_every=100,
+    walk=True,
 )
 
 PRESETS = (

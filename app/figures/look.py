@@ -104,14 +104,19 @@ class SymmetricLog:
         places: NDArray[np.float64] = np.arcsinh(values / (2 * self._unit)) / np.log(10)
         return places
 
-    def ticks(self, every: int = 1) -> dict[str, Any]:
-        """Its ticks: 0 and powers of ten, every so many of them."""
-        chosen = list(self._powers)[::-1][::every]
-        values = [-(10.0**p) for p in chosen] + [0.0] + [10.0**p for p in reversed(chosen)]
+    def ticks(self) -> dict[str, Any]:
+        """Its ticks: 0 and powers of ten, every other one with its number."""
+        powers = list(self._powers)
+        named = set(powers[::-2])
+        values = [-(10.0**p) for p in powers[::-1]] + [0.0] + [10.0**p for p in powers]
+        marked = [p in named for p in powers]
         return {
             "tickmode": "array",
             "tickvals": self(values).tolist(),
-            "ticktext": [_power(value) for value in values],
+            "ticktext": [
+                _power(value) if show else ""
+                for value, show in zip(values, [*marked[::-1], True, *marked], strict=True)
+            ],
         }
 
 

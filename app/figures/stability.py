@@ -68,14 +68,14 @@ def spectrum_figure(spectrum: Arrays, theme: str | None = None) -> go.Figure:
                 anchor="y2",
                 range=[-reach, reach],
                 tickangle=0,
-                **across.ticks(2),
+                **across.ticks(),
             ),
             yaxis=axis(
                 colours,
                 "imaginary part",
                 domain=[height + 0.1, 1],
                 range=[-reach, reach],
-                **across.ticks(2),
+                **across.ticks(),
             ),
             yaxis2=axis(
                 colours,
@@ -101,8 +101,10 @@ def spectrum_figure(spectrum: Arrays, theme: str | None = None) -> go.Figure:
                 }
             ],
             annotations=[
-                words("modes that grow", 0.01, 1.0, colours.unstable),
-                words("modes that decay", 0.99, 1.0, colours.stable, xanchor="right"),
+                words("modes that grow", 0.01, 1.0, colours.unstable, yanchor="top"),
+                words(
+                    "modes that decay", 0.99, 1.0, colours.stable, xanchor="right", yanchor="top"
+                ),
             ],
         ),
     )
@@ -211,7 +213,12 @@ def stability_figure(
                 unifiedhovertitle={"text": "<b>step %{x:,d}</b>"},
             ),
             yaxis=axis(
-                colours, domain=domains["y"], tickformat=".0%", rangemode="tozero", **shared
+                colours,
+                domain=domains["y"],
+                tickformat=".0%",
+                autorangeoptions={"include": [0.0, 0.05]},
+                nticks=5,
+                **shared,
             ),
             yaxis2=axis(
                 colours,

@@ -34,6 +34,7 @@ from app.store import Checkpoint, Command, Parent, Run, RunEnded, StoreError
 from fa_engine import problems
 
 _TICK_MS = 700
+_CAME_BACK, _LEFT = 0.8, 1.25  # how far apart in the end, as a multiple of the beginning
 _LOOK = ("n_samples", "replicate")
 _KICK = ("along", "epsilon", "directions", "steps", "seed")
 
@@ -72,7 +73,7 @@ def layout(_context: Context) -> Component:
                         html.Div(
                             [
                                 html.Div(id="stab-numbers", className="lab-numbers"),
-                                *param_fields("look", SpectrumParams, _LOOK),
+                                *param_fields("look", SpectrumParams, _LOOK, settle_ms=300),
                             ]
                         ),
                     ],
@@ -100,9 +101,9 @@ def layout(_context: Context) -> Component:
             panel(
                 "Perturb and return",
                 "Copies of the network at this checkpoint are kicked out of their place and "
-                "trained on by the run's own scheme. Where the place is stable they come back to "
-                "it, or stay near; where it is not, they leave, and the one that was not kicked "
-                "leaves too.",
+                "trained on by the run's own scheme. At a stable place what a kick changed dies "
+                "out; along an unstable mode it grows. Most directions in weight space change no "
+                "output at all, so watch the loss, and kick along the least stable mode.",
                 html.Div(
                     [
                         html.Div(
@@ -353,7 +354,8 @@ def register(app: Dash, context: Context) -> None:
         return f"{config.learning_rate:g}", str(config.epochs)
 
     @app.callback(
-        Output("url", "href", allow_duplicate=True),
+        Output("url", "pathname", allow_duplicate=True),
+        Output("url", "search", allow_duplicate=True),
         Output("notes", "sendNotifications", allow_duplicate=True),
         Output("hand-rate", "error"),
         Output("hand-epochs", "error"),
@@ -377,8 +379,9 @@ def register(app: Dash, context: Context) -> None:
         found = _checkpoints(known)
         if not clicks:
             raise PreventUpdate
+        stay = (no_update, no_update)
         if not known or not found:
-            return no_update, note("There is no checkpoint to start from."), None, None
+            return *stay, note("There is no checkpoint to start from."), None, None
         parent = Parent(known["run"], found[min(at, len(found) - 1)].step)
         config = store.run(parent.run_id).run_config()
         values = dict(zip(FIELDS, form_values(config.model_dump()), strict=True))
@@ -388,13 +391,13 @@ def register(app: Dash, context: Context) -> None:
         if child is None:
             others = [m for n, m in wrong.items() if n not in ("learning_rate", "epochs")]
             said = note(" ".join(others)) if others else no_update
-            return no_update, said, wrong.get("learning_rate"), wrong.get("epochs")
+            return *stay, said, wrong.get("learning_rate"), wrong.get("epochs")
         name = f"{scheme} from step {parent.step:,} of {store.run(parent.run_id).name}"
         try:
             run = store.create_run(child, name[:100], parent)
         except StoreError as error:
-            return no_update, note(str(error)), None, None
-        return f"/?run={run.id}", no_update, None, None
+            return *stay, note(str(error)), None, None
+        return "/", f"?run={run.id}", no_update, None, None
 
     @app.callback(
         Output("notes", "sendNotifications", allow_duplicate=True),
@@ -506,13 +509,19 @@ def _table(title: str, rows: Sequence[tuple[str, str, str]]) -> Component:
 
 def _kick_words(answer: Answer) -> str:
     assert answer.arrays is not None
-    apart = answer.arrays["separation"]  # (M, T)
-    ratio = np.median(apart[:, -1] / apart[:, 0])
-    way = "came back" if ratio < 1 else "were carried away"
+    a = answer.arrays
+    apart = a["separation"]  # (M, T)
+    ratio = float(np.median(apart[:, -1] / apart[:, 0]))
+    loss, reference = float(np.median(a["loss"][:, -1])), float(a["reference_loss"][-1])
+    if ratio < _CAME_BACK:
+        way = "The kicks die out"
+    elif ratio > _LEFT:
+        way = "The kicks grow"
+    else:
+        way = "The copies stay where they were kicked to: most directions change no output"
     return (
-        f"The copies {way}: what the kick set apart is {ratio:.2g} times as far apart in the end. "
-        f"The copy without a kick has gone {answer.arrays['reference_distance'][-1]:.3g} from the "
-        "checkpoint."
+        f"{way}. What they set apart is {ratio:.2g} times as far apart in the end; the loss is "
+        f"{loss:.3g}, without a kick {reference:.3g}."
     )
 
 
