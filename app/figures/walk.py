@@ -219,19 +219,18 @@ def msd_figure(found: Arrays | None, theme: str | None = None) -> go.Figure:
     """Mean squared displacement against lag on log axes, with the fitted exponents.
 
     Args:
-        found: ``lag`` (n,) in steps, ``msd`` (n, L), ``exponent`` (L,) and ``factor`` (L,) of the
-            fit ``factor lag^exponent``, and ``fitted`` (2,) the lags between which it was made;
-            None for the empty figure.
+        found: ``lags`` (B,) in steps, ``squared`` (B, L), ``exponent`` (L,) and ``factor`` (L,) of
+            the fit ``factor lag^exponent``; None for the empty figure.
         theme: light or dark.
     """
     colours = palette(theme)
     traces: list[go.Scatter] = [go.Scatter(x=[None], y=[None])]
     notes = []
     if found is not None:
-        count = found["msd"].shape[1]
+        count = found["squared"].shape[1]
         names, inks = layer_names(count), layer_colours(count, colours)
         for layer in range(count):
-            x, y = as_lists(found["lag"], found["msd"][:, layer])
+            x, y = as_lists(found["lags"], found["squared"][:, layer])
             exponent = float(found["exponent"][layer])
             traces.append(
                 go.Scatter(
@@ -243,7 +242,7 @@ def msd_figure(found: Arrays | None, theme: str | None = None) -> go.Figure:
                     hovertemplate="%{x:,.0f} steps: %{y:.3g}",
                 )
             )
-            ends = np.asarray(found["fitted"], dtype=float)
+            ends = np.asarray(found["lags"], dtype=float)[[0, -1]]
             x, y = as_lists(ends, float(found["factor"][layer]) * ends**exponent)
             traces.append(
                 go.Scatter(
@@ -295,10 +294,10 @@ def landscape_figure(
     """Paths of runs over the loss surface on a plane in weight space.
 
     Args:
-        found: ``x`` (n,), ``y`` (n,) and ``loss`` (n, n) of the surface, rows along y; ``path``
-            (K, 2) coordinates of the checkpoints, ``run`` (K,) the run each belongs to, ``step``
-            (K,), ``update`` and ``descent`` (K, 2) directions of the scheme's update and of the
-            true gradient's, both downhill as they are followed; None for the empty figure.
+        found: ``x`` (n,), ``y`` (n,) and ``surface`` (n, n), the loss, rows along y; of all
+            checkpoints ``at`` (K, 2) their coordinates, ``run`` (K,) the run each belongs to,
+            ``steps`` (K,), ``update`` and ``gradient`` (K, 2), where the scheme goes and where the
+            loss falls; None for the empty figure.
         names: of the runs.
         theme: light or dark.
     """
@@ -312,12 +311,12 @@ def landscape_figure(
         for run in np.unique(found["run"]):
             own = found["run"] == run
             colour = colours.walks[int(run) % len(colours.walks)]
-            path = found["path"][own]
+            path = found["at"][own]
             traces.append(
                 go.Scatter(
                     x=path[:, 0].tolist(),
                     y=path[:, 1].tolist(),
-                    customdata=found["step"][own].tolist(),
+                    customdata=found["steps"][own].tolist(),
                     mode="lines+markers",
                     name=names[int(run)] if int(run) < len(names) else f"run {int(run) + 1}",
                     line={"color": css(colour), "width": 2},
@@ -328,8 +327,8 @@ def landscape_figure(
             places = np.flatnonzero(own)
             chosen = places[np.unique(np.linspace(0, len(places) - 1, _ARROWS).astype(int))]
             for place in chosen:
-                start = found["path"][place]
-                notes.append(_arrow(start, found["descent"][place], span, colours.soft))
+                start = found["at"][place]
+                notes.append(_arrow(start, found["gradient"][place], span, colours.soft))
                 notes.append(_arrow(start, found["update"][place], span, colour))
         square = {"scaleanchor": "x", "scaleratio": 1, "constrain": "domain"}
     return go.Figure(
@@ -348,7 +347,7 @@ def landscape_figure(
 
 def _surface(found: Arrays, colours: Palette) -> go.Contour:
     with np.errstate(divide="ignore", invalid="ignore"):
-        height = np.log10(found["loss"])
+        height = np.log10(found["surface"])
     height = np.where(np.isfinite(height), height, np.nan)
     (z,) = as_lists(np.ravel(height))
     width = len(found["x"])
@@ -356,7 +355,7 @@ def _surface(found: Arrays, colours: Palette) -> go.Contour:
         x=found["x"].tolist(),
         y=found["y"].tolist(),
         z=[z[row * width : (row + 1) * width] for row in range(len(found["y"]))],
-        customdata=found["loss"].tolist(),
+        customdata=found["surface"].tolist(),
         ncontours=24,
         colorscale=[[0, css(colours.accent, 0.45)], [1, css(colours.panel, 0.0)]],
         line={"width": 0.7, "color": css(colours.soft, 0.5)},

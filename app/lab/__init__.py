@@ -1,6 +1,6 @@
 """The lab: what is computed from checkpoints beside training, and asked for by pages."""
 
-from app.lab.computations import COMPUTATIONS, Computation, LeftOff, Loader, Progress, compute
+from app.lab.computations import COMPUTATIONS, Computation, LeftOff, Progress, Shelf, compute
 from app.lab.desk import Answer, Desk
 from app.lab.params import (
     CheckpointParams,
@@ -25,10 +25,10 @@ __all__ = [
     "KickParams",
     "LandscapeParams",
     "LeftOff",
-    "Loader",
     "Params",
     "PathParams",
     "Progress",
+    "Shelf",
     "SpectrumParams",
     "checked",
     "compute",

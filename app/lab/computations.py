@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
-from app.lab.params import KickParams, Params, SpectrumParams
-from fa_engine import Trainer
+import numpy as np
+from safetensors.torch import load_file
+
+from app.lab.params import (
+    DiffusionParams,
+    KickParams,
+    LandscapeParams,
+    Params,
+    SpectrumParams,
+)
+from fa_engine import Dataset, Trainer
 from fa_engine.branching import fork
+from fa_engine.diffusion import mean_squared_displacement, power_law
+from fa_engine.landscape import landscape
 from fa_engine.perturbation import perturb_and_return
 from fa_engine.stability import probe_set, spectrum
 
@@ -30,15 +42,24 @@ class Progress(Protocol):
         """
 
 
-class Loader(Protocol):
-    """Opens checkpoints."""
+class Shelf(Protocol):
+    """Where checkpoints are found."""
 
-    def __call__(self, run_id: str, step: int) -> Trainer:
+    def path(self, run_id: str, step: int) -> Path:
+        """The file of a run's checkpoint."""
+
+    def track(self, run_id: str) -> Path:
+        """The file of a run's track, :class:`fa_engine.diffusion.Track`."""
+
+    def data(self, run_id: str) -> Dataset:
+        """The samples that a run trains on."""
+
+    def open(self, run_id: str, step: int) -> Trainer:
         """A trainer that stands where the run stood then."""
 
 
-def _spectrum(params: SpectrumParams, load: Loader, progress: Progress) -> Mapping[str, Any]:
-    trainer = fork(load(params.run_id, params.step), params.replicate - 1, 1)
+def _spectrum(params: SpectrumParams, shelf: Shelf, progress: Progress) -> Mapping[str, Any]:
+    trainer = fork(shelf.open(params.run_id, params.step), params.replicate - 1, 1)
     probe = probe_set(trainer.data, params.n_samples)
     found = spectrum(trainer, probe, finite_difference=True)
     progress(0.8)
@@ -67,13 +88,8 @@ def _spectrum(params: SpectrumParams, load: Loader, progress: Progress) -> Mappi
     }
 
 
-def _kick(params: KickParams, load: Loader, progress: Progress) -> Mapping[str, Any]:
-    trainer = load(params.run_id, params.step)
-
-    def tell(done: int, total: int) -> bool:
-        progress(done / total)
-        return True
-
+def _kick(params: KickParams, shelf: Shelf, progress: Progress) -> Mapping[str, Any]:
+    trainer = shelf.open(params.run_id, params.step)
     found = perturb_and_return(
         trainer,
         epsilon=params.epsilon,
@@ -85,9 +101,56 @@ def _kick(params: KickParams, load: Loader, progress: Progress) -> Mapping[str, 
         along=params.along,
         seed=params.seed,
         kernel_probe=probe_set(trainer.data, params.n_samples),
-        progress=tell,
+        progress=_told(progress),
     )
     return vars(found)
+
+
+def _diffusion(params: DiffusionParams, shelf: Shelf, _progress: Progress) -> Mapping[str, Any]:
+    named = load_file(shelf.track(params.run_id))
+    steps = named["track.steps"].numpy()
+    layers = range(sum(name.removeprefix("track.").isdecimal() for name in named))
+    found = [mean_squared_displacement(steps, named[f"track.{i}"].numpy()) for i in layers]
+    squared = np.stack([np.median(each.squared, 1) for each in found], 1)
+    exponent, factor = power_law(found[0].lags, squared)
+    return {"lags": found[0].lags, "squared": squared, "exponent": exponent, "factor": factor}
+
+
+def _landscape(params: LandscapeParams, shelf: Shelf, progress: Progress) -> Mapping[str, Any]:
+    runs: dict[str, list[Path]] = {}
+    for run_id, step, _ in params.places:
+        runs.setdefault(run_id, []).append(shelf.path(run_id, step))
+    found = landscape(
+        list(runs.values()),
+        replicate=params.replicate - 1,
+        through=[(0, place) for place in params.through] if params.plane == "three" else None,
+        n=params.resolution,
+        n_samples=params.n_samples,
+        data=shelf.data(params.places[0][0]),
+        progress=_told(progress),
+    )
+    walks = {
+        name: np.concatenate([getattr(walk, name) for walk in found.walks])
+        for name in ("steps", "at", "off", "loss", "update", "gradient")
+    }
+    return {
+        "x": found.surface.x,
+        "y": found.surface.y,
+        "surface": found.surface.loss,
+        "explained": found.explained,
+        "run": np.repeat(np.arange(len(found.walks)), [len(w.steps) for w in found.walks]),
+        **walks,
+    }
+
+
+def _told(progress: Progress) -> Callable[[int, int], bool]:
+    """The lab's progress as the engine reports it."""
+
+    def tell(done: int, total: int) -> bool:
+        progress(done / total)
+        return True
+
+    return tell
 
 
 @dataclass(frozen=True)
@@ -100,11 +163,13 @@ class Computation:
     """
 
     params: type[Params]
-    run: Callable[[Any, Loader, Progress], Mapping[str, Any]]
+    run: Callable[[Any, Shelf, Progress], Mapping[str, Any]]
 
 
 COMPUTATIONS: dict[str, Computation] = {
+    "diffusion": Computation(DiffusionParams, _diffusion),
     "kick": Computation(KickParams, _kick),
+    "landscape": Computation(LandscapeParams, _landscape),
     "spectrum": Computation(SpectrumParams, _spectrum),
 }
 
@@ -115,7 +180,7 @@ def kind_of(params: Params) -> str:
 
 
 def compute(
-    kind: str, params: Mapping[str, Any], load: Loader, progress: Progress
+    kind: str, params: Mapping[str, Any], shelf: Shelf, progress: Progress
 ) -> Mapping[str, Any]:
     """The result of a task.
 
@@ -125,4 +190,4 @@ def compute(
         LeftOff: nobody wants it any more.
     """
     found = COMPUTATIONS[kind]
-    return found.run(found.params.model_validate(params), load, progress)
+    return found.run(found.params.model_validate(params), shelf, progress)

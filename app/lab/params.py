@@ -156,8 +156,8 @@ class KickParams(SpectrumParams):
     seed: int = _whole(0, 0, 2**31 - 1, "Seed", "Of the directions.")
 
 
-class DiffusionParams(PathParams):
-    """Of the mean squared displacement between checkpoints."""
+class DiffusionParams(CheckpointParams):
+    """Of the mean squared displacement along a run, up to its last checkpoint."""
 
 
 class LandscapeParams(PathParams):

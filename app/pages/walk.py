@@ -29,6 +29,7 @@ from fa_engine import RunConfig
 
 _TICK_MS = 1000
 _PLANE = ("plane", "replicate", "resolution", "n_samples")
+_LEAST_STEPS = 20  # for a displacement against lag
 _OTHERS = 4  # runs beside the one that is looked at
 _SAME = ("dataset", "hidden", "activation", "bias", "loss")  # of runs that share a landscape
 
@@ -67,9 +68,9 @@ def layout(_context: Context) -> Component:
             ),
             panel(
                 "Drifting or diffusing?",
-                "Mean squared displacement between all pairs of kept checkpoints, against the "
-                "steps between them. An exponent of 2 is a drift, 1 is diffusion, below that the "
-                "walk is held where it is.",
+                "Mean squared displacement of each layer's weights against the steps between two "
+                "looks at them, averaged over the run. An exponent of 2 is a drift, 1 is "
+                "diffusion; below that the walk is held back.",
                 graph("walk-msd", 400),
                 html.P(id="walk-msd-note", className="lab-note", role="status"),
             ),
@@ -173,9 +174,10 @@ def register(app: Dash, context: Context) -> None:
         if known is None or theme is None:
             raise PreventUpdate
         kept = _checkpoints(known)
-        if len(kept) < 4:
-            return msd_figure(None, theme), "There are too few checkpoints yet.", True
-        params = DiffusionParams(places=_places(kept))
+        if not kept or kept[-1].step < _LEAST_STEPS:
+            return msd_figure(None, theme), "There are too few steps yet.", True
+        last = kept[-1]
+        params = DiffusionParams(run_id=last.run_id, step=last.step, seq=last.seq)
         (answer,) = desk.ask([params])
         if answer.arrays is None:
             return no_update, answer.problem or waiting_words(answer), not answer.pending

@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -16,9 +17,9 @@ from app.lab import LeftOff, compute, pack_arrays
 from app.settings import Settings
 from app.store import LEASE_S, Store, StoreError, Task
 from app.worker.data import DataSets
-from app.worker.keeping import checkpoint_path
+from app.worker.keeping import checkpoint_path, track_path
 from app.worker.process import enter
-from fa_engine import CheckpointError, DatasetError, Trainer
+from fa_engine import CheckpointError, Dataset, DatasetError, Trainer
 from fa_engine.config import NotAllowed
 
 LOOK_S = 0.05  # between two looks for a task; a look costs 0.1 ms
@@ -51,14 +52,10 @@ class _Analyst:
     def work(self, store: Store, owner: str, task: Task, stopping: Callable[[], bool]) -> None:
         """Computes one task. Whatever goes wrong in it ends the task, and not the analyst."""
 
-        def load(run_id: str, step: int) -> Trainer:
-            config = store.run(run_id).run_config()
-            data = self._data_sets.request(config).result()
-            return Trainer.load(checkpoint_path(self._directory, run_id, step), data=data)
-
+        shelf = _Shelf(store, self._directory, self._data_sets)
         with _Holding(store, owner, task, stopping) as holding:
             try:
-                result = pack_arrays(compute(task.kind, task.params, load, holding.progress))
+                result = pack_arrays(compute(task.kind, task.params, shelf, holding.progress))
             except LeftOff:
                 store.tasks.put_back(task.number, owner)
             except (NotAllowed, CheckpointError, DatasetError, StoreError) as error:
@@ -70,6 +67,25 @@ class _Analyst:
                 store.tasks.failed(task.number, owner, f"{type(error).__name__}: {error}")
             else:
                 store.tasks.done(task.number, owner, result)
+
+
+class _Shelf:
+    """See :class:`app.lab.Shelf`."""
+
+    def __init__(self, store: Store, directory: Path, data_sets: DataSets) -> None:
+        self._store, self._directory, self._data_sets = store, directory, data_sets
+
+    def path(self, run_id: str, step: int) -> Path:
+        return checkpoint_path(self._directory, run_id, step)
+
+    def track(self, run_id: str) -> Path:
+        return track_path(self._directory, run_id)
+
+    def data(self, run_id: str) -> Dataset:
+        return self._data_sets.request(self._store.run(run_id).run_config()).result()
+
+    def open(self, run_id: str, step: int) -> Trainer:
+        return Trainer.load(self.path(run_id, step), data=self.data(run_id))
 
 
 class _Holding:

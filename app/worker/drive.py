@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.store import Command, Draft, LeaseLost, Progress, Run, RunState, Store
 from app.worker.data import DataSets
-from app.worker.keeping import Keeping, NoRoom, checkpoint_path
+from app.worker.keeping import Keeping, NoRoom, Tracking, checkpoint_path
 from app.worker.line import Line
 from fa_engine import DATASETS, Dataset, Measurement, Trainer, problems
 from fa_engine.branching import hand_over
@@ -170,6 +170,7 @@ class _Drive:
             return
         self.trainer = trainer = self._trainer(data)
         self.diverged = trainer.diverged.copy()
+        self.tracking = Tracking(self.tools.checkpoint_dir, self.run.id, trainer)
         recorder = self.recorder
         recorder.trainer = trainer
         recorder.rate.restart(trainer.step)
@@ -180,6 +181,7 @@ class _Drive:
             if self.paused:
                 time.sleep(IDLE_S)
             elif not trainer.finished:
+                self.tracking.record(trainer.step)
                 if self.keeping.due(trainer.step):
                     self._keep()
                 self._note(trainer.advance())
@@ -238,7 +240,7 @@ class _Drive:
 
     def _do_stop(self, _command: Command) -> None:
         if self.tools.checkpoint_bytes:
-            self._keep()
+            self._keep(ending=True)
         self._end(RunState.STOPPED, f"stopped at step {self.trainer.step}")
 
     def _do_step(self, command: Command) -> None:
@@ -252,10 +254,13 @@ class _Drive:
     def _do_track(self, command: Command) -> None:
         self.keeping.track(self.trainer.step, command.every or 0)
 
-    def _keep(self) -> None:
+    def _keep(self, *, ending: bool = False) -> None:
         """Keeps a checkpoint; without one the run goes on, and a person is told."""
+        ending = ending or self.paused or self.trainer.step >= self.trainer.total_steps
         try:
-            self.recorder.write(self.keeping.keep(self.trainer))
+            draft = self.keeping.keep(self.trainer)
+            self.tracking.save(now=ending)
+            self.recorder.write(draft)
         except NoRoom as error:
             self.recorder.write(Draft.notice(self.trainer.step, str(error)))
         except OSError as error:

@@ -3,20 +3,31 @@ steps where a person asked for it; never more of them than the budget has room f
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
+from safetensors.torch import save_file
 
 from app.store import Draft
 from fa_engine import Trainer
+from fa_engine.diffusion import MAX_SNAPSHOTS, SKETCH_SIZE, Track
 
 MOST = 40  # kept on either schedule, however small they are
+TRACK_BYTES = 8 * 10**6  # of a run's track, about
+TRACK_SAVE_S = 3.0  # between two times that it is saved
+LEAST_CELLS = 16  # of a layer's sketch: its error is then a third
 SPACED_SHARE = 0.4  # of the room is for log-spaced steps, as much for tracking, the rest on demand
 
 
 def checkpoint_path(directory: Path, run_id: str, step: int) -> Path:
     """Where a run's checkpoint of a step lies."""
     return directory / run_id / f"{step}.safetensors"
+
+
+def track_path(directory: Path, run_id: str) -> Path:
+    """Where a run's track lies."""
+    return directory / run_id / "track.safetensors"
 
 
 def log_spaced(total_steps: int, count: int) -> list[int]:
@@ -27,6 +38,45 @@ def log_spaced(total_steps: int, count: int) -> list[int]:
     count = max(2, count)
     inner = np.geomspace(1, max(1, total_steps), count - 1)[:-1].round().astype(int)
     return sorted({0, *inner.tolist(), total_steps})
+
+
+class Tracking:
+    """Records a run's track, and saves it now and then.
+
+    Args:
+        directory: of all checkpoints of an installation.
+        run_id: whose.
+        trainer: of the run.
+    """
+
+    def __init__(self, directory: Path, run_id: str, trainer: Trainer) -> None:
+        network = trainer.network
+        rows = network.replicates * network.n_layers * MAX_SNAPSHOTS
+        self._track = Track(
+            network,
+            every=max(1, trainer.total_steps // MAX_SNAPSHOTS),
+            size=min(SKETCH_SIZE, max(LEAST_CELLS, TRACK_BYTES // (4 * rows))),
+        )
+        self._path = track_path(directory, run_id)
+        self._saved_at = time.monotonic()
+
+    def record(self, step: int) -> None:
+        """Takes a snapshot where one is due."""
+        self._track.record(step)
+
+    def save(self, *, now: bool = False) -> None:
+        """Saves it, whole or not at all; unless ``now``, only where the last time is long ago.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        if not now and time.monotonic() - self._saved_at < TRACK_SAVE_S:
+            return
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        scratch = self._path.with_suffix(".part")
+        save_file(self._track.state(), scratch)
+        scratch.replace(self._path)
+        self._saved_at = time.monotonic()
 
 
 class NoRoom(Exception):

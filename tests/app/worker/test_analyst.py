@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 from flask_caching import Cache
 
-from app.lab import Desk, SpectrumParams
+from app.lab import Desk, DiffusionParams, LandscapeParams, SpectrumParams
 from app.lab.results import Arrays
 from app.settings import Settings
 from app.store import Command, Parent, RunState, Store, UnknownCheckpoint
@@ -156,3 +156,30 @@ def test_a_checkpoint_is_kept_on_demand_and_while_tracking(shared: Store, wait: 
     shared.send(run_id, Command(command="stop"))
     wait(lambda: shared.run(run_id).state.ended)
     assert shared.checkpoints(run_id)[-1].step == shared.run(run_id).step
+
+
+def test_a_landscape_and_a_diffusion_of_real_runs(shared: Store, desk: Desk, wait: Any) -> None:
+    one, two = (finished(shared, wait, CONFIG.replace(scheme=s)) for s in ("fa", "bp"))
+    kept = [*shared.checkpoints(one), *shared.checkpoints(two)]
+    places = tuple((c.run_id, c.step, c.seq) for c in kept)
+    params = LandscapeParams(places=places, resolution=7, n_samples=50, replicate=2)
+    found = result(desk, wait, params)
+    assert found["surface"].shape == (7, 7)
+    assert found["at"].shape == found["update"].shape == (len(kept), 2)
+    assert found["steps"].tolist() == [c.step for c in kept]
+    assert set(found["run"].tolist()) == {0, 1}
+    # Where backpropagation goes is where the loss falls.
+    bp = found["run"] == 1
+    np.testing.assert_allclose(found["update"][bp], found["gradient"][bp], rtol=1e-4, atol=1e-7)
+    assert not np.allclose(found["update"][~bp], found["gradient"][~bp], rtol=0.1)
+    through = LandscapeParams(places=places, plane="three", through=(0, 5, 9), resolution=5)
+    at = result(desk, wait, through)["at"]
+    np.testing.assert_allclose(at[0], 0, atol=1e-6)
+    np.testing.assert_allclose(at[5][1], 0, atol=1e-6)
+
+    last = shared.checkpoints(one)[-1]
+    params_ = DiffusionParams(run_id=one, step=last.step, seq=last.seq)
+    moved = result(desk, wait, params_)
+    assert moved["squared"].shape == (len(moved["lags"]), 3)
+    assert ((moved["exponent"] > 0.5) & (moved["exponent"] < 2.1)).all()
+    assert moved["lags"][0] == 1.0
