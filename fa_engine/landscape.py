@@ -8,15 +8,15 @@ in one row, ``(D,)``: weights of all layers, bottom first, then biases.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from fa_engine import checkpoint
 from fa_engine.alignment import Array
 from fa_engine.branching import fork
 from fa_engine.config import NotAllowed, RunConfig
@@ -29,6 +29,7 @@ from fa_engine.training import Trainer
 
 GRID_BYTES = 2**26  # of weights and operands at a time
 MAX_GRID = 201
+MAX_POINT_BYTES = 2**31
 SAME = ("dataset", "hidden", "activation", "loss", "bias")  # what runs on one surface share
 
 
@@ -224,15 +225,14 @@ class Landscape:
 
 
 def landscape(
-    runs: Sequence[Sequence[Path | str]],
+    runs: Sequence[Sequence[Any]],
     *,
+    load: Callable[[Any], Trainer] | None = None,
     replicate: int = 0,
     through: Sequence[tuple[int, int]] | None = None,
     n: int = 41,
     margin: float = 0.25,
     n_samples: int = 256,
-    data: Dataset | None = None,
-    data_dir: Path | str | None = None,
     progress: Progress | None = None,
 ) -> Landscape:
     """The paths of one or several runs over the loss surface.
@@ -240,14 +240,13 @@ def landscape(
     Args:
         runs: each run's checkpoints, in the order of their steps. The surface is that of the first
             run's loss and data.
+        load: opens one of them; None: they are files.
         replicate: which replicate of each, from 0.
         through: three ``(run, checkpoint)`` that the plane goes through; None: principal plane.
         n: grid points along each side.
         margin: room around the paths, as a share of their extent.
         n_samples: of the training set.
-        data: the samples, where they are loaded already.
-        data_dir: as for :class:`Trainer`.
-        progress: reports grid points, and may call the work off.
+        progress: reports checkpoints, each twice, and grid points, and may call the work off.
 
     Raises:
         NotAllowed: an argument is out of range, or the runs are of different networks.
@@ -256,48 +255,100 @@ def landscape(
     """
     if not 2 <= n <= MAX_GRID:
         raise NotAllowed("n", n, f"a whole number from 2 to {MAX_GRID}")
-    configs = [_config(path) for run in runs for path in run[:1]]
-    if not configs or len(configs) < len(runs):
-        raise NotAllowed("runs", len(configs), "runs with a checkpoint each")
-    for config in configs:
-        _check_same(configs[0], config)
-        if not 0 <= replicate < config.replicates:
-            allowed = f"a whole number from 0 to {config.replicates - 1}"
-            raise NotAllowed("replicate", replicate, allowed)
-    trainer = Trainer.load(runs[0][0], data=data, data_dir=data_dir)
-    probe = probe_set(trainer.data, n_samples)
-    paths = [_points(run, replicate, trainer.network.weights[0]) for run in runs]
+    if not runs or not all(runs):
+        raise NotAllowed("runs", len(runs), "one or more, with a checkpoint each")
+    load = load or _Files()
+    looks = sum(len(run) for run in runs)
+    total = 2 * looks + n * n
+
+    def grid_points(done: int, _points: int) -> bool:
+        check(progress, looks + done, total)
+        return True
+
+    first = load(runs[0][0])
+    probe = probe_set(first.data, n_samples)
+    _check_size(first.config, looks)
+    paths, done = [], 0
+    for run in runs:
+        rows = []
+        for place in run:
+            check(progress, done, total)
+            rows.append(point(_same(load(place), first.config, replicate).network, replicate))
+            done += 1
+        paths.append(torch.stack(rows))
     plane = _plane(paths, through)
     at = [plane.project(path) for path in paths]
     x, y = _grid(np.concatenate(at), n, margin)
-    surface = loss_surface(configs[0], trainer.network, plane, probe, x, y, progress=progress)
-    walks = [
-        _walk(run, replicate, plane, path, coordinates, probe, trainer.data)
-        for run, path, coordinates in zip(runs, paths, at, strict=True)
-    ]
+    surface = loss_surface(first.config, first.network, plane, probe, x, y, progress=grid_points)
+    walks, done = [], looks + n * n
+    for run, path, coordinates in zip(runs, paths, at, strict=True):
+        seen = []
+        for place in run:
+            seen.append(_look(load(place), replicate, plane, probe))
+            done += 1
+            check(progress, done, total)
+        steps, losses, updates, gradients = zip(*seen, strict=True)
+        walks.append(
+            WalkOnPlane(
+                steps=np.array(steps),
+                at=coordinates,
+                off=plane.off(path),
+                loss=np.array(losses),
+                update=np.stack(updates),
+                gradient=np.stack(gradients),
+            )
+        )
     return Landscape(surface, walks, plane.explained, n_samples)
 
 
-def _config(path: Path | str) -> RunConfig:
-    return checkpoint.read(path)[0]
+class _Files:
+    """Opens checkpoint files; the samples are loaded once."""
+
+    def __init__(self) -> None:
+        self._data: Dataset | None = None
+
+    def __call__(self, path: Path | str) -> Trainer:
+        trainer = Trainer.load(path, data=self._data)
+        self._data = trainer.data
+        return trainer
 
 
-def _check_same(first: RunConfig, other: RunConfig) -> None:
+def _same(trainer: Trainer, first: RunConfig, replicate: int) -> Trainer:
+    """Refuses a run that has no place on the first one's surface."""
+    config = trainer.config
     for name in SAME:
-        own, value = getattr(first, name), getattr(other, name)
+        own, value = getattr(first, name), getattr(config, name)
         if own != value:
             raise NotAllowed(name, value, f"{own}, as in the first of the runs")
+    if not 0 <= replicate < config.replicates:
+        allowed = f"a whole number from 0 to {config.replicates - 1}"
+        raise NotAllowed("replicate", replicate, allowed)
+    return trainer
 
 
-def _points(run: Sequence[Path | str], replicate: int, like: Tensor) -> Tensor:
-    """``(T, D)`` of a run's checkpoints."""
-    rows = []
-    for path in run:
-        tensors = checkpoint.read(path)[2]
-        layers = range(sum(name.startswith("weight.") for name in tensors))
-        named = [tensors[f"{kind}.{layer}"] for kind in ("weight", "bias") for layer in layers]
-        rows.append(flat(named, replicate))
-    return torch.stack(rows).to(like.device)
+def _check_size(config: RunConfig, looks: int) -> None:
+    """Refuses more points than memory holds, with the copy in float64 that projects them."""
+    each = 3 * 8 * config.n_parameters // config.replicates
+    if looks * each > MAX_POINT_BYTES:
+        raise NotAllowed(
+            "runs",
+            looks,
+            f"at most {MAX_POINT_BYTES // each} checkpoints of this network in all: these "
+            f"would need {looks * each / 2**30:,.1f} GiB of memory",
+        )
+
+
+def _look(
+    trainer: Trainer, replicate: int, plane: Plane, probe: Probe
+) -> tuple[int, float, Array, Array]:
+    """Step, loss, and ``-u`` and ``-g`` on the plane."""
+    own = fork(trainer, replicate, 1)
+    step = step_on(own, probe)
+    f = own.network.forward(probe.x).outputs
+    loss = float(LOSSES[own.config.loss].value(f, probe.y))
+    rows = (flat(direction).double() for direction in (step.update, step.gradient))
+    update, gradient = (-(plane.axes @ row).cpu().numpy() for row in rows)
+    return own.step, loss, update, gradient
 
 
 def _plane(paths: Sequence[Tensor], through: Sequence[tuple[int, int]] | None) -> Plane:
@@ -319,35 +370,3 @@ def _grid(at: Array, n: int, margin: float) -> tuple[Array, Array]:
     room = margin * np.maximum(high - low, 1e-12)
     x, y = (np.linspace(low[i] - room[i], high[i] + room[i], n) for i in (0, 1))
     return x, y
-
-
-def _walk(
-    run: Sequence[Path | str],
-    replicate: int,
-    plane: Plane,
-    path: Tensor,
-    at: Array,
-    probe: Probe,
-    data: Dataset,
-) -> WalkOnPlane:
-    steps: list[int] = []
-    losses: list[float] = []
-    updates: list[Array] = []
-    gradients: list[Array] = []
-    for file in run:
-        own = fork(Trainer.load(file, data=data), replicate, 1)
-        step = step_on(own, probe)
-        f = own.network.forward(probe.x).outputs
-        steps.append(own.step)
-        losses.append(float(LOSSES[own.config.loss].value(f, probe.y)))
-        for found, direction in ((updates, step.update), (gradients, step.gradient)):
-            row = flat(direction).double()
-            found.append(-(plane.axes @ row).cpu().numpy())
-    return WalkOnPlane(
-        np.array(steps),
-        at,
-        plane.off(path),
-        np.array(losses),
-        np.stack(updates),
-        np.stack(gradients),
-    )

@@ -109,7 +109,8 @@ def test_the_landscape_of_two_runs(tmp_path):
 
     found = landscape(runs, replicate=1, n=9, n_samples=64, progress=go_on)
     assert found.surface.loss.shape == (9, 9)
-    assert (seen[0], seen[-1]) == ((0, 81), (81, 81))
+    assert (seen[0], seen[-1]) == ((0, 101), (101, 101))
+    assert seen == sorted(seen)
     assert found.explained.sum() > 0.7
     for walk, run in zip(found.walks, runs, strict=True):
         assert walk.steps.tolist() == steps
@@ -129,7 +130,7 @@ def test_the_landscape_of_two_runs(tmp_path):
 
 def test_the_landscape_through_chosen_checkpoints(tmp_path):
     run = checkpoints(tmp_path, CONFIG, [0, 10, 20, 40])
-    found = landscape([run], through=[(0, 0), (0, 2), (0, 3)], n=3, n_samples=10)
+    found = landscape([run], load=Trainer.load, through=[(0, 0), (0, 2), (0, 3)], n=3, n_samples=10)
     np.testing.assert_allclose(found.walks[0].off[[0, 2, 3]], 0, atol=1e-9)
     assert found.walks[0].off[1] > 0.01
     assert found.explained is None
@@ -152,5 +153,8 @@ def test_what_does_not_fit_is_refused_by_name(tmp_path):
         with pytest.raises(NotAllowed, match=f"{name} = .*: allowed is") as refused:
             landscape(**asked)
         assert refused.value.problem.field == name
+    huge = Trainer(CONFIG.replace(hidden=(4000, 4000), dtype="float32", replicates=1))
+    with pytest.raises(NotAllowed, match=r"runs = 30: .* at most 5 .* would need 10.9 GiB"):
+        landscape([range(30)], load=lambda _place: huge)
     with pytest.raises(Cancelled):
         landscape([run], progress=lambda _done, _total: False)
