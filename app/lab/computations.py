@@ -17,7 +17,7 @@ from app.lab.params import (
     Params,
     SpectrumParams,
 )
-from fa_engine import Dataset, Trainer
+from fa_engine import Trainer
 from fa_engine.branching import fork
 from fa_engine.diffusion import mean_squared_displacement, power_law
 from fa_engine.landscape import landscape
@@ -45,14 +45,8 @@ class Progress(Protocol):
 class Shelf(Protocol):
     """Where checkpoints are found."""
 
-    def path(self, run_id: str, step: int) -> Path:
-        """The file of a run's checkpoint."""
-
     def track(self, run_id: str) -> Path:
         """The file of a run's track, :class:`fa_engine.diffusion.Track`."""
-
-    def data(self, run_id: str) -> Dataset:
-        """The samples that a run trains on."""
 
     def open(self, run_id: str, step: int) -> Trainer:
         """A trainer that stands where the run stood then."""
@@ -117,16 +111,16 @@ def _diffusion(params: DiffusionParams, shelf: Shelf, _progress: Progress) -> Ma
 
 
 def _landscape(params: LandscapeParams, shelf: Shelf, progress: Progress) -> Mapping[str, Any]:
-    runs: dict[str, list[Path]] = {}
+    runs: dict[str, list[tuple[str, int]]] = {}
     for run_id, step, _ in params.places:
-        runs.setdefault(run_id, []).append(shelf.path(run_id, step))
+        runs.setdefault(run_id, []).append((run_id, step))
     found = landscape(
         list(runs.values()),
+        load=lambda place: shelf.open(*place),
         replicate=params.replicate - 1,
         through=[(0, place) for place in params.through] if params.plane == "three" else None,
         n=params.resolution,
         n_samples=params.n_samples,
-        data=shelf.data(params.places[0][0]),
         progress=_told(progress),
     )
     walks = {

@@ -19,7 +19,7 @@ from app.store import LEASE_S, Store, StoreError, Task
 from app.worker.data import DataSets
 from app.worker.keeping import checkpoint_path, track_path
 from app.worker.process import enter
-from fa_engine import CheckpointError, Dataset, DatasetError, Trainer
+from fa_engine import CheckpointError, DatasetError, Trainer
 from fa_engine.config import NotAllowed
 
 LOOK_S = 0.05  # between two looks for a task; a look costs 0.1 ms
@@ -75,17 +75,12 @@ class _Shelf:
     def __init__(self, store: Store, directory: Path, data_sets: DataSets) -> None:
         self._store, self._directory, self._data_sets = store, directory, data_sets
 
-    def path(self, run_id: str, step: int) -> Path:
-        return checkpoint_path(self._directory, run_id, step)
-
     def track(self, run_id: str) -> Path:
         return track_path(self._directory, run_id)
 
-    def data(self, run_id: str) -> Dataset:
-        return self._data_sets.request(self._store.run(run_id).run_config()).result()
-
     def open(self, run_id: str, step: int) -> Trainer:
-        return Trainer.load(self.path(run_id, step), data=self.data(run_id))
+        data = self._data_sets.request(self._store.run(run_id).run_config()).result()
+        return Trainer.load(checkpoint_path(self._directory, run_id, step), data=data)
 
 
 class _Holding:
