@@ -224,7 +224,8 @@ def msd_figure(found: Arrays | None, theme: str | None = None) -> go.Figure:
         theme: light or dark.
     """
     colours = palette(theme)
-    traces: list[go.Scatter] = [go.Scatter(x=[None], y=[None])]
+    # An axis that no trace belongs to is not drawn.
+    traces: list[go.Scatter] = [] if found else [go.Scatter(x=[None], y=[None])]
     notes = []
     if found is not None:
         count = found["squared"].shape[1]

@@ -38,6 +38,14 @@ _CAME_BACK, _LEFT = 0.8, 1.25  # how far apart in the end, as a multiple of the 
 _LOOK = ("n_samples", "replicate")
 _KICK = ("along", "epsilon", "directions", "steps", "seed")
 
+_LEAD = r"""
+Near a point without error the outputs move by $df/dt = -K e$, where $K = J P^\top\!/N$ pairs the
+true Jacobian $J$ with $P$, the one that the feedback believes in. An eigenvalue with a negative
+real part is a direction in which the walk leaves. The loss falls at the rate
+$\langle g, u \rangle = e^\top K e / N$: alignment for every error means that $K + K^\top$ is
+positive definite, and then there is no such direction.
+"""
+
 
 def layout(_context: Context) -> Component:
     """The page as it is before the browser knows its run."""
@@ -49,18 +57,7 @@ def layout(_context: Context) -> Component:
             dcc.Interval(id="stab-tick", interval=_TICK_MS),
             dcc.Interval(id="stab-kick-tick", interval=_TICK_MS, disabled=True),
             run_line("stab"),
-            html.P(
-                [
-                    "Near a point without error the outputs move by ",
-                    html.Em("df/dt = −K e"),
-                    ", where ",
-                    html.Em("K = J Pᵀ/N"),
-                    " pairs the true Jacobian with the one that the feedback believes in. An "
-                    "eigenvalue with a negative real part is a direction in which the walk leaves; "
-                    "alignment for every error means that there is none.",
-                ],
-                className="lab-lead",
-            ),
+            dcc.Markdown(_LEAD, mathjax=True, className="lab-lead"),
             panel(
                 "Spectrum of the feedback kernel",
                 "Each dot is a mode of the walk. In the shaded half-plane modes grow: the network "
