@@ -339,7 +339,7 @@ def test_feedback_alignment_rests_only_where_it_is_stable(mnist_dir):
         dataset="mnist",
         hidden=(256, 256),
         batch_size=128,
-        epochs=3,
+        epochs=1,
         replicates=2,
         weight_std=0.01,
         measure_every=10**9,
@@ -349,10 +349,8 @@ def test_feedback_alignment_rests_only_where_it_is_stable(mnist_dir):
     minimum = Trainer(config.replace(scheme="bp", weight_std=None), data=wide.data)
     probe = probe_set(wide.data, 64)
     assert (spectrum(narrow, probe).unstable_share > 0.2).all()
-    steps = 2 * config.steps_per_epoch
     for trainer in (narrow, wide):
-        while trainer.step < steps:
-            trainer.advance()
+        list(trainer)  # where it settles in the first half of an epoch it stays
         settled = spectrum(trainer, probe)
         assert (settled.unstable_share < 0.005).all()  # 0 %: at most 3 of 640, near 0
         assert (settled.min_real > -1e-3).all()
