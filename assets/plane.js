@@ -137,6 +137,8 @@
       }
       if (net.y.every((y) => y === 0)) {
         for (const w2 of even(-reach, reach, CURVE)) curve.push([0, w2, trace(at(net, bp, 0, w2))]);
+      } else {
+        curve.pop();
       }
       if (bp) points.push([0, 0]);
     } else {

@@ -31,13 +31,13 @@ CASES: dict[str, dict[str, Any]] = {
         "activation": "tanh",
         # Two minima and two saddles in sight, all of them spurious: no weights fit these samples.
         "x": (0.2, 0.6, 2.0),
-        "y": (0.9, 0.3, 1.2),
+        "y": (1.5, 0.5, 2.0),
     },
 }
 REACH = 3.0  # both weights are shown from -3 to 3
 MAX_STARTS = 5
 MAX_STEPS = 1000
-_TIME = 40.0  # a walk is given this much, in units of step times learning rate
+_TIME = 50.0  # a walk is given this much, in units of step times learning rate
 _DRAWN = 150  # points of a trajectory at most
 _CELLS = 60  # of the background, each way: an even number keeps clear of w1 = 0
 _LOSSES = 41  # grid of the loss, each way
@@ -242,7 +242,7 @@ def along_figure(view: View, theme: str | None = None) -> go.Figure:
         traces,
         {
             **_layout(colours),
-            "margin": {"l": 52, "r": 8, "t": 24, "b": 40},
+            "margin": {"l": 52, "r": 20, "t": 24, "b": 40},
             "hovermode": "closest",
             "xaxis": {
                 **upright,

@@ -130,7 +130,7 @@ def layout(_context: Context) -> Component:
                         "Along the way",
                         along_figure(_FIRST),
                         [_ALONG_TEXT],
-                        ("Loss", "Cosine of update and gradient; shaded: uphill"),
+                        ("Loss", "Cosine (shaded: uphill)"),
                     ),
                 ],
                 className="plane-pictures",
