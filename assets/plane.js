@@ -10,7 +10,11 @@
   const CURVE = 160; // points of a branch of the curve of fixed points
   const ZERO = 1e-9; // where stability changes, K is 0 up to rounding
   const FLOOR = 1e-3; // of the loss that contours see
-  const SCHEMES = ["fa", "bp"];
+  const LINES = [
+    ["bp loss", "bp", 3],
+    ["fa loss", "fa", 3],
+    ["fa cosine", "fa", 4],
+  ];
 
   /* -- the network: MATH.md section 5 ---------------------------------------------------------- */
 
@@ -133,6 +137,8 @@
       }
       if (net.y.every((y) => y === 0)) {
         for (const w2 of even(-reach, reach, CURVE)) curve.push([0, w2, trace(at(net, bp, 0, w2))]);
+      } else {
+        curve.pop();
       }
       if (bp) points.push([0, 0]);
     } else {
@@ -207,15 +213,22 @@
     const losses = even(-reach, reach, setup.losses);
     const places = even(-reach, reach, setup.arrows + 2).slice(1, -1);
     const { curve, points } = fixed(net, bp, reach);
-    const arrows = { x: [], y: [], u: [], v: [] };
+    const arrows = [];
     for (const w2 of places) {
       for (const w1 of places) {
         const { u } = at(net, bp, w1, w2);
         const scale = -setup.arrow / (Math.hypot(u[0], u[1]) + setup.half);
-        arrows.x.push(w1);
-        arrows.y.push(w2);
-        arrows.u.push(scale * u[0]);
-        arrows.v.push(scale * u[1]);
+        const [a, b] = [scale * u[0], scale * u[1]];
+        const shaft = setup.shaft / Math.max(Math.hypot(a, b), ZERO);
+        // along the arrow and across it, in lengths of the arrow
+        const point = (along, aside) => [w1 + along * a - aside * b, w2 + along * b + aside * a];
+        const neck = 0.5 - setup.head;
+        const sides = [1, -1].map((side) => [
+          point(-0.5, side * shaft),
+          point(neck, side * shaft),
+          point(neck, (side * setup.head) / 2),
+        ]);
+        arrows.push(...sides[0], point(0.5, 0), ...sides[1].reverse(), GAP);
       }
     }
     const levels = [];
@@ -243,66 +256,111 @@
           losses.map((w1) => Math.log10(Math.max(at(net, bp, w1, w2).loss, FLOOR)))
         ),
       },
-      update: arrows,
+      update: columns(arrows),
       stable: only((k) => k > -ZERO),
       unstable: only((k) => k < ZERO),
-      boundary: columns(curve.filter((p) => seen(p) && Math.abs(p[2]) < ZERO)),
-      "stable points": columns(points.filter((p) => p[2] > 0)),
-      "unstable points": columns(points.filter((p) => p[2] <= 0)),
+      points: marked(points, curve.filter((p) => seen(p) && Math.abs(p[2]) < ZERO)),
       invariant: columns(levels),
-      ends: columns(walks.map((path) => path[path.length - 1]), 1, 2),
-      starts: columns(starts),
+      marks: numbered(starts, walks),
     };
     for (let i = 0; i < setup.maxStarts; i += 1) {
       const path = walks[i] || [];
-      fresh[`path ${i + 1}`] = { ...columns(path, 1, 2), customdata: path.map((p) => p[0]) };
+      fresh[`path ${i + 1}`] = {
+        ...columns(path, 1, 2),
+        customdata: path.map((p) => p[0]),
+        visible: path.length > 0,
+      };
     }
     return fresh;
   }
 
-  /* The figure with fresh numbers, or nothing to do if it was made from the same before. */
-  function renewed(figure, drawn, make) {
-    if (figure.layout.meta.drawn === drawn) return window.dash_clientside.no_update;
-    const fresh = make();
-    return {
-      ...figure,
-      data: figure.data.map((old) => ({ ...old, ...fresh[old.name] })),
-      layout: { ...figure.layout, meta: { ...figure.layout.meta, drawn } },
+  /* Fixed points with the look of their kind, and where the stability of the curve changes. */
+  const marked = (points, edges) => (old) => {
+    const text = [
+      ...edges.map(() => "stability changes"),
+      ...points.map((p) => (p[2] > 0 ? "stable" : "unstable")),
+    ];
+    const symbol = text.map((kind) => old.meta[kind][0]);
+    const color = text.map((kind) => old.meta[kind][1]);
+    return { ...columns([...edges, ...points]), text, marker: { ...old.marker, symbol, color } };
+  };
+
+  /* The number of each trajectory at its start, a dot at its end. */
+  const numbered = (starts, walks) => (old) => {
+    const ends = walks.map((path) => path[path.length - 1].slice(1));
+    const text = [...starts.map(() => ""), ...starts.map((_, i) => String(i + 1))];
+    const size = [...starts.map(() => 11), ...starts.map(() => 18)];
+    const color = [...starts, ...starts].map((_, i) => old.meta[i % starts.length]);
+    return { ...columns([...ends, ...starts]), text, marker: { ...old.marker, size, color } };
+  };
+
+  /* What is to be seen, as the controls last said; null before they did. */
+  let view = null;
+
+  function draw(name, t, b, rate, noise, background, starts, setup) {
+    const net = network(setup, name, t, b);
+    const walks = (scheme) =>
+      starts.map((start, i) =>
+        walk(setup, net, scheme === "bp", start, rate, noise, setup.draws[i])
+      );
+    const key = (...more) => JSON.stringify([name, t, rate, noise, starts, ...more]);
+    view = {
+      starts,
+      setup,
+      figures: {
+        "plane-fa": [
+          key(b, background),
+          () => panel(setup, net, false, background, starts, walks("fa")),
+        ],
+        "plane-bp": [
+          key(background),
+          () => panel(setup, net, true, background, starts, walks("bp")),
+        ],
+        "plane-along": [key(b), () => lines(setup, { fa: walks("fa"), bp: walks("bp") })],
+      },
     };
+    renew();
+    return [...[t, b, rate, noise].map(written), told(net, setup.reach)];
   }
 
-  function draw(name, t, b, rate, noise, background, starts, setup, fa, bp, loss, cosines) {
-    const net = network(setup, name, t, b);
-    const kept = {};
-    const walks = (scheme) => {
-      kept[scheme] =
-        kept[scheme] ||
-        starts.map((start, i) =>
-          walk(setup, net, scheme === "bp", start, rate, noise, setup.draws[i])
-        );
-      return kept[scheme];
-    };
-    const key = (...more) => JSON.stringify([name, t, rate, noise, starts, ...more]);
-    const along = (schemes, column) => () => {
-      const fresh = {};
-      for (const scheme of schemes) {
-        for (let i = 0; i < setup.maxStarts; i += 1) {
-          fresh[`${scheme} ${i + 1}`] = columns(walks(scheme)[i] || [], 0, column);
-        }
+  /* Loss and cosine along the walks. */
+  function lines(setup, walks) {
+    const fresh = {};
+    for (let i = 0; i < setup.maxStarts; i += 1) {
+      for (const [kind, scheme, column] of LINES) {
+        const path = walks[scheme][i] || [];
+        fresh[`${kind} ${i + 1}`] = { ...columns(path, 0, column), visible: path.length > 0 };
       }
-      return fresh;
-    };
-    return [
-      renewed(fa, key(b, background), () =>
-        panel(setup, net, false, background, starts, walks("fa"))
-      ),
-      renewed(bp, key(background), () => panel(setup, net, true, background, starts, walks("bp"))),
-      renewed(loss, key(b), along(SCHEMES, 3)),
-      renewed(cosines, key(b), along(["fa"], 4)),
-      ...[t, b, rate, noise].map(written),
-      told(net, setup.reach),
-    ];
+    }
+    return fresh;
   }
+
+  /* Fresh numbers for every chart that shows others. Into the chart itself: through the figure of
+     dcc.Graph the same takes a third longer. */
+  function renew() {
+    for (const [id, [key, make]] of Object.entries(view.figures)) {
+      const gd = document.querySelector(`#${id} .js-plotly-plot`);
+      if (!gd || !gd._fullLayout || !gd.layout.meta) {
+        if (document.getElementById(id)) requestAnimationFrame(renew); // plotly is on its way
+        return;
+      }
+      if (!watched.has(gd)) {
+        watched.add(gd);
+        // The server has drawn it anew, for another theme, perhaps from older numbers.
+        gd.on("plotly_afterplot", () => gd.layout.meta.drawn || requestAnimationFrame(renew));
+      }
+      if (gd.layout.meta.drawn === key) continue;
+      gd.layout.meta.drawn = key;
+      const fresh = make();
+      for (const trace of gd.data) {
+        const change = fresh[trace.name];
+        Object.assign(trace, typeof change === "function" ? change(trace) : change);
+      }
+      window.Plotly.redraw(gd);
+    }
+  }
+
+  const watched = new WeakSet();
 
   const written = (value) => value.toFixed(2).replace("-", "\u2212");
 
@@ -322,18 +380,10 @@
 
   /* -- clicks ------------------------------------------------------------------------------------ */
 
-  let started = []; // as the page has them
-  let most = 0;
-
-  function remember(starts, setup) {
-    started = starts;
-    most = setup.maxStarts;
-  }
-
   /* A click on a plane is a start; of too many the oldest goes. */
   document.addEventListener("click", (event) => {
     const gd = event.target.closest(".plane-panel .js-plotly-plot");
-    if (!gd || !gd._fullLayout) return;
+    if (!gd || !gd._fullLayout || !view) return;
     const box = gd.getBoundingClientRect();
     const place = (axis, pixel) => {
       const [from, to] = axis.range;
@@ -344,10 +394,10 @@
     const x = place(xaxis, event.clientX - box.left);
     const y = place({ ...yaxis, range: [...yaxis.range].reverse() }, event.clientY - box.top);
     if ([x, y].some(({ share }) => !(share >= 0 && share <= 1))) return;
-    const data = [...started, [x.value, y.value]].slice(-most);
+    const data = [...view.starts, [x.value, y.value]].slice(-view.setup.maxStarts);
     window.dash_clientside.set_props("plane-starts", { data });
   });
 
   window.dash_clientside = window.dash_clientside || {};
-  window.dash_clientside.plane = { draw, remember };
+  window.dash_clientside.plane = { draw };
 })();

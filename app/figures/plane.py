@@ -17,9 +17,9 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from app.figures.palette import Palette, Rgb, css, palette
+from app.figures.palette import Palette, css, palette
 from app.figures.training import CHART_CONFIG
-from fa_engine.plane import ESCAPED, RESTING, Array, Paths, Plane, noise_draws
+from fa_engine.plane import ESCAPED, RESTING, Array, Fixed, Paths, Plane, noise_draws
 
 PLANE_CONFIG: Any = CHART_CONFIG | {"displayModeBar": False, "scrollZoom": False}
 
@@ -31,22 +31,25 @@ CASES: dict[str, dict[str, Any]] = {
         "activation": "tanh",
         # Two minima and two saddles in sight, all of them spurious: no weights fit these samples.
         "x": (0.2, 0.6, 2.0),
-        "y": (0.9, 0.3, 1.2),
+        "y": (1.5, 0.5, 2.0),
     },
 }
 REACH = 3.0  # both weights are shown from -3 to 3
 MAX_STARTS = 5
 MAX_STEPS = 1000
-_TIME = 40.0  # a walk is given this much, in units of step times learning rate
-_DRAWN = 250  # points of a trajectory at most
+_TIME = 50.0  # a walk is given this much, in units of step times learning rate
+_DRAWN = 150  # points of a trajectory at most
 _CELLS = 60  # of the background, each way: an even number keeps clear of w1 = 0
 _LOSSES = 41  # grid of the loss, each way
-_ARROWS = 13
-_ARROW = 0.36  # length of the longest one
+_ARROWS = 11
+_ARROW = 0.4  # length of the longest one
+_HEAD = 0.36  # length and width of its head, as a share of the arrow
+_SHAFT = 0.011  # half the width of its shaft, in weights
 _HALF = 0.4  # an update of this size has an arrow of half that length
 _LEVEL = 121  # points of a level of the invariant
 _ZERO = 1e-9  # where stability changes, K is 0 up to rounding
 _LOSS_RANGE = (-4.0, 1.5)  # decades
+_COSINE_RANGE = (-1.15, 1.15)
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif"
 
 
@@ -98,6 +101,8 @@ def setup() -> dict[str, Any]:
         "losses": _LOSSES,
         "arrows": _ARROWS,
         "arrow": _ARROW,
+        "head": _HEAD,
+        "shaft": _SHAFT,
         "half": _HALF,
         "level": _LEVEL,
         "maxStarts": MAX_STARTS,
@@ -160,9 +165,7 @@ def plane_figure(view: View, scheme: str, theme: str | None = None) -> go.Figure
             line={"color": css(colours.unstable), "width": 4, "dash": "7px,4px"},
             **lines,
         ),
-        _points("boundary", _edges(fixed.curve, fixed.curve_stability), colours.ink, "diamond"),
-        _points("stable points", fixed.points[fixed.stability > 0], colours.stable, "circle"),
-        _points("unstable points", fixed.points[fixed.stability <= 0], colours.unstable, "x"),
+        _points(fixed, colours),
         go.Scatter(
             name="invariant",
             **_columns(_levels(view, scheme)),
@@ -178,42 +181,20 @@ def plane_figure(view: View, scheme: str, theme: str | None = None) -> go.Figure
                 name=f"path {i + 1}",
                 **_columns(path[:, 1:]),
                 customdata=path[:, 0].tolist(),
+                visible=len(path) > 0,
                 mode="lines",
                 line={"color": css(colour), "width": 2.5},
                 hovertemplate="step %{customdata}<br>w₁ %{x:.3f}, w₂ %{y:.3f}<extra></extra>",
             )
         )
-    traces += [
-        go.Scatter(
-            name="ends",
-            **_columns(_ends(walked)),
-            mode="markers",
-            marker={
-                "size": 11,
-                "color": [css(colour) for colour in colours.walks],
-                "line": {"color": css(colours.panel), "width": 1.5},
-            },
-            hoverinfo="skip",
-        ),
-        go.Scatter(
-            name="starts",
-            **_columns(np.array(view.starts).reshape(-1, 2)),
-            text=[str(i + 1) for i in range(MAX_STARTS)],
-            mode="markers+text",
-            textfont={"size": 12, "color": css(colours.panel)},
-            marker={
-                "size": 18,
-                "color": [css(colour) for colour in colours.walks],
-                "line": {"color": css(colours.panel), "width": 1.5},
-            },
-            hoverinfo="skip",
-        ),
-    ]
+    traces.append(_marks(view.starts, walked, colours))
+    words = {"color": css(colours.soft), "size": 13}
     weights = {
         "range": [-reach, reach],
         "fixedrange": True,
         "dtick": 1,
         **_axis(colours),
+        "showgrid": False,
         "zeroline": True,
         "zerolinecolor": css(colours.ink, 0.25),
     }
@@ -224,55 +205,64 @@ def plane_figure(view: View, scheme: str, theme: str | None = None) -> go.Figure
             # Square in a square: both weights have the same scale.
             "margin": {"l": 44, "r": 8, "t": 8, "b": 44},
             "hovermode": "closest",
-            "xaxis": {**weights, "title": _title("w₁, input to hidden", colours)},
-            "yaxis": {**weights, "title": _title("w₂, hidden to output", colours)},
+            "xaxis": {**weights, "title": {"text": "w₁, input to hidden", "font": words}},
+            "yaxis": {**weights, "title": {"text": "w₂, hidden to output", "font": words}},
         },
     )
 
 
-def loss_figure(view: View, theme: str | None = None) -> go.Figure:
-    """The loss along every trajectory: FA's solid, BP's dashed."""
+def along_figure(view: View, theme: str | None = None) -> go.Figure:
+    """Loss and cosine along every trajectory, over one axis of steps: FA's solid, BP's dashed.
+
+    The page writes the titles of its two panels: annotations would take a fifth of every draw.
+    """
     colours = palette(theme)
     traces = []
     for scheme, dash in (("bp", "5px,4px"), ("fa", "solid")):
         walked = view.walk(scheme)
-        lines = [_some(walked.loss[:, i], count) for i, count in enumerate(_lengths(walked))]
-        for i, (colour, line) in enumerate(zip_longest(colours.walks, lines)):
-            traces.append(_along(f"{scheme} {i + 1}", line, colour, dash, "%{y:.3g}"))
+        for i, (colour, count) in enumerate(zip_longest(colours.walks, _lengths(walked))):
+            for measure, axis, form in (("loss", "y", "%{y:.3g}"), ("cosine", "y2", "%{y:.2f}")):
+                if (scheme, measure) == ("bp", "cosine"):
+                    continue  # always 1
+                values = getattr(walked, measure)
+                line = np.empty((0, 2)) if count is None else _some(values[:, i], count)
+                traces.append(
+                    go.Scatter(
+                        name=f"{scheme} {measure} {i + 1}",
+                        **_columns(line),
+                        yaxis=axis,
+                        visible=len(line) > 0,
+                        mode="lines",
+                        line={"color": css(colour), "width": 2, "dash": dash},
+                        hovertemplate=f"step %{{x}}: {form}<extra>{scheme.upper()}</extra>",
+                    )
+                )
+    upright = {**_axis(colours), "fixedrange": True}
     return go.Figure(
         traces,
         {
-            **_chart(colours),
+            **_layout(colours),
+            "margin": {"l": 52, "r": 20, "t": 24, "b": 40},
+            "hovermode": "closest",
+            "xaxis": {
+                **upright,
+                "anchor": "y2",
+                "rangemode": "tozero",
+                "title": {"text": "step", "font": {"color": css(colours.soft), "size": 13}},
+            },
             "yaxis": {
-                **_axis(colours),
+                **upright,
+                "domain": [0.56, 1],
                 "type": "log",
                 "range": list(_LOSS_RANGE),
-                "tickvals": [10.0**power for power in range(-3, 2)],
-                "fixedrange": True,
+                "tickvals": [10.0**power for power in range(-4, 2)],
                 "tickformat": "~g",
             },
-        },
-    )
-
-
-def cosine_figure(view: View, theme: str | None = None) -> go.Figure:
-    """The cosine of update and gradient along every trajectory of FA; BP's is 1."""
-    colours = palette(theme)
-    walked = view.walk("fa")
-    lines = [_some(walked.cosine[:, i], count) for i, count in enumerate(_lengths(walked))]
-    traces = [
-        _along(f"fa {i + 1}", line, colour, "solid", "%{y:.2f}")
-        for i, (colour, line) in enumerate(zip_longest(colours.walks, lines))
-    ]
-    return go.Figure(
-        traces,
-        {
-            **_chart(colours),
-            "yaxis": {
-                **_axis(colours),
-                "range": [-1.08, 1.08],
-                "dtick": 0.5,
-                "fixedrange": True,
+            "yaxis2": {
+                **upright,
+                "domain": [0, 0.42],
+                "range": list(_COSINE_RANGE),
+                "tickvals": [-1, 0, 1],
             },
             "shapes": [
                 {
@@ -280,16 +270,12 @@ def cosine_figure(view: View, theme: str | None = None) -> go.Figure:
                     "xref": "paper",
                     "x0": 0,
                     "x1": 1,
-                    "y0": -1.08,
+                    "yref": "y2",
+                    "y0": _COSINE_RANGE[0],
                     "y1": 0,
                     "layer": "below",
                     "line": {"width": 0},
                     "fillcolor": css(colours.unstable, 0.14),
-                    "label": {
-                        "text": "uphill",
-                        "textposition": "bottom right",
-                        "font": {"color": css(colours.unstable), "size": 12},
-                    },
                 }
             ],
         },
@@ -325,27 +311,28 @@ def _decades(loss: Array) -> Array:
     return np.log10(np.maximum(loss, 1e-3)).astype(np.float32)
 
 
-def _arrows(plane: Plane, scheme: str, colours: Palette) -> go.Quiver:
-    """Where the walk goes: against the update, longer where it is faster."""
+def _arrows(plane: Plane, scheme: str, colours: Palette) -> go.Scatter:
+    """Where the walk goes: against the update, longer where it is faster.
+
+    Filled outlines in one trace, which the browser draws as a single path: with a quiver trace, an
+    element an arrow, a plane takes a third longer.
+    """
     places = _grid(np.linspace(-REACH, REACH, _ARROWS + 2)[1:-1]).reshape(-1, 2)
     u = plane.update(places, scheme)
-    size = np.hypot(u[:, 0], u[:, 1])[:, None]
-    arrows = -_ARROW * u / (size + _HALF)
-    return go.Quiver(
+    arrow = -_ARROW * u / (np.hypot(u[:, 0], u[:, 1])[:, None] + _HALF)
+    # All in lengths of the arrow, along it and across it, but for the width of the shaft.
+    across = arrow[:, ::-1] * [-1, 1]
+    shaft = _SHAFT * across / np.maximum(np.hypot(across[:, 0], across[:, 1]), _ZERO)[:, None]
+    tail, tip, neck = places - arrow / 2, places + arrow / 2, places + (0.5 - _HEAD) * arrow
+    barb = _HEAD / 2 * across
+    sides = [[tail + side * shaft, neck + side * shaft, neck + side * barb] for side in (1, -1)]
+    outline = [*sides[0], tip, *reversed(sides[1]), np.full_like(tip, np.nan)]
+    return go.Scatter(
         name="update",
-        **_columns(places),
-        u=arrows[:, 0].tolist(),
-        v=arrows[:, 1].tolist(),
-        anchor="center",
-        lengthmode="raw",
-        lengthfactor=1,
-        marker={
-            "color": css(colours.ink, 0.55),
-            "showscale": False,
-            "line": {"width": 1.2},
-            "arrowsize": 0.7,
-        },
-        showlegend=False,
+        **_columns(np.stack(outline, 1).reshape(-1, 2)),
+        mode="none",
+        fill="toself",
+        fillcolor=css(colours.ink, 0.65),
         hoverinfo="skip",
     )
 
@@ -388,29 +375,50 @@ def _ends(walked: Paths) -> Array:
     return np.array(ends).reshape(-1, 2)
 
 
-def _along(name: str, line: Array | None, colour: Rgb, dash: str, form: str) -> go.Scatter:
-    """One measure along a trajectory, ``(M, 2)``; what is undefined is a gap."""
+def _points(fixed: Fixed, colours: Palette) -> go.Scatter:
+    """Where the stability of a curve changes, and isolated fixed points."""
+    kinds = {
+        "stability changes": ("diamond", css(colours.ink)),
+        "stable": ("circle", css(colours.stable)),
+        "unstable": ("x", css(colours.unstable)),
+    }
+    edges = _edges(fixed.curve, fixed.curve_stability)
+    names = ["stability changes"] * len(edges)
+    names += ["stable" if value > 0 else "unstable" for value in fixed.stability]
     return go.Scatter(
-        name=name,
-        **_columns(np.empty((0, 2)) if line is None else line),
-        mode="lines",
-        line={"color": css(colour), "width": 2, "dash": dash},
-        hovertemplate=f"step %{{x}}: {form}<extra>{name.upper()}</extra>",
+        name="points",
+        **_columns(np.concatenate([edges, fixed.points])),
+        text=names,
+        mode="markers",
+        marker={
+            "symbol": [kinds[name][0] for name in names],
+            "color": [kinds[name][1] for name in names],
+            "size": 11,
+            "line": {"color": "white", "width": 1.5},
+        },
+        hovertemplate="%{text}<br>w₁ %{x:.3f}, w₂ %{y:.3f}<extra></extra>",
+        meta=kinds,
     )
 
 
-def _points(name: str, points: Array, colour: Rgb, symbol: str) -> go.Scatter:
+def _marks(starts: Sequence[tuple[float, float]], walked: Paths, colours: Palette) -> go.Scatter:
+    """The number of each trajectory at its start, a dot at its end."""
+    count = len(starts)
+    walks = [css(colour) for colour in colours.walks]
     return go.Scatter(
-        name=name,
-        **_columns(points),
-        mode="markers",
+        name="marks",
+        **_columns(np.concatenate([_ends(walked), np.array(starts).reshape(-1, 2)])),
+        text=[""] * count + [str(i + 1) for i in range(count)],
+        mode="markers+text",
+        textfont={"size": 12, "color": css(colours.panel)},
         marker={
-            "symbol": symbol,
-            "size": 11,
-            "color": css(colour),
-            "line": {"color": "white", "width": 1.5},
+            "size": [11] * count + [18] * count,
+            "color": 2 * walks[:count],
+            "opacity": 1,
+            "line": {"color": css(colours.panel), "width": 1.5},
         },
-        hovertemplate=f"{name}<br>w₁ %{{x:.3f}}, w₂ %{{y:.3f}}<extra></extra>",
+        hoverinfo="skip",
+        meta=walks,
     )
 
 
@@ -429,11 +437,8 @@ def _axis(colours: Palette) -> dict[str, Any]:
         "zeroline": False,
         "tickfont": {"color": css(colours.soft)},
         "automargin": False,
+        "ticklabeloverflow": "allow",  # looking for what to hide takes a fifth of a draw
     }
-
-
-def _title(text: str, colours: Palette) -> dict[str, Any]:
-    return {"text": text, "standoff": 6, "font": {"color": css(colours.soft), "size": 13}}
 
 
 def _layout(colours: Palette) -> dict[str, Any]:
@@ -450,18 +455,4 @@ def _layout(colours: Palette) -> dict[str, Any]:
             "bordercolor": css(colours.grid),
         },
         "meta": {"drawn": ""},  # from which numbers the browser drew it; nothing yet
-    }
-
-
-def _chart(colours: Palette) -> dict[str, Any]:
-    return {
-        **_layout(colours),
-        "margin": {"l": 52, "r": 8, "t": 8, "b": 40},
-        "hovermode": "closest",
-        "xaxis": {
-            **_axis(colours),
-            "rangemode": "tozero",
-            "fixedrange": True,
-            "title": _title("step", colours),
-        },
     }

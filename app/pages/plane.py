@@ -19,8 +19,7 @@ from app.figures.plane import (
     PLANE_CONFIG,
     REACH,
     View,
-    cosine_figure,
-    loss_figure,
+    along_figure,
     plane_figure,
     setup,
     unstable_start,
@@ -44,7 +43,7 @@ _VALUES = {
     "rate": _FIRST.learning_rate,
     "noise": _FIRST.noise,
 }
-_FIGURES = ("plane-fa", "plane-bp", "plane-loss", "plane-cosine")
+_FIGURES = ("plane-fa", "plane-bp", "plane-along")
 _CONTROLS = ("plane-case", *(f"plane-{name}" for name, *_ in _SLIDERS))
 
 _INTRO = (
@@ -64,14 +63,11 @@ _BP_TEXT = (
     "everywhere, and paths follow hyperbolas, downhill to the nearest minimum. The one other fixed "
     "point is the saddle at the origin."
 )
-_LOSS_TEXT = (
-    "Loss on a logarithmic scale, feedback alignment solid, backpropagation dashed. A walk that "
-    "starts in the unstable stretch climbs first, often a thousandfold, crosses a ridge, and only "
-    "then finds a minimum that it can stay in. Backpropagation never climbs."
-)
-_COSINE_TEXT = (
-    "The cosine along the same walks. While it is negative the loss rises. It is not pulled up by "
-    "anything: the walk goes on until it reaches a place where alignment holds, and stays there."
+_ALONG_TEXT = (
+    "Loss (on a logarithmic scale, feedback alignment solid, backpropagation dashed) and cosine "
+    "along every walk. From the unstable stretch the walk climbs first, often a thousandfold, for "
+    "as long as the cosine is negative, and only then finds a minimum that it can stay in. Nothing "
+    "pulls the cosine up: the walk goes on until it reaches a place where alignment holds."
 )
 _THEORY = r"""
 **The walk.** With the error $e = f - t y$ the weights follow
@@ -129,17 +125,12 @@ def layout(_context: Context) -> Component:
                         ],
                         className="plane-pair plane-panels",
                     ),
-                    html.Div(
-                        [
-                            _picture("plane-loss", "Loss", loss_figure(_FIRST), [_LOSS_TEXT]),
-                            _picture(
-                                "plane-cosine",
-                                "Cosine of update and gradient",
-                                cosine_figure(_FIRST),
-                                [_COSINE_TEXT],
-                            ),
-                        ],
-                        className="plane-pair plane-charts",
+                    _picture(
+                        "plane-along",
+                        "Along the way",
+                        along_figure(_FIRST),
+                        [_ALONG_TEXT],
+                        ("Loss", "Cosine (shaded: uphill)"),
                     ),
                 ],
                 className="plane-pictures",
@@ -247,18 +238,23 @@ def _weight(name: str, title: str) -> Any:
     )
 
 
-def _picture(id_: str, title: str, figure: Any, text: list[Any]) -> Component:
+def _picture(
+    id_: str, title: str, figure: Any, text: list[Any], panels: Sequence[str] = ()
+) -> Component:
     return html.Section(
         [
             html.H2(title, className="plane-heading"),
             html.Div(
-                dcc.Graph(
-                    id=id_,
-                    figure=figure,
-                    config=PLANE_CONFIG,
-                    responsive=True,
-                    style={"height": "100%"},
-                ),
+                [
+                    *(html.Span(panel, className="plane-panel-title") for panel in panels),
+                    dcc.Graph(
+                        id=id_,
+                        figure=figure,
+                        config=PLANE_CONFIG,
+                        responsive=True,
+                        style={"height": "100%"},
+                    ),
+                ],
                 className="plane-panel" if id_ in _FIGURES[:2] else "plane-chart",
             ),
             html.P(text, className="plane-text"),
@@ -293,31 +289,22 @@ def _legend() -> Component:
 
 def register(app: Dash, _context: Context) -> None:
     """Callbacks of the page. What follows a slider is in assets/plane.js."""
-    figures = [State(id_, "figure") for id_ in _FIGURES]
     controls = [*((id_, "value") for id_ in _CONTROLS), ("plane-background", "checked")]
 
     app.clientside_callback(
         ClientsideFunction("plane", "draw"),
-        *(Output(id_, "figure") for id_ in _FIGURES),
         *(Output(f"plane-{name}-value", "children") for name, *_ in _SLIDERS),
         Output("plane-told", "children"),
         *(Input(*control) for control in controls),
         Input("plane-starts", "data"),
         State("plane-setup", "data"),
-        *figures,
-    )
-    app.clientside_callback(
-        ClientsideFunction("plane", "remember"),
-        Input("plane-starts", "data"),
-        State("plane-setup", "data"),
     )
 
     @app.callback(
-        *(Output(id_, "figure", allow_duplicate=True) for id_ in _FIGURES),
+        *(Output(id_, "figure") for id_ in _FIGURES),
         Input("theme-now", "data"),
         *(State(*control) for control in controls),
         State("plane-starts", "data"),
-        prevent_initial_call="initial_duplicate",
     )
     def recolour(
         theme: str | None,
@@ -337,8 +324,7 @@ def register(app: Dash, _context: Context) -> None:
         return (
             plane_figure(view, "fa", theme),
             plane_figure(view, "bp", theme),
-            loss_figure(view, theme),
-            cosine_figure(view, theme),
+            along_figure(view, theme),
         )
 
     @app.callback(
