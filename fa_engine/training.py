@@ -95,10 +95,9 @@ class Trainer:
         dtype = getattr(torch, config.dtype)
         seeds = [config.seed + replicate for replicate in range(config.replicates)]
         self.config = config
-        self.data = data or load_dataset(
-            config.dataset, data_dir, device, dtype, data_options(config)
-        )
-        check_shapes(config.dataset, self.data)
+        data = data or load_dataset(config.dataset, data_dir, device, dtype, data_options(config))
+        self.data = data.first(config.n_train)
+        check_shapes(config.dataset, self.data, config.n_train)
         self.network = Network.draw(
             config.layers,
             ACTIVATIONS[config.activation],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import html
+from dash import html, no_update
 from dash.development.base_component import Component
 
 from app.lab import Params
@@ -60,3 +60,11 @@ def _field(group: str, kind: type[Params], name: str, settle_ms: int) -> Compone
 def given(inputs: list[dict[str, Any]]) -> dict[str, Any]:
     """Values by name, from the entry of such controls in a callback's list."""
     return {entry["id"]["name"]: entry.get("value") for entry in inputs}
+
+
+def at_most(shown: Any, limit: int) -> Any:
+    """The value that a control is to show: what it shows, or the limit where that is less."""
+    try:
+        return no_update if int(shown) <= limit else str(limit)
+    except (TypeError, ValueError):  # it is said beside the control
+        return no_update

@@ -126,6 +126,8 @@ class SpectrumParams(CheckpointParams):
 
     def check(self, config: RunConfig) -> None:
         super().check(config)
+        if self.n_samples > config.n_train:
+            raise NotAllowed("n_samples", self.n_samples, f"at most {config.n_train}")
         check_probe(config.replace(replicates=1), self.n_samples)
 
 
@@ -133,11 +135,11 @@ class KickParams(SpectrumParams):
     """Of copies that are kicked from a checkpoint and trained on."""
 
     along: str = _param(
-        "random",
+        "least_stable",
         "Direction",
-        "Random ones, or that of the least stable mode.",
-        "random or least_stable",
-        options={"random": "Random", "least_stable": "Least stable mode"},
+        "That of the least stable mode, both ways, or random ones.",
+        "least_stable or random",
+        options={"least_stable": "Least stable mode", "random": "Random"},
         pattern="^(random|least_stable)$",
     )
     epsilon: float = _param(
@@ -149,9 +151,7 @@ class KickParams(SpectrumParams):
         gt=0,
         le=10,
     )
-    directions: int = _whole(
-        8, 1, 64, "Directions", "Random ones; along a mode there are two, one each way."
-    )
+    directions: int = _whole(8, 1, 64, "Directions", "How many, of random ones.")
     steps: int = _whole(500, 1, 20_000, "Steps", "How long they are trained on.")
     seed: int = _whole(0, 0, 2**31 - 1, "Seed", "Of the directions.")
 
@@ -183,6 +183,8 @@ class LandscapeParams(PathParams):
 
     def check(self, config: RunConfig) -> None:
         super().check(config)
+        if self.n_samples > config.n_train:
+            raise NotAllowed("n_samples", self.n_samples, f"at most {config.n_train}")
         if self.plane == "three" and len(set(self.through)) != 3:
             raise NotAllowed("through", len(set(self.through)), "three checkpoints")
 

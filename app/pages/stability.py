@@ -25,7 +25,7 @@ from app.components.lab_run import (
     slider_marks,
     waiting_words,
 )
-from app.components.params import given, param_fields
+from app.components.params import at_most, given, param_fields, param_id
 from app.components.shell import note, run_of
 from app.figures.stability import return_figure, spectrum_figure, stability_figure
 from app.lab import Answer, KickParams, Params, SpectrumParams, checked
@@ -54,6 +54,7 @@ def layout(_context: Context) -> Component:
             dcc.Store(id="stab-checkpoints"),
             dcc.Store(id="stab-drawn"),
             dcc.Store(id="stab-kick"),
+            dcc.Store(id="stab-run-shown"),
             dcc.Interval(id="stab-tick", interval=_TICK_MS),
             dcc.Interval(id="stab-kick-tick", interval=_TICK_MS, disabled=True),
             run_line("stab"),
@@ -341,14 +342,18 @@ def register(app: Dash, context: Context) -> None:
     @app.callback(
         Output("hand-rate", "value"),
         Output("hand-epochs", "value"),
+        Output(param_id("look", "n_samples"), "value"),
+        Output("stab-run-shown", "data"),
         Input("stab-checkpoints", "data"),
-        State("hand-rate", "value"),
+        State("stab-run-shown", "data"),
+        State(param_id("look", "n_samples"), "value"),
     )
-    def hand_over_values(known: dict[str, Any] | None, rate: str) -> Any:
-        if not known or not known["run"] or rate:
+    def adapt(known: dict[str, Any] | None, shown: str | None, n_samples: str) -> Any:
+        if not known or not known["run"] or known["run"] == shown:
             raise PreventUpdate
         config = store.run(known["run"]).run_config()
-        return f"{config.learning_rate:g}", str(config.epochs)
+        samples = at_most(n_samples, config.n_train)
+        return f"{config.learning_rate:g}", str(config.epochs), samples, known["run"]
 
     @app.callback(
         Output("url", "pathname", allow_duplicate=True),

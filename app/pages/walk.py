@@ -19,7 +19,7 @@ from app.components.lab_run import (
     shown_run,
     waiting_words,
 )
-from app.components.params import given, param_fields
+from app.components.params import at_most, given, param_fields, param_id
 from app.components.shell import run_of
 from app.figures.walk import distances_figure, landscape_figure, msd_figure, shares_figure
 from app.lab import DiffusionParams, LandscapeParams, checked
@@ -186,9 +186,11 @@ def register(app: Dash, context: Context) -> None:
     @app.callback(
         Output("walk-through", "data"),
         Output("walk-others", "data"),
+        Output(param_id("plane", "n_samples"), "value"),
         Input("walk-known", "data"),
+        State(param_id("plane", "n_samples"), "value"),
     )
-    def choices(known: dict[str, Any] | None) -> Any:
+    def choices(known: dict[str, Any] | None, n_samples: str) -> Any:
         if not known or not known["run"]:
             raise PreventUpdate
         own = store.run(known["run"])
@@ -201,7 +203,7 @@ def register(app: Dash, context: Context) -> None:
             for run in store.runs(limit=30)
             if run.id != own.id and _alike(own.run_config(), run.run_config())
         ]
-        return steps, others
+        return steps, others, at_most(n_samples, own.run_config().n_train)
 
     @app.callback(
         Output("walk-plane", "data"),
