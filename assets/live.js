@@ -643,7 +643,7 @@
     const parent = $("run-parent");
     parent.hidden = !run.parent;
     if (run.parent) {
-      text("run-parent", `began with the weights of step ${number.format(run.parent.step)}`);
+      text("run-parent", `parent run, step ${number.format(run.parent.step)}`);
       parent.setAttribute("href", `/?run=${run.parent.run_id}`);
     }
     const share = run.total_steps ? Math.min(1, run.step / run.total_steps) : 0;

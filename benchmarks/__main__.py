@@ -1,12 +1,17 @@
-"""``python -m benchmarks [engine] [stability] [live]``: every measurement, or those named."""
+"""``python -m benchmarks [part ...]``: every measurement, or those named."""
 
 from __future__ import annotations
 
 import argparse
 
-from benchmarks import engine, live, machine, stability
+from benchmarks import engine, live, machine, stability, tracking
 
-PARTS = {"engine": engine.main, "stability": stability.main, "live": live.main}
+PARTS = {
+    "engine": engine.main,
+    "stability": stability.main,
+    "tracking": tracking.main,
+    "live": live.main,
+}
 
 
 def main() -> None:

@@ -102,7 +102,7 @@ def test_a_minimum_is_handed_over(page: Page, site: Site) -> None:
     child = site.get(f"/api/runs/{page.url.rpartition('=')[2]}")
     assert child["parent"] == {"run_id": run_id, "step": 66}
     assert (child["scheme"], child["learning_rate"], child["epochs"]) == ("fa", 0.05, 2)
-    expect(page.locator("#run-parent")).to_contain_text("began with the weights of step 66")
+    expect(page.locator("#run-parent")).to_have_text("parent run, step 66")
     expect(page.locator("#run-state")).to_have_text("finished")
     page.locator("#nav a", has_text="Stability").click()
     expect(page.get_by_text("began with the weights of step 66 of another run")).to_be_visible()
