@@ -24,7 +24,11 @@ class Timing:
 
 
 def race(
-    contenders: Mapping[str, Callable[[], object]], peer: str, rounds: int = 25, calls: int = 20
+    contenders: Mapping[str, Callable[[], object]],
+    peer: str,
+    rounds: int = 25,
+    calls: int = 20,
+    wait: Callable[[], None] = lambda: None,
 ) -> dict[str, Timing]:
     """Times every contender in each round, so that what slows the machine slows all of them.
 
@@ -33,13 +37,16 @@ def race(
         peer: the contender that the others are compared with.
         rounds: how often all of them are timed.
         calls: calls a timing.
+        wait: called before the clock is read, to let a device finish.
     """
     times: dict[str, list[float]] = {name: [] for name in contenders}
     for round_ in range(rounds + WARM_UP_ROUNDS):
         for name, call in contenders.items():
+            wait()
             start = time.perf_counter()
             for _ in range(calls):
                 call()
+            wait()
             elapsed = (time.perf_counter() - start) / calls
             if round_ >= WARM_UP_ROUNDS:
                 times[name].append(elapsed)

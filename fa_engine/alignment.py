@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from functools import lru_cache
+from itertools import accumulate, chain
 from math import prod
 
 import numpy as np
@@ -57,9 +58,13 @@ class Alignment:
 # Rows of a table of inner products of a pair (p, q).
 PP, PQ, QQ = range(3)
 
-
 # What overflows, in a replicate that diverges, is inf or nan and is seen as such.
 unwarned = np.errstate(divide="ignore", invalid="ignore", over="ignore")
+
+# Pairs of matrices whose rows are multiplied, or such products already, (3, ..., rows).
+Pair = tuple[Tensor, Tensor] | Tensor
+
+FUSED_VALUES = 2**15  # of a matrix: below it a copy costs less than a call
 
 
 @unwarned
@@ -79,61 +84,135 @@ def measure(
         true: per layer the true delta ``d_l``.
         past: the forward pass on the batch.
     """
-    gradients = list(zip(true, past.inputs, strict=True))
-    pairs = list(zip(directions, gradients, strict=True))
     n = network.n_layers - 1
-    pieces = [gradient_products(u or (torch.zeros_like(g[0]), g[1]), g) for u, g in pairs]
-    pieces += [_delta_products(u, g) for u, g in pairs[:n]]
-    pieces += _weight_products(network, feedback)
-    rows, ends = _rows(pieces, network.replicates)
-    table = _sums(rows, ends)
-    gradient = table[..., :n]
-    # One call for all angles: gradient, all hidden layers together, delta, weight.
-    together = gradient.sum(-1, keepdims=True)
-    angles = angle_deg(*np.concatenate([gradient, together, table[..., n + 1 :]], -1))
-    samples = [
-        _by_sample(network.layers[layer], rows[..., ends[n + layer] : ends[n + layer + 1]])
-        for layer in range(n)
+    gradients = list(zip(true, past.inputs, strict=True))
+    updates = [
+        u or (torch.zeros_like(g[0]), g[1]) for u, g in zip(directions, gradients, strict=True)
     ]
-    mean, std = zip(*map(_sample_cosines, samples), strict=True)
+    both = list(zip(updates, gradients, strict=True))
+    pairs = [gradient_pair(u, g) for u, g in both]
+    pairs += [_delta_pair(u, g) for u, g in both[:n]]
+    pairs += _weight_pairs(network, feedback)
+    products = RowProducts(pairs, network.replicates)
+    sums = products.sums()
+    gradient = sums[..., :n]
+    together = np.add.reduce(gradient, -1, keepdims=True)
+    samples = [_by_sample(network.layers[i], products.rows(n + 1 + i)) for i in range(n)]
+    # One call for all cosines: over whole layers, over all hidden layers, and sample by sample.
+    cosines = cosine(*np.concatenate([sums, together, *samples], -1))
+    whole = 3 * n + 2
+    angles = degrees(cosines[:, :whole])
+    mean, std = _over_samples(cosines[:, whole:].reshape(network.replicates, n, -1))
+    norms = np.sqrt(gradient)
     return Alignment(
         gradient_angle_deg=angles[:, :n],
-        hidden_angle_deg=angles[:, n],
+        hidden_angle_deg=angles[:, -1],
         delta_angle_deg=angles[:, n + 1 : 2 * n + 1],
-        delta_cosine_mean=np.stack(mean, 1),
-        delta_cosine_std=np.stack(std, 1),
-        weight_angle_deg=angles[:, 2 * n + 1 :],
-        update_norm=np.sqrt(gradient[PP]),
-        gradient_norm=np.sqrt(gradient[QQ]),
-        descent_share=table[PQ, :, : n + 1],
+        delta_cosine_mean=mean,
+        delta_cosine_std=std,
+        weight_angle_deg=angles[:, 2 * n + 1 : -1],
+        update_norm=norms[PP],
+        gradient_norm=norms[QQ],
+        descent_share=sums[PQ, :, : n + 1],
     )
 
 
-def summed(pieces: Sequence[Tensor], replicates: int) -> Array:
-    """``(3, R, pieces)`` inner products of pairs, from the products of their rows, ``(3, ..., m)``.
+class RowProducts:
+    """Inner products of pairs of matrices: of their rows in their dtype, of the whole in float64.
 
-    Args:
-        pieces: what :func:`gradient_products` returned, one a pair.
-        replicates: ``R``.
+    There is one transfer from the device for all of them. Small matrices with rows of one length
+    are multiplied together, since there a call costs more than the arithmetic.
     """
-    return _sums(*_rows(pieces, replicates))
+
+    def __init__(self, pairs: Sequence[Pair], replicates: int) -> None:
+        """Multiplies.
+
+        Args:
+            pairs: matrices ``(..., rows, n)`` and ``(..., rows, n)``, or products as
+                :func:`gradient_pair` gives them.
+            replicates: ``R``.
+        """
+        self._layout = layout = _layout(
+            tuple(
+                (pair.shape[-1], 0, 0)
+                if isinstance(pair, Tensor)
+                else (*pair[0].shape[-2:], pair[0].numel())
+                for pair in pairs
+            )
+        )
+        blocks = [_multiplied([pairs[index] for index in group]) for group in layout.groups]
+        rows = torch.cat(blocks, -1) if len(blocks) > 1 else blocks[0]
+        self._rows: Array = rows.reshape(3, replicates, -1).cpu().numpy().astype(np.float64)
+
+    def rows(self, index: int) -> Array:
+        """``(3, R, rows)`` products of the rows of a pair: ``<p, p>``, ``<p, q>``, ``<q, q>``."""
+        start, end = self._layout.spans[index]
+        return self._rows[..., start:end]
+
+    def sums(self) -> Array:
+        """``(3, R, pairs)`` inner products of whole matrices."""
+        sums = np.add.reduceat(self._rows, self._layout.starts, axis=-1)
+        ordered: Array = sums.take(self._layout.ranks, -1)
+        return ordered
 
 
-def _rows(pieces: Sequence[Tensor], replicates: int) -> tuple[Array, list[int]]:
-    """All rows side by side, for one transfer from the device, and where each piece ends."""
-    rows = torch.cat(list(pieces), -1).reshape(3, replicates, -1).cpu().numpy()
-    return rows.astype(np.float64), list(accumulate(piece.shape[-1] for piece in pieces))
+@dataclass(frozen=True)
+class _Layout:
+    """Which pairs are multiplied together, and where their rows come to lie.
+
+    Attributes:
+        groups: indices of the pairs of each group.
+        starts: where the rows of each pair begin, as they lie.
+        spans: begin and end of the rows of each pair, by index.
+        ranks: the place of each pair, by index.
+    """
+
+    groups: list[list[int]]
+    starts: list[int]
+    spans: list[tuple[int, int]]
+    ranks: list[int]
 
 
-def _sums(rows: Array, ends: Sequence[int]) -> Array:
-    sums: Array = np.add.reduceat(rows, [0, *ends[:-1]], axis=-1)
-    return sums
+@lru_cache(maxsize=64)
+def _layout(shapes: tuple[tuple[int, int, int], ...]) -> _Layout:
+    """The layout of pairs of these shapes: rows, their length, values; 0 for ready products."""
+    groups: dict[tuple[int, int], list[int]] = {}
+    for index, (_, length, values) in enumerate(shapes):
+        fused = 0 < values <= FUSED_VALUES
+        groups.setdefault((-1, length) if fused else (index, 0), []).append(index)
+    order = list(chain.from_iterable(groups.values()))
+    ends = list(accumulate(shapes[index][0] for index in order))
+    starts = [0, *ends[:-1]]
+    ranks = [order.index(index) for index in range(len(order))]
+    spans = [(starts[rank], ends[rank]) for rank in ranks]
+    return _Layout(list(groups.values()), starts, spans, ranks)
 
 
-def angle_deg(pp: Array, pq: Array, qq: Array) -> Array:
-    """Angles in degrees from the inner products of pairs ``(p, q)``; nan where a norm is 0."""
-    angles: Array = np.degrees(np.arccos(np.clip(cosine(pp, pq, qq), -1.0, 1.0)))
-    return angles
+def _multiplied(group: Sequence[Pair]) -> Tensor:
+    """``(3, ..., rows)`` products of all pairs of a group, side by side."""
+    first = group[0]
+    if isinstance(first, Tensor):
+        return first
+    if len(group) == 1:
+        return _products(*first)
+    if all(p is q for p, q in group):
+        p = torch.cat([p for p, _ in group], -2)
+        return _products(p, p)
+    p, q = torch.cat([matrix for side in zip(*group, strict=True) for matrix in side], -2).chunk(
+        2, -2
+    )
+    return _products(p, q)
+
+
+def _products(p: Tensor, q: Tensor, p2: Tensor | None = None, q2: Tensor | None = None) -> Tensor:
+    """``(3, ..., rows)``: ``<p, p2>``, ``<p, q2>``, ``<q, q2>``; p2, q2 default to p, q.
+
+    A row's own terms are summed in the network's dtype, in vector registers.
+    """
+    p2, q2 = p if p2 is None else p2, q if q2 is None else q2
+    dot = torch.linalg.vecdot
+    qq = dot(q, q2)
+    return torch.stack((qq, qq, qq) if p is q else (dot(p, p2), dot(p, q2), qq))
 
 
 def cosine(pp: Array, pq: Array, qq: Array) -> Array:
@@ -141,6 +220,12 @@ def cosine(pp: Array, pq: Array, qq: Array) -> Array:
     found: Array = pq / (np.sqrt(pp) * np.sqrt(qq))
     found[np.isinf(found)] = np.nan  # a norm underflowed to 0 before the product did
     return found
+
+
+def degrees(cosines: Array) -> Array:
+    # Rounding may carry a cosine past 1.
+    angles: Array = np.degrees(np.arccos(np.minimum(np.maximum(cosines, -1.0), 1.0)))
+    return angles
 
 
 def _by_sample(layer: Layer, products: Array) -> Array:
@@ -151,18 +236,18 @@ def _by_sample(layer: Layer, products: Array) -> Array:
     return sums
 
 
-def _sample_cosines(products: Array) -> tuple[Array, Array]:
-    """Mean and standard deviation over samples, ``(R,)``, from ``(3, R, N)``."""
-    cosines = cosine(*products)
-    defined = np.isfinite(cosines)
-    if defined.all():
-        return cosines.mean(-1), cosines.std(-1)
-    kept = np.ma.masked_array(np.where(defined, cosines, 0.0), ~defined)
+def _over_samples(cosines: Array) -> tuple[Array, Array]:
+    """Mean and standard deviation over samples, ``(R, L-1)``, from ``(R, L-1, N)``."""
+    samples = cosines.shape[-1]
+    mean = np.add.reduce(cosines, -1) / samples
+    if np.isfinite(mean).all():
+        return mean, np.sqrt(np.add.reduce((cosines - mean[..., None]) ** 2, -1) / samples)
+    kept = np.ma.masked_invalid(cosines)
     return kept.mean(-1).filled(np.nan), kept.std(-1).filled(np.nan)
 
 
-def gradient_products(u: Product, g: Product) -> Tensor:
-    """``(3, ..., m)`` products of rows that sum to those of ``u = s^T h`` and ``g = d^T k``.
+def gradient_pair(u: Product, g: Product) -> Pair:
+    """Matrices ``u = s^T h`` and ``g = d^T k``, or products of rows that sum to theirs.
 
     ``<s^T h, d^T k> = <s, (h k^T) d>``: with a batch smaller than the layer the two matrices need
     not be formed.
@@ -180,9 +265,26 @@ def gradient_products(u: Product, g: Product) -> Tensor:
                 for p, a, b, q in ((s, h, h, s), (s, h, k, d), (d, k, k, d))
             ]
         )
-    gradient = d.mT @ k
-    update = gradient if s is d and h is k else s.mT @ h
-    return _products(update, gradient)
+    if h is not k:
+        return s.mT @ h, d.mT @ k
+    if s is d:
+        gradient = d.mT @ k
+        return gradient, gradient
+    update, gradient = (torch.cat((s, d), -1).mT @ k).chunk(2, -2)
+    return update, gradient
+
+
+def inner_product(u: Product, g: Product) -> Tensor:
+    """``<s^T h, d^T k>`` in float64, ``(...)``, by whichever way takes fewer multiplications."""
+    (s, h), (d, k) = u, g
+    batch, n_out, n_in = d.shape[-2], d.shape[-1], k.shape[-1]
+    if batch * (n_out + n_in) < 2 * n_out * n_in:
+        rows = torch.linalg.vecdot(s, _inner(h, k) @ d)
+    else:
+        gradient = d.mT @ k
+        rows = torch.linalg.vecdot(gradient if u is g else s.mT @ h, gradient)
+    total: Tensor = rows.sum(-1, dtype=torch.float64)
+    return total
 
 
 def _inner(h: Tensor, k: Tensor) -> Tensor:
@@ -193,30 +295,14 @@ def _inner(h: Tensor, k: Tensor) -> Tensor:
     return h @ k.mT
 
 
-def _delta_products(u: Product | None, g: Product) -> Tensor:
-    """``(3, ..., m)`` products of the rows of ``s_l`` and ``d_l``.
-
-    nan where the two belong to different batches, as with a delayed error.
-    """
-    d, h = g
-    s, past_h = (torch.zeros_like(d), h) if u is None else u
-    products = _products(s, d)
-    return products if past_h is h else torch.full_like(products, torch.nan)
+def _delta_pair(u: Product, g: Product) -> Pair:
+    """``s_l`` and ``d_l``; nan where they belong to different batches, as with a delayed error."""
+    (s, h), (d, k) = u, g
+    return (s, d) if h is k else d.new_full((3, *d.shape[:-1]), torch.nan)
 
 
-def _products(p: Tensor, q: Tensor, p2: Tensor | None = None, q2: Tensor | None = None) -> Tensor:
-    """``(3, ..., m)`` row by row: ``<p, p2>``, ``<p, q2>``, ``<q, q2>``; p2, q2 default to p, q.
-
-    A row's own terms are summed in the network's dtype, in vector registers; rows in float64.
-    """
-    p2, q2 = p if p2 is None else p2, q if q2 is None else q2
-    dot = torch.linalg.vecdot
-    qq = dot(q, q2)
-    return torch.stack((qq, qq, qq) if p is q else (dot(p, p2), dot(p, q2), qq))
-
-
-def _weight_products(network: Network, feedback: Feedback) -> list[Tensor]:
-    """``(3, ..., m)`` products of the rows of each feedback matrix and what it stands for."""
+def _weight_pairs(network: Network, feedback: Feedback) -> list[Pair]:
+    """Each feedback matrix and what it stands for; nan where they cannot be compared."""
     targets: list[Tensor | None] = list(network.weight_operands[1:])
     if feedback.scheme.route == "direct":
         # Above a convolution the chain of weights is no product of matrices.
@@ -226,11 +312,13 @@ def _weight_products(network: Network, feedback: Feedback) -> list[Tensor]:
             targets[layer] = above @ own if dense and above is not None else None
     matrices: list[Tensor | None] = [network.operand(m) for m in feedback.matrices]
     matrices = matrices or [None] * len(targets)
-    like = network.weight_operands[0]
-    undefined = like.new_full((3, *like.shape[:-2], 1), torch.nan)
     return [
-        undefined
+        _undefined(network.weight_operands[0].shape[:-2], network.weight_operands[0])
         if matrix is None or target is None or matrix.shape != target.shape
-        else _products(matrix, target)
+        else (matrix, target)
         for matrix, target in zip(matrices, targets, strict=True)
     ]
+
+
+def _undefined(lead: torch.Size, like: Tensor) -> Tensor:
+    return like.new_full((3, *lead, 1), torch.nan)

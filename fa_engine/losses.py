@@ -16,7 +16,7 @@ class Loss:
 
     Attributes:
         title: the name a person reads.
-        value: ``(f, y) -> (...)``, summed over the outputs, averaged over the batch, in float64.
+        of_samples: ``(f, y) -> (..., N)``, summed over the outputs. The loss is its mean.
         error: ``(f, y) -> e`` of shape ``(..., N, c)``: the derivative of the loss by ``f``,
             times the number of samples.
         curvature: ``f -> H = de/df`` of shape ``(..., N, c, c)``; None: the identity.
@@ -25,14 +25,19 @@ class Loss:
     """
 
     title: str
-    value: Callable[[Tensor, Tensor], Tensor]
+    of_samples: Callable[[Tensor, Tensor], Tensor]
     error: Callable[[Tensor, Tensor], Tensor]
     curvature: Callable[[Tensor], Tensor] | None = None
     shift_invariant: bool = False
 
+    def value(self, f: Tensor, y: Tensor) -> Tensor:
+        """The loss, ``(...)``."""
+        return self.of_samples(f, y).mean(-1)
+
 
 def _cross_entropy(f: Tensor, y: Tensor) -> Tensor:
-    return -(torch.log_softmax(f, -1) * y).sum(-1).mean(-1, dtype=torch.float64)
+    losses: Tensor = torch.linalg.vecdot(torch.log_softmax(f, -1), y)
+    return losses.neg_()
 
 
 def _cross_entropy_error(f: Tensor, y: Tensor) -> Tensor:
@@ -45,7 +50,7 @@ def _cross_entropy_curvature(f: Tensor) -> Tensor:
 
 
 def _squared_error(f: Tensor, y: Tensor) -> Tensor:
-    return (f - y).square().sum(-1).mean(-1, dtype=torch.float64) / 2
+    return (f - y).square_().sum(-1).div_(2)
 
 
 def _squared_error_error(f: Tensor, y: Tensor) -> Tensor:
@@ -53,9 +58,8 @@ def _squared_error_error(f: Tensor, y: Tensor) -> Tensor:
 
 
 def _binary_cross_entropy(f: Tensor, y: Tensor) -> Tensor:
-    targets = y.expand_as(f)
-    losses = binary_cross_entropy_with_logits(f, targets, reduction="none")
-    return losses.sum(-1).mean(-1, dtype=torch.float64)
+    losses: Tensor = binary_cross_entropy_with_logits(f, y.expand_as(f), reduction="none")
+    return losses.sum(-1)
 
 
 def _binary_cross_entropy_error(f: Tensor, y: Tensor) -> Tensor:

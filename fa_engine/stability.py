@@ -26,7 +26,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fa_engine.alignment import Array, angle_deg, unwarned
+from fa_engine.alignment import Array, cosine, degrees, unwarned
 from fa_engine.config import NotAllowed, RunConfig
 from fa_engine.datasets import Dataset
 from fa_engine.feedback import SIGNALS
@@ -516,7 +516,7 @@ def step_on(trainer: Trainer, probe: Probe, *, backpropagation: bool = False) ->
     gradient = [p for part in _directions(trainer, true, past, free) for p in part]
     pairs = ((update, update), (update, gradient), (gradient, gradient))
     uu, ug, gg = (_inner(p, q) for p, q in pairs)
-    return Step(update, gradient, -ug, angle_deg(uu, ug, gg))
+    return Step(update, gradient, -ug, degrees(cosine(uu, ug, gg)))
 
 
 def _inner(p: Sequence[Tensor], q: Sequence[Tensor]) -> Array:

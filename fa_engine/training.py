@@ -13,7 +13,7 @@ from torch import Tensor
 
 from fa_engine import checkpoint
 from fa_engine.activations import ACTIVATIONS
-from fa_engine.alignment import Alignment, Array, measure
+from fa_engine.alignment import Alignment, Array, measure, unwarned
 from fa_engine.config import RunConfig
 from fa_engine.datasets import DataOptions, Dataset, check_shapes, load_dataset
 from fa_engine.feedback import Feedback
@@ -175,6 +175,7 @@ class Trainer:
             if measurement is not None:
                 yield measurement
 
+    @torch.inference_mode()
     def advance(self, measure: bool = False) -> Measurement | None:
         """Takes one training step.
 
@@ -213,7 +214,7 @@ class Trainer:
             if walker is not None:
                 walker.after_step(directions)
                 if measurement is not None:
-                    after = _numbers(self._loss.value(self.network.forward(x).outputs, y))
+                    after = _mean(self._loss.of_samples(self.network.forward(x).outputs, y))
                     change, predicted = walker.changes(true, past, measurement.loss, after)
                     measurement = replace(
                         measurement, loss_change=change, predicted_loss_change=predicted
@@ -225,6 +226,7 @@ class Trainer:
         finite = torch.isfinite(top.reshape(self.config.replicates, -1)).all(1).cpu().numpy()
         return bool((finite | self.diverged).all())
 
+    @torch.inference_mode()
     def evaluate(self) -> tuple[Array, Array]:
         """Loss and accuracy of every replicate on the whole test set, ``(R,)`` each."""
         losses, hits = np.zeros(()), np.zeros(())
@@ -235,8 +237,8 @@ class Trainer:
             x = self.data.x_test[start : start + chunk]
             y = self.data.y_test[start : start + chunk]
             f = self.network.forward(x).outputs
-            losses = losses + _numbers(self._loss.value(f, y)) * len(x)
-            hits = hits + _numbers(_accuracy(f, y)) * len(x)
+            losses = losses + _mean(self._loss.of_samples(f, y)) * len(x)
+            hits = hits + _mean(_hits(f, y)) * len(x)
         return losses / n_test, hits / n_test
 
     def save(self, path: Path | str) -> None:
@@ -370,7 +372,7 @@ class Trainer:
         last: bool,
     ) -> Measurement:
         f = past.outputs
-        loss = _numbers(self._loss.value(f, y))
+        loss = _mean(self._loss.of_samples(f, y))
         test_loss, test_accuracy = None, None
         if last or self.step >= self._next_evaluation:
             test_loss, test_accuracy = self.evaluate()
@@ -387,7 +389,7 @@ class Trainer:
             step=self.step,
             epoch=self.epoch,
             loss=loss,
-            accuracy=_numbers(_accuracy(f, y)),
+            accuracy=_mean(_hits(f, y)),
             test_loss=test_loss,
             test_accuracy=test_accuracy,
         )
@@ -420,11 +422,14 @@ def _copy_named(source: Mapping[str, Tensor], named: Mapping[str, Tensor]) -> No
         tensor.copy_(source[name])
 
 
-def _accuracy(f: Tensor, y: Tensor) -> Tensor:
-    hits = f.argmax(-1) == y.argmax(-1)
-    return hits.mean(-1, dtype=torch.float64)
+def _hits(f: Tensor, y: Tensor) -> Tensor:
+    """``(..., N)``: whether the largest output is that of the target."""
+    return f.argmax(-1) == y.argmax(-1)
 
 
-def _numbers(values: Tensor) -> Array:
-    """``(R,)`` as float64 on the host, from ``()`` (R = 1) or ``(R,)``."""
-    return values.reshape(-1).to("cpu", torch.float64).numpy()
+@unwarned
+def _mean(of_samples: Tensor) -> Array:
+    """``(R,)`` means in float64 on the host, from ``(N,)`` (R = 1) or ``(R, N)``."""
+    values = np.atleast_2d(of_samples.cpu().numpy())
+    means: Array = np.add.reduce(values, -1, dtype=np.float64) / values.shape[-1]
+    return means

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fa_engine.alignment import PP, PQ, QQ, Array, cosine, gradient_products, summed, unwarned
+from fa_engine.alignment import Array, cosine, inner_product, unwarned
 from fa_engine.feedback import Feedback
 from fa_engine.layers import Dense
 from fa_engine.network import Network, Pass, Product
@@ -86,6 +86,9 @@ class Walker:
         self._path = np.zeros((network.replicates, network.n_layers))
         self._pending: list[Tensor] = []
         self._previous: Sequence[Product | None] = [None] * network.n_layers
+        # Squared norms of the updates of the last measured step, and of the step before this one.
+        self._squares: Array | None = None
+        self._previous_squares: Array | None = None
 
     def follow(self, conserving: Sequence[Conserving]) -> None:
         """Another scheme takes over: what it conserves is compared with how it begins."""
@@ -139,6 +142,7 @@ class Walker:
         if len(self._pending) * self._pending[0].numel() > PENDING_VALUES:
             self._reduce()
         self._previous = directions
+        self._previous_squares, self._squares = self._squares, None
 
     @unwarned
     def changes(
@@ -210,15 +214,25 @@ class Walker:
         return squared / 2 - (pair.matrix.double() * weights[pair.layer + 1].double()).sum(-2)
 
     def _update_cosine(self, directions: Sequence[Product | None]) -> Array:
-        like = self._network.weights[0]
-        columns = []
-        for now, before in zip(directions, self._previous, strict=True):
-            if now is None or before is None:
-                columns.append(np.full(len(like), np.nan))
-            else:
-                table = summed([gradient_products(now, before)], self._network.replicates)
-                columns.append(cosine(table[PP], table[PQ], table[QQ])[:, 0])
-        return np.stack(columns, 1)
+        previous = self._previous
+        self._squares = self._inner_products(directions, directions)
+        if self._previous_squares is None:
+            self._previous_squares = self._inner_products(previous, previous)
+        products = self._inner_products(directions, previous)
+        return cosine(self._squares, products, self._previous_squares)
+
+    def _inner_products(
+        self, left: Sequence[Product | None], right: Sequence[Product | None]
+    ) -> Array:
+        """``(R, L)``; nan where a layer hears nothing."""
+        weights = self._network.weights
+        undefined = weights[0].new_full((len(weights[0]),), torch.nan, dtype=torch.float64)
+        columns = [
+            undefined if p is None or q is None else inner_product(p, q).reshape(-1)
+            for p, q in zip(left, right, strict=True)
+        ]
+        found: Array = torch.stack(columns, 1).cpu().numpy()
+        return found
 
     def _norms(self, row_norms: Tensor) -> Array:
         """Norms of all layers, ``(..., L)``, from those of their rows, ``(..., sum n_out)``."""

@@ -223,6 +223,21 @@ def test_measuring_never_changes_training(scheme):
     assert equal(parameters(often), parameters(seldom))
 
 
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_what_training_leaves_can_be_changed_and_differentiated(scheme):
+    """Steps run in inference mode; tensors made there would be of no use outside."""
+    trainer = Trainer(SMALL.replace(scheme=scheme, measure_every=1))
+    for _ in range(3):
+        trainer.advance()
+    for tensor in (*parameters(trainer), *trainer.feedback.matrices):
+        leaf = tensor.clone().requires_grad_()
+        leaf.square().sum().backward()
+    for weight in trainer.network.weights:
+        weight.mul_(0.5)
+    assert not any(t.is_inference() for t in (*trainer.network.weights, *trainer.network.biases))
+    assert not any(t.is_inference() for t in trainer.feedback.matrices)
+
+
 def test_the_same_seed_repeats_the_run():
     first, second, other = (Trainer(SMALL.replace(seed=s)) for s in (3, 3, 4))
     for a, b in zip(first, second, strict=True):
@@ -408,7 +423,7 @@ def test_bce_is_exact_where_the_network_is_sure():
     f = torch.tensor([[17.0, 14.0]])
     y = torch.tensor([[1.0, 1.0]])
     expected = np.log1p(np.exp(-17.0)) + np.log1p(np.exp(-14.0))
-    value = LOSSES["binary_cross_entropy"].value(f, y).item()
+    value = LOSSES["binary_cross_entropy"].of_samples(f, y).item()
     assert value == pytest.approx(expected, rel=1e-5)
 
 

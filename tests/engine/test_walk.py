@@ -266,10 +266,15 @@ def test_a_new_scheme_conserves_from_where_it_takes_over():
     assert (trainer.advance().conserved_drift < 1e-5).all()
 
 
-@pytest.mark.parametrize("fields", [{}, {"replicates": 1}, {"delay_modules": 2}, CONV], ids=str)
+@pytest.mark.parametrize(
+    "fields",
+    [{}, {"measure_every": 1}, {"replicates": 1}, {"delay_modules": 2}, CONV],
+    ids=str,
+)
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 def test_a_resumed_walk_goes_on_bit_for_bit(tmp_path, fields, activation):
-    config = SMALL.replace(activation=activation, dtype="float32", measure_every=5, **fields)
+    fields = {"measure_every": 5, **fields}
+    config = SMALL.replace(activation=activation, dtype="float32", **fields)
     unbroken, broken = Trainer(config), Trainer(config)
     for _ in range(13):
         unbroken.advance()
