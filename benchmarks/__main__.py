@@ -1,12 +1,12 @@
-"""``python -m benchmarks [engine] [live]``: every measurement, or those named."""
+"""``python -m benchmarks [engine] [live] [plane]``: every measurement, or those named."""
 
 from __future__ import annotations
 
 import argparse
 
-from benchmarks import engine, live, machine
+from benchmarks import engine, live, machine, plane
 
-PARTS = {"engine": engine.main, "live": live.main}
+PARTS = {"engine": engine.main, "live": live.main, "plane": plane.main}
 
 
 def main() -> None:
