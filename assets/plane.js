@@ -180,7 +180,7 @@
 
   /* -- trajectories ------------------------------------------------------------------------------ */
 
-  /* [[step, w1, w2, loss, cosine], ...] of one start, thinned. */
+  /* [[step, w1, w2, loss, cosine], ...] of one start, at the steps that are drawn. */
   function walk(setup, net, bp, start, rate, noise, draws) {
     const steps = Math.min(setup.maxSteps, Math.ceil(setup.time / rate));
     let [w1, w2] = start;
@@ -199,7 +199,13 @@
       if (!(Math.abs(w1) <= setup.escaped && Math.abs(w2) <= setup.escaped)) break;
     }
     const every = Math.max(1, Math.ceil(path.length / setup.drawn));
-    return path.filter((_, i) => i % every === 0 || i === path.length - 1);
+    let [last] = path;
+    return path.filter((point, i) => {
+      const moved = Math.hypot(point[1] - last[1], point[2] - last[2]);
+      if (i % every && i < path.length - 1 && moved < setup.stride) return false;
+      last = point;
+      return true;
+    });
   }
 
   /* -- the figures ------------------------------------------------------------------------------- */

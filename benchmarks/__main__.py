@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks import engine, live, machine, stability, tracking
+from benchmarks import engine, live, machine, plane, stability, tracking
 
 PARTS = {
     "engine": engine.main,
     "stability": stability.main,
     "tracking": tracking.main,
+    "plane": plane.main,
     "live": live.main,
 }
 

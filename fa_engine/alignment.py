@@ -223,6 +223,7 @@ def cosine(pp: Array, pq: Array, qq: Array) -> Array:
 
 
 def degrees(cosines: Array) -> Array:
+    """Angles in degrees from cosines."""
     # Rounding may carry a cosine past 1.
     angles: Array = np.degrees(np.arccos(np.minimum(np.maximum(cosines, -1.0), 1.0)))
     return angles

@@ -38,7 +38,8 @@ REACH = 3.0  # both weights are shown from -3 to 3
 MAX_STARTS = 5
 MAX_STEPS = 1000
 _TIME = 50.0  # a walk is given this much, in units of step times learning rate
-_DRAWN = 150  # points of a trajectory at most
+_DRAWN = 150  # points of a trajectory, evenly in time,
+_STRIDE = 0.05  # and more where it moves further than this between them
 _CELLS = 60  # of the background, each way: an even number keeps clear of w1 = 0
 _LOSSES = 41  # grid of the loss, each way
 _ARROWS = 11
@@ -109,6 +110,7 @@ def setup() -> dict[str, Any]:
         "maxSteps": MAX_STEPS,
         "time": _TIME,
         "drawn": _DRAWN,
+        "stride": _STRIDE,
         "escaped": ESCAPED,
         "resting": RESTING,
         "draws": _draws().tolist(),
@@ -173,14 +175,13 @@ def plane_figure(view: View, scheme: str, theme: str | None = None) -> go.Figure
             **lines,
         ),
     ]
-    paths = [_some(walked.w[:, i], count) for i, count in enumerate(_lengths(walked))]
-    for i, colour in enumerate(colours.walks):
-        path = paths[i] if i < len(paths) else np.empty((0, 3))
+    for i, (colour, steps) in enumerate(zip_longest(colours.walks, _drawn(walked))):
+        path = np.empty((0, 2)) if steps is None else walked.w[steps, i]
         traces.append(
             go.Scatter(
                 name=f"path {i + 1}",
-                **_columns(path[:, 1:]),
-                customdata=path[:, 0].tolist(),
+                **_columns(path),
+                customdata=[] if steps is None else steps.tolist(),
                 visible=len(path) > 0,
                 mode="lines",
                 line={"color": css(colour), "width": 2.5},
@@ -220,12 +221,14 @@ def along_figure(view: View, theme: str | None = None) -> go.Figure:
     traces = []
     for scheme, dash in (("bp", "5px,4px"), ("fa", "solid")):
         walked = view.walk(scheme)
-        for i, (colour, count) in enumerate(zip_longest(colours.walks, _lengths(walked))):
+        for i, (colour, steps) in enumerate(zip_longest(colours.walks, _drawn(walked))):
             for measure, axis, form in (("loss", "y", "%{y:.3g}"), ("cosine", "y2", "%{y:.2f}")):
                 if (scheme, measure) == ("bp", "cosine"):
                     continue  # always 1
                 values = getattr(walked, measure)
-                line = np.empty((0, 2)) if count is None else _some(values[:, i], count)
+                line = np.empty((0, 2))
+                if steps is not None:
+                    line = np.column_stack([steps, values[steps, i]])
                 traces.append(
                     go.Scatter(
                         name=f"{scheme} {measure} {i + 1}",
@@ -357,12 +360,20 @@ def _curve(curve: Array, wanted: NDArray[np.bool_]) -> dict[str, list[float | No
     return _columns(np.where(wanted[:, None], curve, np.nan))
 
 
-def _some(values: Array, count: int) -> Array:
-    """``(M, 1 + n)``: some of the first ``count`` steps with their values, the last among them."""
-    steps = np.arange(count)
-    every = max(1, math.ceil(count / _DRAWN))
-    kept = (steps % every == 0) | (steps == count - 1)
-    return np.asarray(np.column_stack([steps, values[:count]])[kept])
+def _kept(path: Array) -> NDArray[np.intp]:
+    """The steps of a path ``(count, 2)`` that are drawn, its first and last among them."""
+    every = max(1, math.ceil(len(path) / _DRAWN))
+    kept = [0]
+    for step in range(1, len(path)):
+        moved = math.hypot(*(path[step] - path[kept[-1]]))
+        if step % every == 0 or step == len(path) - 1 or moved >= _STRIDE:
+            kept.append(step)
+    return np.array(kept)
+
+
+def _drawn(walked: Paths) -> list[NDArray[np.intp]]:
+    """The steps of each trajectory that are drawn."""
+    return [_kept(walked.w[:count, i]) for i, count in enumerate(_lengths(walked))]
 
 
 def _lengths(walked: Paths) -> list[int]:
