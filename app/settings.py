@@ -130,6 +130,13 @@ class Settings(BaseSettings):
         description="Room for the checkpoints of one run, in MB; 0: none are kept.",
         json_schema_extra={"allowed": "a whole number from 0 to 1000000"},
     )
+    checkpoint_total_mb: int = Field(
+        default=4000,
+        ge=0,
+        le=1_000_000_000,
+        description="Room for the checkpoints of all runs, in MB; those of the oldest go first.",
+        json_schema_extra={"allowed": "a whole number from 0 to 1000000000"},
+    )
     max_streams: int = Field(
         default=48,
         ge=1,

@@ -17,7 +17,7 @@ from app.lab import LeftOff, compute, pack_arrays
 from app.settings import Settings
 from app.store import LEASE_S, Store, StoreError, Task
 from app.worker.data import DataSets
-from app.worker.keeping import checkpoint_path, track_path
+from app.worker.keeping import check_kept, checkpoint_path, track_path
 from app.worker.process import enter
 from fa_engine import CheckpointError, DatasetError, Trainer
 from fa_engine.config import NotAllowed
@@ -76,11 +76,15 @@ class _Shelf:
         self._store, self._directory, self._data_sets = store, directory, data_sets
 
     def track(self, run_id: str) -> Path:
-        return track_path(self._directory, run_id)
+        path = track_path(self._directory, run_id)
+        check_kept(path)
+        return path
 
     def open(self, run_id: str, step: int) -> Trainer:
+        path = checkpoint_path(self._directory, run_id, step)
+        check_kept(path)
         data = self._data_sets.request(self._store.run(run_id).run_config()).result()
-        return Trainer.load(checkpoint_path(self._directory, run_id, step), data=data)
+        return Trainer.load(path, data=data)
 
 
 class _Holding:

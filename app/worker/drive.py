@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.store import Command, Draft, LeaseLost, Progress, Run, RunState, Store
 from app.worker.data import DataSets
-from app.worker.keeping import Keeping, NoRoom, Tracking, checkpoint_path
+from app.worker.keeping import Keeping, NoRoom, Tracking, check_kept, checkpoint_path, make_room
 from app.worker.line import Line
 from fa_engine import DATASETS, Dataset, Measurement, Trainer, problems
 from fa_engine.branching import hand_over
@@ -36,11 +36,13 @@ class Tools:
         data_sets: loaded ones.
         checkpoint_dir: where checkpoints are kept.
         checkpoint_bytes: room for those of one run.
+        checkpoint_total_bytes: room for those of all runs.
     """
 
     data_sets: DataSets
     checkpoint_dir: Path
     checkpoint_bytes: int
+    checkpoint_total_bytes: int
 
 
 def drive(store: Store, run: Run, owner: str, tools: Tools, stopping: Callable[[], bool]) -> None:
@@ -52,6 +54,7 @@ def drive(store: Store, run: Run, owner: str, tools: Tools, stopping: Callable[[
         sqlalchemy.exc.SQLAlchemyError: the database cannot be written to.
     """
     log.info("run %s (%s) begins", run.id, run.name)
+    _make_room(store, run, tools)
     try:
         with Line(store, run.id, owner) as line:
             recorder = _Recorder(run, line)
@@ -64,6 +67,16 @@ def drive(store: Store, run: Run, owner: str, tools: Tools, stopping: Callable[[
                 recorder.end(RunState.FAILED, str(error) or type(error).__name__)
     except LeaseLost as error:
         log.warning("%s", error)
+
+
+def _make_room(store: Store, run: Run, tools: Tools) -> None:
+    """For the checkpoints of a run that begins; those of runs that go on stay, and its parent's."""
+    keep = {run.id, *(other.id for other in store.runs() if not other.state.ended)}
+    if run.parent:
+        keep.add(run.parent.run_id)
+    room = max(0, tools.checkpoint_total_bytes - tools.checkpoint_bytes)
+    for run_id in make_room(tools.checkpoint_dir, room, keep):
+        log.info("the checkpoints of run %s made room", run_id)
 
 
 class _Rate:
@@ -194,6 +207,7 @@ class _Drive:
         if parent is None:
             return Trainer(self.config, data=data)
         path = checkpoint_path(self.tools.checkpoint_dir, parent.run_id, parent.step)
+        check_kept(path)
         return hand_over(path, self.config, data=data)
 
     def _data(self, data_sets: DataSets) -> Dataset | None:

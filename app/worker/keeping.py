@@ -3,14 +3,16 @@ steps where a person asked for it; never more of them than the budget has room f
 
 from __future__ import annotations
 
+import shutil
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
 from safetensors.torch import save_file
 
 from app.store import Draft
-from fa_engine import Trainer
+from fa_engine import CheckpointError, Trainer
 from fa_engine.diffusion import MAX_SNAPSHOTS, SKETCH_SIZE, Track
 
 MOST = 40  # kept on either schedule, however small they are
@@ -23,6 +25,19 @@ SPACED_SHARE = 0.4  # of the room is for log-spaced steps, as much for tracking,
 def checkpoint_path(directory: Path, run_id: str, step: int) -> Path:
     """Where a run's checkpoint of a step lies."""
     return directory / run_id / f"{step}.safetensors"
+
+
+def check_kept(path: Path) -> None:
+    """Says in words that a file of a checkpoint is gone.
+
+    Raises:
+        fa_engine.CheckpointError: it is.
+    """
+    if not path.exists():
+        raise CheckpointError(
+            f"The checkpoints of run {path.parent.name} have made room for those of newer runs "
+            "(FA_CHECKPOINT_TOTAL_MB)."
+        )
 
 
 def track_path(directory: Path, run_id: str) -> Path:
@@ -38,6 +53,36 @@ def log_spaced(total_steps: int, count: int) -> list[int]:
     count = max(2, count)
     inner = np.geomspace(1, max(1, total_steps), count - 1)[:-1].round().astype(int)
     return sorted({0, *inner.tolist(), total_steps})
+
+
+def make_room(directory: Path, n_bytes: int, keep: Collection[str]) -> list[str]:
+    """Removes the checkpoints of runs, those first that were written to longest ago.
+
+    Args:
+        directory: of all checkpoints of an installation.
+        n_bytes: what may stay.
+        keep: runs whose checkpoints stay whatever they take.
+
+    Returns:
+        The runs whose checkpoints are gone.
+    """
+    found = []
+    for folder in directory.glob("*/"):
+        try:
+            sizes = [file.stat().st_size for file in folder.iterdir()]
+            found.append((folder.stat().st_mtime, sum(sizes), folder))
+        except OSError:  # another worker makes room in this very moment
+            continue
+    taken = sum(size for _, size, _ in found)
+    gone = []
+    for _, size, folder in sorted(found):
+        if taken <= n_bytes:
+            break
+        if folder.name not in keep:
+            shutil.rmtree(folder, ignore_errors=True)
+            taken -= size
+            gone.append(folder.name)
+    return gone
 
 
 class Tracking:

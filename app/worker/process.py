@@ -33,7 +33,12 @@ def work(settings: Settings, owner: str) -> None:
     # The line to the store runs beside training, which must not wait 5 ms for its turn.
     sys.setswitchinterval(SWITCH_S)
     data_sets = DataSets(settings.data_dir)
-    tools = Tools(data_sets, settings.checkpoint_dir, settings.checkpoint_mb * 10**6)
+    tools = Tools(
+        data_sets,
+        settings.checkpoint_dir,
+        settings.checkpoint_mb * 10**6,
+        settings.checkpoint_total_mb * 10**6,
+    )
     _warm_up(data_sets)
     parent = multiprocessing.parent_process()
     with Store(settings.database_url) as store:

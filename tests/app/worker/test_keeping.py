@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import itertools
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.worker.keeping import Keeping, NoRoom, checkpoint_path, log_spaced
-from fa_engine import RunConfig, Trainer
+from app.worker.keeping import (
+    Keeping,
+    NoRoom,
+    check_kept,
+    checkpoint_path,
+    log_spaced,
+    make_room,
+)
+from fa_engine import CheckpointError, RunConfig, Trainer
 
 CONFIG = RunConfig(hidden=(6,), replicates=2, epochs=20, measure_every=1000, evaluate_every=1000)
 ROOM = 10**8
@@ -96,3 +104,19 @@ def test_without_room_nothing_is_kept_and_a_person_is_told_why(tmp_path: Path) -
     with pytest.raises(NoRoom, match="FA_CHECKPOINT_MB"):
         keeping.keep(trainer)
     assert not (tmp_path / "run").exists()
+
+
+def test_the_oldest_checkpoints_make_room(tmp_path: Path) -> None:
+    for age, name in enumerate(("new", "kept", "old", "oldest")):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "0.safetensors").write_bytes(b"x" * 100)
+        os.utime(folder, (1e9 - age, 1e9 - age))
+    assert make_room(tmp_path, 400, {"kept"}) == []
+    assert make_room(tmp_path, 250, {"kept"}) == ["oldest", "old"]
+    assert {folder.name for folder in tmp_path.iterdir()} == {"new", "kept"}
+    assert make_room(tmp_path, 0, {"kept"}) == ["new"]
+    assert make_room(tmp_path / "nowhere", 0, set()) == []
+    with pytest.raises(CheckpointError, match="run old have made room"):
+        check_kept(checkpoint_path(tmp_path, "old", 0))
+    check_kept(tmp_path / "kept" / "0.safetensors")
