@@ -31,6 +31,13 @@ READY = """() => ['fa', 'bp', 'along'].every(name => {
     const gd = document.querySelector(`#plane-${name} .js-plotly-plot`);
     return gd && gd.layout && gd.layout.meta && gd.layout.meta.drawn;
 })"""
+# Every chart shows the same numbers: what is out of sight follows a moment later.
+CURRENT = """() => {
+    const [fa, bp, along] = ['fa', 'bp', 'along'].map(name => JSON.parse(
+        document.querySelector(`#plane-${name} .js-plotly-plot`).layout.meta.drawn || '[]'));
+    const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+    return fa.length && same(fa.slice(0, 6), along) && same(fa.slice(0, 5), bp.slice(0, 5));
+}"""
 SLIDERS = ("target", "feedback", "rate", "noise")
 
 Held = dict[str, dict[str, Any]]
@@ -42,6 +49,7 @@ def open_plane(page: Page, site: Site) -> None:
 
 
 def held(page: Page, name: str) -> Held:
+    until(page, CURRENT)
     return dict(page.evaluate(HELD, f"plane-{name}"))
 
 
