@@ -38,6 +38,13 @@ CURRENT = """() => {
     const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
     return fa.length && same(fa.slice(0, 6), along) && same(fa.slice(0, 5), bp.slice(0, 5));
 }"""
+# A slider has come to a share of its length, give or take a step.
+ARRIVED = """([id, share]) => {
+    const thumb = document.querySelector(`#${id} [role=slider]`);
+    const [least, most, now] = ['min', 'max', 'now'].map(
+        name => Number(thumb.getAttribute(`aria-value${name}`)));
+    return Math.abs((now - least) / (most - least) - share) < 0.02;
+}"""
 SLIDERS = ("target", "feedback", "rate", "noise")
 
 Held = dict[str, dict[str, Any]]
@@ -84,6 +91,7 @@ def drag(page: Page, slider: str, share: float) -> None:
     page.mouse.move(thumb["x"] + thumb["width"] / 2, y)
     page.mouse.down()
     page.mouse.move(track["x"] + share * track["width"], y, steps=5)
+    until(page, ARRIVED, [f"plane-{slider}", share])
     page.mouse.up()
 
 
