@@ -96,8 +96,11 @@ def drag(page: Page, slider: str, share: float) -> None:
 
 
 def press(page: Page, slider: str, key: str, times: int) -> None:
+    thumb = page.locator(f"#plane-{slider} [role=slider]")
     for _ in range(times):
-        page.locator(f"#plane-{slider} [role=slider]").press(key)
+        before = thumb.get_attribute("aria-valuenow") or ""
+        thumb.press(key)
+        expect(thumb).not_to_have_attribute("aria-valuenow", before)
 
 
 def choose(page: Page, case: str) -> None:
