@@ -10,6 +10,7 @@
   const CURVE = 160; // points of a branch of the curve of fixed points
   const ZERO = 1e-9; // where stability changes, K is 0 up to rounding
   const FLOOR = 1e-3; // of the loss that contours see
+  const LATER_MS = 80; // what is out of sight follows after the last move
   const LINES = [
     ["bp loss", "bp", 3],
     ["fa loss", "fa", 3],
@@ -341,9 +342,22 @@
     return fresh;
   }
 
-  /* Fresh numbers for every chart that shows others. Into the chart itself: through the figure of
-     dcc.Graph the same takes a third longer. */
+  /* Fresh numbers for every chart that shows others; for those out of sight when there is a moment.
+     Into the chart itself: through the figure of dcc.Graph the same takes a third longer. */
   function renew() {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => fill(() => true), LATER_MS);
+    fill(inSight);
+  }
+
+  let waiting = null;
+
+  function inSight(gd) {
+    const { top, bottom } = gd.getBoundingClientRect();
+    return Math.min(bottom, window.innerHeight) - Math.max(top, 0) > 0.1 * (bottom - top);
+  }
+
+  function fill(wanted) {
     for (const [id, [key, make]] of Object.entries(view.figures)) {
       const gd = document.querySelector(`#${id} .js-plotly-plot`);
       if (!gd || !gd._fullLayout || !gd.layout.meta) {
@@ -355,7 +369,7 @@
         // The server has drawn it anew, for another theme, perhaps from older numbers.
         gd.on("plotly_afterplot", () => gd.layout.meta.drawn || requestAnimationFrame(renew));
       }
-      if (gd.layout.meta.drawn === key) continue;
+      if (gd.layout.meta.drawn === key || !wanted(gd)) continue;
       gd.layout.meta.drawn = key;
       const fresh = make();
       for (const trace of gd.data) {

@@ -31,6 +31,20 @@ READY = """() => ['fa', 'bp', 'along'].every(name => {
     const gd = document.querySelector(`#plane-${name} .js-plotly-plot`);
     return gd && gd.layout && gd.layout.meta && gd.layout.meta.drawn;
 })"""
+# Every chart shows the same numbers: what is out of sight follows a moment later.
+CURRENT = """() => {
+    const [fa, bp, along] = ['fa', 'bp', 'along'].map(name => JSON.parse(
+        document.querySelector(`#plane-${name} .js-plotly-plot`).layout.meta.drawn || '[]'));
+    const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+    return fa.length && same(fa.slice(0, 6), along) && same(fa.slice(0, 5), bp.slice(0, 5));
+}"""
+# A slider has come to a share of its length, give or take a step.
+ARRIVED = """([id, share]) => {
+    const thumb = document.querySelector(`#${id} [role=slider]`);
+    const [least, most, now] = ['min', 'max', 'now'].map(
+        name => Number(thumb.getAttribute(`aria-value${name}`)));
+    return Math.abs((now - least) / (most - least) - share) < 0.02;
+}"""
 SLIDERS = ("target", "feedback", "rate", "noise")
 
 Held = dict[str, dict[str, Any]]
@@ -42,6 +56,7 @@ def open_plane(page: Page, site: Site) -> None:
 
 
 def held(page: Page, name: str) -> Held:
+    until(page, CURRENT)
     return dict(page.evaluate(HELD, f"plane-{name}"))
 
 
@@ -76,12 +91,16 @@ def drag(page: Page, slider: str, share: float) -> None:
     page.mouse.move(thumb["x"] + thumb["width"] / 2, y)
     page.mouse.down()
     page.mouse.move(track["x"] + share * track["width"], y, steps=5)
+    until(page, ARRIVED, [f"plane-{slider}", share])
     page.mouse.up()
 
 
 def press(page: Page, slider: str, key: str, times: int) -> None:
+    thumb = page.locator(f"#plane-{slider} [role=slider]")
     for _ in range(times):
-        page.locator(f"#plane-{slider} [role=slider]").press(key)
+        before = thumb.get_attribute("aria-valuenow") or ""
+        thumb.press(key)
+        expect(thumb).not_to_have_attribute("aria-valuenow", before)
 
 
 def choose(page: Page, case: str) -> None:
