@@ -134,10 +134,7 @@ class RowProducts:
         """
         self._layout = layout = _layout(
             tuple(
-                (pair.shape[-1], 0, 0)
-                if isinstance(pair, Tensor)
-                else (*pair[0].shape[-2:], pair[0].numel())
-                for pair in pairs
+                [(p.shape, True) if isinstance(p, Tensor) else (p[0].shape, False) for p in pairs]
             )
         )
         blocks = [_multiplied([pairs[index] for index in group]) for group in layout.groups]
@@ -174,14 +171,15 @@ class _Layout:
 
 
 @lru_cache(maxsize=64)
-def _layout(shapes: tuple[tuple[int, int, int], ...]) -> _Layout:
-    """The layout of pairs of these shapes: rows, their length, values; 0 for ready products."""
+def _layout(shapes: tuple[tuple[torch.Size, bool], ...]) -> _Layout:
+    """The layout of pairs: the shape of a matrix or of ready products, and which of the two."""
     groups: dict[tuple[int, int], list[int]] = {}
-    for index, (_, length, values) in enumerate(shapes):
-        fused = 0 < values <= FUSED_VALUES
-        groups.setdefault((-1, length) if fused else (index, 0), []).append(index)
+    for index, (shape, ready) in enumerate(shapes):
+        fused = not ready and prod(shape) <= FUSED_VALUES
+        groups.setdefault((-1, shape[-1]) if fused else (index, 0), []).append(index)
     order = list(chain.from_iterable(groups.values()))
-    ends = list(accumulate(shapes[index][0] for index in order))
+    sizes = [shape[-1] if ready else shape[-2] for shape, ready in shapes]
+    ends = list(accumulate(sizes[index] for index in order))
     starts = [0, *ends[:-1]]
     ranks = [order.index(index) for index in range(len(order))]
     spans = [(starts[rank], ends[rank]) for rank in ranks]

@@ -214,7 +214,7 @@ class Trainer:
             if walker is not None:
                 walker.after_step(directions)
                 if measurement is not None:
-                    after = _mean(self._loss.of_samples(self.network.forward(x).outputs, y))
+                    after, _ = self._scores(self.network.forward(x).outputs, y)
                     change, predicted = walker.changes(true, past, measurement.loss, after)
                     measurement = replace(
                         measurement, loss_change=change, predicted_loss_change=predicted
@@ -229,17 +229,20 @@ class Trainer:
     @torch.inference_mode()
     def evaluate(self) -> tuple[Array, Array]:
         """Loss and accuracy of every replicate on the whole test set, ``(R,)`` each."""
-        losses, hits = np.zeros(()), np.zeros(())
+        total = np.zeros((2, self.config.replicates))
         n_test = len(self.data.x_test)
         values = self.config.replicates * sum(layer.operand_size for layer in self.network.layers)
         chunk = max(1, EVALUATION_BYTES // (values * self.data.x_test.element_size()))
         for start in range(0, n_test, chunk):
             x = self.data.x_test[start : start + chunk]
             y = self.data.y_test[start : start + chunk]
-            f = self.network.forward(x).outputs
-            losses = losses + _mean(self._loss.of_samples(f, y)) * len(x)
-            hits = hits + _mean(_hits(f, y)) * len(x)
-        return losses / n_test, hits / n_test
+            total += self._scores(self.network.forward(x).outputs, y) * len(x)
+        loss, accuracy = total / n_test
+        return loss, accuracy
+
+    def _scores(self, f: Tensor, y: Tensor) -> Array:
+        """Loss and accuracy of outputs ``f``, ``(2, R)``."""
+        return _means(torch.stack((self._loss.of_samples(f, y), _hits(f, y))))
 
     def save(self, path: Path | str) -> None:
         """Writes a checkpoint from which :meth:`load` continues bit for bit."""
@@ -372,7 +375,7 @@ class Trainer:
         last: bool,
     ) -> Measurement:
         f = past.outputs
-        loss = _mean(self._loss.of_samples(f, y))
+        loss, accuracy = self._scores(f, y)
         test_loss, test_accuracy = None, None
         if last or self.step >= self._next_evaluation:
             test_loss, test_accuracy = self.evaluate()
@@ -389,7 +392,7 @@ class Trainer:
             step=self.step,
             epoch=self.epoch,
             loss=loss,
-            accuracy=_mean(_hits(f, y)),
+            accuracy=accuracy,
             test_loss=test_loss,
             test_accuracy=test_accuracy,
         )
@@ -428,8 +431,8 @@ def _hits(f: Tensor, y: Tensor) -> Tensor:
 
 
 @unwarned
-def _mean(of_samples: Tensor) -> Array:
-    """``(R,)`` means in float64 on the host, from ``(N,)`` (R = 1) or ``(R, N)``."""
-    values = np.atleast_2d(of_samples.cpu().numpy())
+def _means(of_samples: Tensor) -> Array:
+    """``(k, R)`` means in float64 on the host, from ``(k, N)`` (R = 1) or ``(k, R, N)``."""
+    values = of_samples.cpu().numpy()
     means: Array = np.add.reduce(values, -1, dtype=np.float64) / values.shape[-1]
-    return means
+    return means.reshape(len(means), -1)

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from fa_engine import SCHEMES, RunConfig, Trainer
+from fa_engine.seeding import MIRROR, generator
 
 SMALL = RunConfig(
     hidden=(12, 9), learning_rate=0.1, batch_size=32, epochs=1, replicates=2, dtype="float64"
@@ -116,6 +117,32 @@ def test_the_weight_mirror_finds_the_weights():
     measured = list(trainer)
     assert (measured[0].weight_angle_deg > 45).all()
     assert (measured[-1].weight_angle_deg < 12).all()
+
+
+def test_the_weight_mirror_is_its_equation():
+    """``B <- (1 - m) B + m noise_out^T noise_in / N`` with ``noise_out = noise_in W^T``."""
+    trainer = Trainer(SMALL.replace(scheme="wm", mirror_rate=0.3, seed=4))
+    for step in range(3):
+        before = [m.clone() for m in trainer.feedback.matrices]
+        weights = [w.clone() for w in trainer.network.weights[1:]]
+        trainer.advance()
+        for r in range(2):
+            source = generator(4 + r, MIRROR, step)
+            for layer, (matrix, weight) in enumerate(zip(before, weights, strict=True)):
+                noise_in = torch.randn(32, weight.shape[2], generator=source, dtype=torch.float64)
+                noise_out = noise_in @ weight[r].T
+                mirrored = 0.7 * matrix[r] + 0.3 * noise_out.T @ noise_in / 32
+                now = trainer.feedback.matrices[layer][r]
+                torch.testing.assert_close(now, mirrored, rtol=1e-12, atol=1e-13)
+
+
+def test_redrawn_feedback_has_the_magnitudes_of_a_fresh_draw():
+    trainer = Trainer(SMALL.replace(scheme="brsf", hidden=(300, 200), feedback_std=0.5))
+    for _ in range(2):
+        trainer.advance()
+        for matrix in trainer.feedback.matrices:  # of abs(R), R normal: its root mean square is std
+            assert matrix.square().mean().sqrt().item() == pytest.approx(0.5, rel=0.02)
+            assert matrix.abs().mean().item() == pytest.approx(0.5 * (2 / np.pi) ** 0.5, rel=0.02)
 
 
 def test_redrawn_feedback_is_new_at_each_step_and_keeps_the_signs():

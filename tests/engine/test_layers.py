@@ -17,6 +17,21 @@ CONV = RunConfig(
     replicates=2,
     dtype="float64",
 )
+PHI = {
+    "tanh": torch.tanh,
+    "relu": torch.relu,
+    "leaky_relu": functional.leaky_relu,
+    "sigmoid": torch.sigmoid,
+    "gelu": functional.gelu,
+    "linear": lambda a: a,
+}
+LOSS = {
+    "cross_entropy": lambda f, y: functional.cross_entropy(f, y.argmax(-1)),
+    "squared_error": lambda f, y: functional.mse_loss(f, y, reduction="sum") / (2 * len(y)),
+    "binary_cross_entropy": lambda f, y: (
+        functional.binary_cross_entropy_with_logits(f, y, reduction="sum") / len(y)
+    ),
+}
 
 
 @pytest.mark.parametrize(
@@ -91,10 +106,12 @@ def kernels(weight, channels, size):
 
 
 @pytest.mark.parametrize("replicates", [1, 2])
-@pytest.mark.parametrize("activation", ["tanh", "relu", "gelu"])
-def test_bp_through_convolutions_is_autograd(activation, replicates):
-    trainer = Trainer(CONV.replace(scheme="bp", activation=activation, replicates=replicates))
-    phi = {"tanh": torch.tanh, "relu": torch.relu, "gelu": functional.gelu}[activation]
+@pytest.mark.parametrize("loss_name", LOSS)
+@pytest.mark.parametrize("activation", PHI)
+def test_bp_through_convolutions_is_autograd(activation, loss_name, replicates):
+    config = CONV.replace(scheme="bp", activation=activation, loss=loss_name)
+    trainer = Trainer(config.replace(replicates=replicates))
+    phi = PHI[activation]
     x, y = trainer._batch()
     before = [t.clone().requires_grad_() for t in trainer.network.weights]
     biases = [t.clone().requires_grad_() for t in trainer.network.biases]
@@ -104,7 +121,7 @@ def test_bp_through_convolutions_is_autograd(activation, replicates):
         h = functional.max_pool2d(phi(h), 2)
         h = phi(functional.conv2d(h, kernels(before[1][r], 5, 2), biases[1][r]))
         h = phi(h.permute(0, 2, 3, 1).flatten(1) @ before[2][r].T + biases[2][r])
-        loss = functional.cross_entropy(h @ before[3][r].T + biases[3][r], y.argmax(-1))
+        loss = LOSS[loss_name](h @ before[3][r].T + biases[3][r], y)
         loss.backward()
         assert m.loss[r] == pytest.approx(loss.item(), rel=1e-12)
     now = [*trainer.network.weights, *trainer.network.biases]

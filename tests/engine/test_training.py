@@ -247,16 +247,22 @@ def test_the_same_seed_repeats_the_run():
     assert not equal(parameters(first), parameters(other))
 
 
-@pytest.mark.parametrize("scheme", ["fa", "dfa"])
-def test_a_replicate_is_the_same_alone(scheme):
-    together = Trainer(SMALL.replace(scheme=scheme, seed=5, replicates=3))
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_a_replicate_of_eight_is_the_same_alone(scheme, momentum):
+    config = SMALL.replace(scheme=scheme, seed=5, replicates=8, momentum=momentum, walk=True)
+    together = Trainer(config)
     drawn = parameters(together), [b.clone() for b in together.feedback.matrices]
-    finish(together)
-    for r in range(3):
-        alone = Trainer(SMALL.replace(scheme=scheme, seed=5 + r, replicates=1))
+    measured = finish(together)
+    for r in (0, 3, 7):
+        alone = Trainer(config.replace(seed=5 + r, replicates=1))
         assert equal([t[r : r + 1] for t in drawn[0]], parameters(alone))
         assert equal([b[r : r + 1] for b in drawn[1]], alone.feedback.matrices)
-        finish(alone)
+        for among, own in zip(measured, alone, strict=True):
+            for name in ("loss", "gradient_angle_deg", "descent_share", "path_length"):
+                np.testing.assert_allclose(
+                    getattr(among, name)[r], getattr(own, name)[0], rtol=1e-6, atol=1e-6
+                )
         for a, b in zip(parameters(together), parameters(alone), strict=True):
             torch.testing.assert_close(a[r : r + 1], b, rtol=1e-9, atol=1e-11)
 
@@ -448,9 +454,10 @@ def test_a_missing_gpu_is_said(monkeypatch):
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 def test_a_gpu_trains_the_same_network():
-    on_gpu, on_cpu = (Trainer(SMALL.replace(device=d)) for d in ("cuda", "cpu"))
-    finish(on_gpu)
-    finish(on_cpu)
+    on_gpu, on_cpu = (Trainer(SMALL.replace(device=d, walk=True)) for d in ("cuda", "cpu"))
+    for a, b in zip(on_gpu, on_cpu, strict=True):
+        np.testing.assert_allclose(a.gradient_angle_deg, b.gradient_angle_deg, rtol=1e-5)
+        np.testing.assert_allclose(a.path_length, b.path_length, rtol=1e-8)
     for a, b in zip(parameters(on_gpu), parameters(on_cpu), strict=True):
         torch.testing.assert_close(a.cpu(), b, rtol=1e-8, atol=1e-10)
 
