@@ -49,6 +49,13 @@ def shown_run(store: Store, run_id: str | None) -> tuple[Run | None, str]:
         return None, str(error)
 
 
+def shown_checkpoints(known: dict[str, Any] | None) -> list[Checkpoint]:
+    """The checkpoints that a page's store holds, ``{"run": id, "checkpoints": [[step, seq]]}``."""
+    if not known or not known["run"]:
+        return []
+    return [Checkpoint(known["run"], step, seq) for step, seq in known["checkpoints"]]
+
+
 def run_line(prefix: str) -> Component:
     """Name, state and scheme of the run, or what to do where there is none."""
     return html.Div(id=f"{prefix}-run", className="lab-run")

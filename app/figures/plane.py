@@ -17,6 +17,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from app.figures.look import base
 from app.figures.palette import Palette, css, palette
 from app.figures.training import CHART_CONFIG
 from fa_engine.plane import ESCAPED, RESTING, Array, Fixed, Paths, Plane, noise_draws
@@ -51,7 +52,6 @@ _LEVEL = 121  # points of a level of the invariant
 _ZERO = 1e-9  # where stability changes, K is 0 up to rounding
 _LOSS_RANGE = (-4.0, 1.5)  # decades
 _COSINE_RANGE = (-1.15, 1.15)
-_FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif"
 
 
 @dataclass(frozen=True)
@@ -454,16 +454,6 @@ def _axis(colours: Palette) -> dict[str, Any]:
 
 def _layout(colours: Palette) -> dict[str, Any]:
     return {
-        "template": None,
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"family": _FONT, "size": 13, "color": css(colours.ink)},
-        "showlegend": False,
-        "dragmode": False,
-        "hoverlabel": {
-            "font": {"size": 13, "color": css(colours.ink)},
-            "bgcolor": css(colours.panel),
-            "bordercolor": css(colours.grid),
-        },
+        **base(colours, dragmode=False),
         "meta": {"drawn": ""},  # from which numbers the browser drew it; nothing yet
     }

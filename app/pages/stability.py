@@ -21,6 +21,7 @@ from app.components.lab_run import (
     play,
     run_line,
     run_words,
+    shown_checkpoints,
     shown_run,
     slider_marks,
     waiting_words,
@@ -186,7 +187,7 @@ def register(app: Dash, context: Context) -> None:
         State("stab-at", "disabled"),
     )
     def places(known: dict[str, Any] | None, at: int, last: int, fresh: bool) -> Any:
-        found = _checkpoints(known)
+        found = shown_checkpoints(known)
         if len(found) < 2:
             return 1, [], 0, True
         newest = len(found) - 1
@@ -221,7 +222,7 @@ def register(app: Dash, context: Context) -> None:
     ) -> Any:
         if known is None or theme is None:
             raise PreventUpdate
-        found = _checkpoints(known)
+        found = shown_checkpoints(known)
         names = [output["id"]["name"] for output in ctx.outputs_list[-1]]
         if not found:
             said = "There is no checkpoint yet." if known["run"] else ""
@@ -301,7 +302,7 @@ def register(app: Dash, context: Context) -> None:
         known: dict[str, Any] | None,
         at: int,
     ) -> Any:
-        found = _checkpoints(known)
+        found = shown_checkpoints(known)
         if not clicks or not known or not found:
             raise PreventUpdate
         names = [output["id"]["name"] for output in ctx.outputs_list[1]]
@@ -378,7 +379,7 @@ def register(app: Dash, context: Context) -> None:
         known: dict[str, Any] | None,
         at: int,
     ) -> Any:
-        found = _checkpoints(known)
+        found = shown_checkpoints(known)
         if not clicks:
             raise PreventUpdate
         stay = (no_update, no_update)
@@ -428,12 +429,6 @@ def register(app: Dash, context: Context) -> None:
 
 
 _SERIES = ("unstable_share", "min_real", "angle_deg")
-
-
-def _checkpoints(known: dict[str, Any] | None) -> list[Checkpoint]:
-    if not known or not known["run"]:
-        return []
-    return [Checkpoint(known["run"], step, seq) for step, seq in known["checkpoints"]]
 
 
 def _looked_first(found: Sequence[Checkpoint], place: int) -> list[Checkpoint]:

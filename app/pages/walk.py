@@ -16,6 +16,7 @@ from app.components.lab_run import (
     panel,
     run_line,
     run_words,
+    shown_checkpoints,
     shown_run,
     waiting_words,
 )
@@ -173,7 +174,7 @@ def register(app: Dash, context: Context) -> None:
     def diffusion(known: dict[str, Any] | None, _tick: int | None, theme: str | None) -> Any:
         if known is None or theme is None:
             raise PreventUpdate
-        kept = _checkpoints(known)
+        kept = shown_checkpoints(known)
         if not kept or kept[-1].step < _LEAST_STEPS:
             return msd_figure(None, theme), "There are too few steps yet.", True
         last = kept[-1]
@@ -196,7 +197,7 @@ def register(app: Dash, context: Context) -> None:
         own = store.run(known["run"])
         steps = [
             {"value": str(place), "label": f"step {kept.step:,}"}
-            for place, kept in enumerate(_checkpoints(known))
+            for place, kept in enumerate(shown_checkpoints(known))
         ]
         others = [
             {"value": run.id, "label": f"{run.name} · {run.id}"}
@@ -225,7 +226,7 @@ def register(app: Dash, context: Context) -> None:
         others: list[str] | None,
         known: dict[str, Any] | None,
     ) -> Any:
-        kept = _checkpoints(known)
+        kept = shown_checkpoints(known)
         if not clicks or not known or not known["run"]:
             raise PreventUpdate
         names = [output["id"]["name"] for output in ctx.outputs_list[2]]
@@ -264,12 +265,6 @@ def register(app: Dash, context: Context) -> None:
             return no_update, answer.problem or waiting_words(answer), not answer.pending
         names = [store.run(run_id).name for run_id in dict.fromkeys(p[0] for p in params.places)]
         return landscape_figure(answer.arrays, names, theme), _explained(answer.arrays), True
-
-
-def _checkpoints(known: dict[str, Any] | None) -> list[Checkpoint]:
-    if not known or not known["run"]:
-        return []
-    return [Checkpoint(known["run"], step, seq) for step, seq in known["checkpoints"]]
 
 
 def _places(kept: Sequence[Checkpoint]) -> tuple[tuple[str, int, int], ...]:

@@ -76,15 +76,16 @@ class _Shelf:
         self._store, self._directory, self._data_sets = store, directory, data_sets
 
     def track(self, run_id: str) -> Path:
+        self._store.run(run_id)  # a name that comes from a browser is no path
         path = track_path(self._directory, run_id)
         check_kept(path)
         return path
 
     def open(self, run_id: str, step: int) -> Trainer:
+        config = self._store.run(run_id).run_config()
         path = checkpoint_path(self._directory, run_id, step)
         check_kept(path)
-        data = self._data_sets.request(self._store.run(run_id).run_config()).result()
-        return Trainer.load(path, data=data)
+        return Trainer.load(path, data=self._data_sets.request(config).result())
 
 
 class _Holding:
