@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,9 +18,22 @@ from werkzeug.exceptions import HTTPException
 
 from app.live import BadCursor, dump
 from app.settings import Settings
-from app.store import SHAPES, Command, Run, RunEnded, Series, Store, UnknownRun
+from app.store import (
+    SHAPES,
+    Command,
+    Parent,
+    Run,
+    RunEnded,
+    Series,
+    Store,
+    StoreError,
+    UnknownCheckpoint,
+    UnknownRun,
+)
 from app.views import event_view, finite, run_view
 from fa_engine import Problem, RunConfig, problems
+from fa_engine.branching import check_hand_over
+from fa_engine.config import NotAllowed
 
 MAX_BODY_BYTES = 1_000_000
 _RUNS = 100
@@ -66,8 +80,8 @@ def api_blueprint(store: Store, settings: Settings) -> Blueprint:
     @blueprint.post("/api/runs")
     def create() -> ResponseReturnValue:
         body = _body('an object such as {"config": {"dataset": "digits"}}')
-        for name in body.keys() - {"config", "name"}:
-            raise Refused(name, body[name], "one of the fields config, name")
+        for name in body.keys() - {"config", "name", "parent"}:
+            raise Refused(name, body[name], "one of the fields config, name, parent")
         config = body.get("config")
         if not isinstance(config, dict):
             raise Refused("config", config, "an object of RunConfig's fields, such as {}")
@@ -75,7 +89,10 @@ def api_blueprint(store: Store, settings: Settings) -> Blueprint:
         if title is not None and not _is_name(title):
             raise Refused("name", title, "a text of 1 to 100 printable characters")
         accepted = RunConfig.model_validate(config, context={"limits": settings.limits})
-        run = store.create_run(accepted, name=title)
+        parent = _parent(body.get("parent"))
+        if parent is not None:
+            check_hand_over(store.run(parent.run_id).run_config(), accepted)
+        run = store.create_run(accepted, name=title, parent=parent)
         return jsonify({"run_id": run.id}), 201, {"Location": f"/api/runs/{run.id}"}
 
     @blueprint.get("/api/runs")
@@ -91,6 +108,11 @@ def api_blueprint(store: Store, settings: Settings) -> Blueprint:
         body = _body('an object such as {"command": "pause"}')
         number = store.send(run_id, Command.model_validate(body))
         return jsonify({"run_id": run_id, "command": number}), 202
+
+    @blueprint.get("/api/runs/<run_id>/checkpoints")
+    def checkpoints(run_id: str) -> ResponseReturnValue:
+        found = [asdict(checkpoint) for checkpoint in store.checkpoints(run_id)]
+        return jsonify({"checkpoints": found})
 
     @blueprint.get("/api/runs/<run_id>/export.csv")
     def export_csv(run_id: str) -> ResponseReturnValue:
@@ -155,8 +177,13 @@ def guard(flask: Flask) -> None:
     def bad_cursor(error: BadCursor) -> ResponseReturnValue:
         return _unprocessable([Problem("after", error.value, "a whole number from 0")])
 
+    @flask.errorhandler(NotAllowed)
+    def not_allowed(error: NotAllowed) -> ResponseReturnValue:
+        return _unprocessable([error.problem])
+
     @flask.errorhandler(UnknownRun)
-    def unknown(error: UnknownRun) -> ResponseReturnValue:
+    @flask.errorhandler(UnknownCheckpoint)
+    def unknown(error: StoreError) -> ResponseReturnValue:
         return jsonify({"error": str(error)}), 404
 
     @flask.errorhandler(RunEnded)
@@ -168,6 +195,17 @@ def guard(flask: Flask) -> None:
         if not request.path.startswith("/api/"):
             return error
         return jsonify({"error": error.description}), error.code or 500
+
+
+def _parent(given: Any) -> Parent | None:
+    if given is None:
+        return None
+    match given:
+        case {"run_id": str(run_id), "step": int(step), **rest} if not rest and not isinstance(
+            step, bool
+        ):
+            return Parent(run_id, step)
+    raise Refused("parent", given, 'a checkpoint such as {"run_id": "abc", "step": 100}')
 
 
 def _is_name(title: object) -> bool:

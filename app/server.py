@@ -12,7 +12,8 @@ from flask import Flask
 
 from app.api import api_blueprint, guard
 from app.cache import Backfills, make_cache
-from app.components.shell import shell
+from app.components import shell as frame
+from app.lab import Desk
 from app.live import Hub, live_blueprint
 from app.pages import PAGES, Context
 from app.settings import Settings, settings_or_exit
@@ -50,11 +51,12 @@ def create_app(settings: Settings | None = None) -> WebApp:
     flask.settings = settings
     flask.store = Store(settings.database_url)
     flask.hub = Hub(flask.store, settings.max_streams)
-    backfills = Backfills(flask.store, make_cache(flask, settings))
+    cache = make_cache(flask, settings)
+    backfills, desk = Backfills(flask.store, cache), Desk(flask.store, cache)
     guard(flask)
     flask.register_blueprint(api_blueprint(flask.store, settings))
     flask.register_blueprint(live_blueprint(flask.store, flask.hub))
-    flask.dash = _dash(flask, Context(settings, flask.store, backfills))
+    flask.dash = _dash(flask, Context(settings, flask.store, backfills, desk))
     atexit.register(flask.hub.close)
     return flask
 
@@ -77,7 +79,9 @@ def _dash(flask: Flask, context: Context) -> Dash:
             {"name": "color-scheme", "content": "light dark"},
         ],
     )
-    dash.layout = shell
+    links = [frame.Link(page.path, page.name, page.title, page.of_run) for page in PAGES]
+    dash.layout = frame.shell(links)
+    frame.register(dash, context.store, links)
     pages = {page.path: page for page in PAGES}
     for page in PAGES:
         page.register(dash, context)

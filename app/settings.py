@@ -68,7 +68,7 @@ class Settings(BaseSettings):
     )
     state_dir: Path = Field(
         default_factory=lambda: platformdirs.user_state_path("feedback-alignment"),
-        description="Where the database and the cache are kept.",
+        description="Where the database, the checkpoints and the cache are kept.",
         json_schema_extra={"allowed": _DIRECTORY},
     )
     database_url: str = Field(
@@ -123,6 +123,20 @@ class Settings(BaseSettings):
         description="Most passes over the training set of a run.",
         json_schema_extra={"allowed": _COUNT},
     )
+    checkpoint_mb: int = Field(
+        default=200,
+        ge=0,
+        le=1_000_000,
+        description="Room for the checkpoints of one run, in MB; 0: none are kept.",
+        json_schema_extra={"allowed": "a whole number from 0 to 1000000"},
+    )
+    checkpoint_total_mb: int = Field(
+        default=4000,
+        ge=0,
+        le=1_000_000_000,
+        description="Room for the checkpoints of all runs, in MB; those of the oldest go first.",
+        json_schema_extra={"allowed": "a whole number from 0 to 1000000000"},
+    )
     max_streams: int = Field(
         default=48,
         ge=1,
@@ -152,6 +166,11 @@ class Settings(BaseSettings):
             message = f"{PREFIX}{name.upper()} = {shown!r}: allowed is {extra['allowed']}"
             raise PydanticCustomError("not_allowed", "{message}", {"message": message}) from None
         return accepted.expanduser().absolute() if isinstance(accepted, Path) else accepted
+
+    @property
+    def checkpoint_dir(self) -> Path:
+        """Where checkpoints are kept."""
+        return self.state_dir / "checkpoints"
 
     @property
     def limits(self) -> Limits:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from app.figures.bands import bands
@@ -33,6 +34,7 @@ def run_view(run: Run) -> dict[str, Any]:
         "learning_rate": run.learning_rate,
         "scheme": run.scheme,
         "revision": run.revision,
+        "parent": asdict(run.parent) if run.parent else None,
     }
 
 

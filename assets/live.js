@@ -7,19 +7,16 @@
 
   const MAX_POINTS = 4000; // longer lines are drawn anew, thinned by the server
   const MAX_WAITING = 1500; // events kept for a hidden page before it is drawn anew instead
-  const QUICK_MS = 60; // a draw that took longer than this is followed by a rest,
-  const DRAW_SHARE = 3; // drawing takes at most a third of the time
+  const QUICK_MS = 60; // a drawing by plotly that took longer than this is followed by a rest,
+  const DRAW_SHARE = 3; // they take at most a third of the time
+  const WHOLE_MS = 4000; // after which plotly draws again what quick.js has extended,
+  const HOVER_MS = 1000; // and while a pointer is there: plotly finds only what it drew itself
   const POLL_MS = 1000;
   const STREAM_AGAIN_MS = 30000;
   const REFRESH_AGAIN_MS = 15000;
-  const LABEL_PX = 16;
   const NARROW_PX = 520; // a telephone: the charts give less room to words
   const SILENT_MS = 3000; // without an answer, before it is said
-  const CHIPS = 6; // changes listed beside the state at most, fewer where they have no room
-  const CHIPS_PX = 30; // their one row
   const FIT_MS = 500; // after which the charts must fill their room
-  const BLANK = " "; // plotly throws an empty word's element away, and never makes it again
-  const FEW = 3; // points that do not make a line yet: they are marked
   const root = document.documentElement;
   const $ = (id) => document.getElementById(id);
   const setProps = (id, props) => window.dash_clientside.set_props(id, props);
@@ -33,15 +30,19 @@
     head: 0, // the highest seq heard of
     queue: [], // taken in, not yet drawn
     drawn: 0, // seq of the last event on the chart
-    nextDraw: 0,
+    nextDraw: 0, // by plotly
+    whole: 0, // when plotly drew last
     fetching: false,
     refreshing: false,
     refreshes: 0,
+    buttons: null, // the state for which they are enabled
     controls: {}, // what the two live controls show
-    stats: { frames: 0, draws: 0, gaps: 0, duplicates: 0, fetches: 0 },
+    stats: { frames: 0, draws: 0, quick: 0, gaps: 0, duplicates: 0, fetches: 0 },
   };
   view.take = take;
   window.faLive = view; // for whoever looks with the console, and for tests
+  const { makeRoom, markFew, setTicks, placeControls, showEnds } = window.ChartMarks(view);
+  const { showRun } = window.RunHeader(view);
 
   /* -- transport: shared worker, else a stream of the page's own, else asking again and again -- */
 
@@ -157,7 +158,9 @@
       hear(event);
       view.queue.push(event);
     }
-    if (view.queue.length > MAX_WAITING) {
+    if (!shown()) {
+      view.queue = []; // another page is shown; coming back draws everything anew
+    } else if (view.queue.length > MAX_WAITING) {
       view.queue = [];
       refresh();
     }
@@ -224,6 +227,7 @@
     const wait = () => {
       if (view.meta && view.meta.token === meta.token) return; // begun already
       const gd = document.querySelector("#charts .js-plotly-plot");
+      if (!$("charts")) return; // another page is shown by now
       if (!gd || !gd._fullLayout || !gd.layout.meta || gd.layout.meta.token !== meta.token) {
         if (!view.meta || meta.token >= view.meta.token) requestAnimationFrame(wait);
         return;
@@ -236,11 +240,15 @@
     return meta.token;
   }
 
+  const shown = () => Boolean(view.gd && view.gd.isConnected);
+
   function begin(gd, meta) {
     view.meta = meta;
     view.refreshing = false;
     if (view.gd !== gd) {
       view.gd = gd;
+      view.buttons = null; // they are new as well
+      view.controls = {};
       gd.on("plotly_relayout", () => {
         keepZoom();
         requestDraw(true);
@@ -345,15 +353,16 @@
   }
 
   function drawWhenDue(now) {
-    if (now < view.nextDraw) {
-      requestAnimationFrame(drawWhenDue);
-      return;
-    }
     asked = false;
-    if (!view.run || !view.gd || (view.queue.length === 0 && !force)) return;
+    if (!view.run || !shown() || (view.queue.length === 0 && !force)) return;
     // The server's next drawing is there already, with lines of its own: begin() goes on from it.
     const { meta } = view.gd.layout || {};
     if (!meta || meta.token !== view.meta.token) return;
+    if (extend(now)) return;
+    if (now < view.nextDraw) {
+      requestDraw();
+      return;
+    }
     const started = performance.now();
     draw();
     force = false;
@@ -361,13 +370,12 @@
     view.nextDraw = took < QUICK_MS ? 0 : started + DRAW_SHARE * took;
   }
 
-  function draw() {
-    const { gd, meta } = view;
-    const more = new Map(); // index of a trace -> { x, y }
+  /* What waits to be drawn: index of a trace -> { x, y }. */
+  function added() {
+    const more = new Map();
     for (const event of view.queue) {
-      view.drawn = event.seq;
       for (const [key, band] of Object.entries(event.bands || {})) {
-        for (const [part, index] of Object.entries(meta.places[key] || {})) {
+        for (const [part, index] of Object.entries(view.meta.places[key] || {})) {
           const line = more.get(index) || { x: [], y: [] };
           for (let i = 0; i < band.step.length; i += 1) {
             line.x.push(band.step[i]);
@@ -377,15 +385,45 @@
         }
       }
     }
+    return more;
+  }
+
+  /* Draws what waits without plotly, where that will do. */
+  function extend(now) {
+    const { gd, meta } = view;
+    if (force || view.run.state !== "running") return false;
+    if (now - view.whole > (gd.matches(":hover") ? HOVER_MS : WHOLE_MS)) return false;
+    if (view.queue.some(({ kind }) => kind === "control" || kind === "state")) return false;
+    const more = added();
+    if (tooLong(more)) return false;
+    for (const end of meta.ends) showEnds(end, more);
+    const words = meta.ends.map(({ trace }) => trace);
+    if (!window.QuickDraw.extend(gd, meta.places, more, words)) return false;
+    view.drawn = view.queue[view.queue.length - 1].seq;
+    view.queue = [];
+    view.stats.quick += 1;
+    return true;
+  }
+
+  const tooLong = (more) =>
+    [...more].some(([index, { x }]) => view.gd.data[index].x.length + x.length > MAX_POINTS);
+
+  function draw() {
+    const { gd, meta } = view;
+    const more = added();
+    if (view.queue.length) view.drawn = view.queue[view.queue.length - 1].seq;
     view.queue = [];
     const ranges = () => String(AXES.map((axis) => gd._fullLayout[axis].range));
     const before = ranges();
     const indices = [...more.keys()].filter((index) => more.get(index).x.length);
+    const long = tooLong(more);
     for (const end of meta.ends) showEnds(end, more);
     markFew(more);
     placeControls();
     setTicks();
+    makeRoom(more);
     view.stats.draws += 1;
+    view.whole = performance.now();
     if (indices.length === 0) {
       Plotly.redraw(gd);
     } else {
@@ -400,249 +438,7 @@
     if (view.run.state !== "running" && ranges() !== before) {
       requestDraw(true);
     }
-    if (indices.some((index) => gd.data[index].x.length > MAX_POINTS)) refresh();
-  }
-
-  /* A line of one point is none. */
-  function markFew(more) {
-    for (const { median } of Object.values(view.meta.places)) {
-      const trace = view.gd.data[median];
-      const added = (more.get(median) || { y: [] }).y;
-      let count = 0;
-      for (const y of [trace.y, added]) {
-        for (let i = 0; i < y.length && count < FEW; i += 1) count += y[i] !== null;
-      }
-      trace.mode = count > 0 && count < FEW ? "lines+markers" : "lines";
-    }
-  }
-
-  /* As many ticks of the loss as have room, for whatever it spans now. */
-  function setTicks() {
-    const [low, high] = view.gd._fullLayout.yaxis.range;
-    const fits = view.meta.ticks.find(([decades]) => high - low > decades);
-    Object.assign(
-      view.gd.layout.yaxis,
-      fits ? { tickmode: "array", tickvals: fits[1] } : { tickmode: "auto", tickvals: null }
-    );
-  }
-
-  /* Every change is a line; its label stands on the side that has room, in the row that has room.
-     Where neither has, the newer label stays. */
-  function placeControls() {
-    const { gd, meta, changes } = view;
-    const axis = gd._fullLayout.xaxis;
-    const [low, high] = axis.range;
-    const width = axis._length;
-    const rows = meta.control.map(() => []);
-    const choose = (at, long) => {
-      const sides = at < width / 2 ? ["left", "right"] : ["right", "left"];
-      for (const side of sides) {
-        const [from, to] = side === "left" ? [at, at + long] : [at - long, at];
-        if (from < 0 || to > width) continue; // cut off there
-        const row = rows.findIndex((taken) => taken.every(([a, b]) => to < a || from > b));
-        if (row < 0) continue;
-        rows[row].push([from, to]);
-        return { side, row };
-      }
-      return null;
-    };
-    const drawn = changes.map(() => null);
-    for (let i = changes.length - 1; i >= 0; i -= 1) {
-      const [step, label] = changes[i];
-      let at = ((step - low) / (high - low)) * width;
-      if (axis.autorange) at = Math.min(at, width); // it follows in this very draw
-      const place = at >= 0 && at <= width ? choose(at, wide(label)) : null;
-      const shape = structuredClone(meta.control[place ? place.row : 0]);
-      shape.x0 = shape.x1 = step;
-      shape.label.text = place ? shape.label.text.replace("{}", label) : "";
-      if (place) shape.label.xanchor = place.side;
-      drawn[i] = shape;
-    }
-    // In place: the figure that dcc.Graph holds has the same list, and draws it after a zoom.
-    const { shapes } = gd.layout;
-    const others = shapes.filter((shape) => shape.name !== "control");
-    shapes.splice(0, shapes.length, ...others, ...drawn);
-  }
-
-  const pen = document.createElement("canvas").getContext("2d");
-  const widths = new Map();
-
-  function wide(label) {
-    if (!widths.has(label)) {
-      const { family } = view.gd._fullLayout.font;
-      pen.font = `${view.meta.control[0].label.font.size}px ${family}`;
-      widths.set(label, pen.measureText(label).width + 10);
-    }
-    return widths.get(label);
-  }
-
-  /* The last value of every line, beside its end; moved apart where two would overlap. */
-  function showEnds(end, more) {
-    const { gd, meta } = view;
-    const axis = gd._fullLayout[end.axis.replace("y", "yaxis")];
-    const [low, high] = axis.range;
-    const log = axis.type === "log";
-    const trace = gd.data[end.trace];
-    const across = gd._fullLayout.xaxis;
-    const labels = end.keys.map((key, place) => {
-      const index = meta.places[key].median;
-      const added = more.get(index);
-      const { x, y } = added && added.x.length ? added : gd.data[index];
-      const [from, to] = across.range;
-      const last = x[x.length - 1]; // a window elsewhere has other values beside it
-      const here = y.length && (across.autorange || (last >= from && last <= to));
-      const value = here ? y[y.length - 1] : null;
-      const share = value === null ? NaN : ((log ? Math.log10(value) : value) - low) / (high - low);
-      return { place, value, at: share * axis._length };
-    });
-    // An axis that follows the data will follow this value too; one that was zoomed may hide it.
-    const free = axis.autorange;
-    const seen = labels.filter(({ at }) => (free ? isFinite(at) : at >= -2 && at <= axis._length));
-    for (const label of seen) label.at = Math.min(Math.max(label.at, 0), axis._length);
-    seen.sort((a, b) => a.at - b.at);
-    for (let i = 1; i < seen.length; i += 1) {
-      seen[i].at = Math.max(seen[i].at, seen[i - 1].at + LABEL_PX);
-    }
-    const over = seen.length ? seen[seen.length - 1].at - axis._length : 0;
-    if (over > 0) {
-      seen[seen.length - 1].at -= over;
-      for (let i = seen.length - 2; i >= 0; i -= 1) {
-        seen[i].at = Math.min(seen[i].at, seen[i + 1].at - LABEL_PX);
-      }
-    }
-    // The words of the panel: its title, its marks, then these.
-    end.marks.forEach(([value, words], place) => {
-      const share = (value - low) / (high - low);
-      trace.y[1 + place] = share;
-      trace.text[1 + place] = share >= 0 && share <= 1 ? words : BLANK;
-    });
-    const first = 1 + end.marks.length;
-    for (const { place } of labels) trace.text[first + place] = BLANK;
-    for (const { place, value, at } of seen) {
-      trace.y[first + place] = at / axis._length;
-      trace.text[first + place] = ` ${end.names[place]} ${written(end.axis, value)}`;
-    }
-    trace.text[first + labels.length] = undefinedWords(end, more) || BLANK;
-  }
-
-  /* Why a panel is empty although there are measurements. */
-  function undefinedWords(end, more) {
-    const said = end.undefined;
-    if (!view.run) return "";
-    if (end.keys.length === 0) return said.none;
-    let count = 0;
-    for (const key of end.keys) {
-      const index = view.meta.places[key].median;
-      for (const y of [view.gd.data[index].y, (more.get(index) || { y: [] }).y]) {
-        if (y.some((value) => value !== null)) return "";
-        count += y.length;
-      }
-    }
-    return count ? said[view.run.scheme] || said.other : "";
-  }
-
-  function written(axis, value) {
-    if (axis === "y2") return `${(100 * value).toFixed(1)} %`;
-    if (axis === "y3") return `${value.toFixed(1)}°`;
-    return value >= 0.001 && value < 1000
-      ? String(Number(value.toPrecision(3)))
-      : value.toExponential(1);
-  }
-
-  /* -- the header of the run ---------------------------------------------------------------------- */
-
-  const number = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
-
-  function text(id, value) {
-    const element = $(id);
-    if (element && element.textContent !== value) element.textContent = value;
-  }
-
-  function showRun() {
-    const run = view.run;
-    const state = run ? (run.ended ? "ended" : run.state) : "none";
-    if (root.dataset.run !== state) {
-      root.dataset.run = state;
-      setProps("step", { disabled: !["running", "paused"].includes(state) });
-      setProps("stop", { disabled: !["queued", "running", "paused"].includes(state) });
-      setProps("reset", { disabled: state === "none" });
-    }
-    if (!run || !$("run-name")) return;
-    root.dataset.state = run.state;
-    text("run-name", run.name);
-    text("run-state", run.state);
-    text("run-reason", run.reason || (run.state === "queued" ? "waiting for a worker" : ""));
-    const share = run.total_steps ? Math.min(1, run.step / run.total_steps) : 0;
-    $("run-progress").style.width = `${100 * share}%`;
-    $("run-progressbar").setAttribute("aria-valuenow", String(Math.round(100 * share)));
-    text("run-step", `${number.format(run.step)} / ${number.format(run.total_steps)}`);
-    text("run-epoch", `${(run.epoch || 0).toFixed(run.epochs < 20 ? 1 : 0)} / ${run.epochs}`);
-    const moving = run.state === "running" && run.steps_per_second > 0;
-    text("run-speed", moving ? number.format(run.steps_per_second) : "–");
-    text("run-left", moving ? spoken((run.total_steps - run.step) / run.steps_per_second) : "–");
-    for (const kind of ["csv", "json"]) {
-      $(`export-${kind}`).setAttribute("href", `/api/runs/${run.id}/export.${kind}`);
-    }
-    const words = [];
-    if (run.config.replicates > 1) {
-      words.push(`Lines are the median of ${run.config.replicates} networks, bands their central 80 %.`);
-    }
-    if (!view.narrow) words.push("Drag to zoom, double-click to zoom out.");
-    text("chart-note", words.join(" "));
-    showChanges();
-    showControls();
-  }
-
-  /* The latest changes, as many as one row has room for; the others by name. */
-  function showChanges() {
-    const box = $("changes");
-    const key = `${view.run.id} ${view.changes.length}`;
-    if (box.dataset.shown === key) return;
-    box.dataset.shown = key;
-    const words = view.changes.map(([step, label]) => `step ${number.format(step)}: ${label}`);
-    for (let count = Math.min(CHIPS, words.length); ; count -= 1) {
-      const earlier = words.slice(0, words.length - count);
-      const chips = words.slice(words.length - count).map(chip);
-      if (earlier.length) {
-        const more = chip(`+${earlier.length} more`);
-        more.title = earlier.join("\n");
-        chips.unshift(more);
-      }
-      box.replaceChildren(...chips);
-      if (count <= 1 || box.offsetHeight <= CHIPS_PX) return;
-    }
-  }
-
-  function chip(words) {
-    const element = document.createElement("span");
-    element.className = "chip";
-    element.textContent = words;
-    return element;
-  }
-
-  window.addEventListener("resize", () => {
-    if (!view.run || !$("changes")) return;
-    delete $("changes").dataset.shown;
-    showChanges();
-  });
-
-  function showControls() {
-    const { learning_rate: rate, scheme } = view.run;
-    if (view.controls.rate !== rate) {
-      view.controls.rate = rate;
-      setProps("now-lr", { value: String(rate), error: null });
-    }
-    if (view.controls.scheme !== scheme) {
-      view.controls.scheme = scheme;
-      setProps("now-scheme", { value: scheme });
-    }
-  }
-
-  function spoken(seconds) {
-    const s = Math.ceil(seconds);
-    if (s < 60) return `${s} s`;
-    if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
-    return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
+    if (long) refresh();
   }
 
   /* -- commands ------------------------------------------------------------------------------------ */

@@ -1,12 +1,18 @@
-"""``python -m benchmarks [engine] [live]``: every measurement, or those named."""
+"""``python -m benchmarks [part ...]``: every measurement, or those named."""
 
 from __future__ import annotations
 
 import argparse
 
-from benchmarks import engine, live, machine
+from benchmarks import engine, live, machine, plane, stability, tracking
 
-PARTS = {"engine": engine.main, "live": live.main}
+PARTS = {
+    "engine": engine.main,
+    "stability": stability.main,
+    "tracking": tracking.main,
+    "plane": plane.main,
+    "live": live.main,
+}
 
 
 def main() -> None:

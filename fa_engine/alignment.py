@@ -101,7 +101,7 @@ def measure(
     # One call for all cosines: over whole layers, over all hidden layers, and sample by sample.
     cosines = cosine(*np.concatenate([sums, together, *samples], -1))
     whole = 3 * n + 2
-    angles = _degrees(cosines[:, :whole])
+    angles = degrees(cosines[:, :whole])
     mean, std = _over_samples(cosines[:, whole:].reshape(network.replicates, n, -1))
     norms = np.sqrt(gradient)
     return Alignment(
@@ -220,7 +220,8 @@ def cosine(pp: Array, pq: Array, qq: Array) -> Array:
     return found
 
 
-def _degrees(cosines: Array) -> Array:
+def degrees(cosines: Array) -> Array:
+    """Angles in degrees from cosines."""
     # Rounding may carry a cosine past 1.
     angles: Array = np.degrees(np.arccos(np.minimum(np.maximum(cosines, -1.0), 1.0)))
     return angles

@@ -73,6 +73,14 @@ class Problem:
         return f"{self.field} = {_shown(self.value)}: allowed is {self.allowed}"
 
 
+class NotAllowed(ValueError):
+    """What is asked for beside a configuration is out of range; ``problem`` says how."""
+
+    def __init__(self, field: str, value: Any, allowed: str) -> None:
+        self.problem = Problem(field, value, allowed)
+        super().__init__(self.problem.message)
+
+
 def problems(error: ValidationError) -> list[Problem]:
     """Everything that is wrong, one :class:`Problem` for each field that a person has to mend."""
     found: dict[str, Problem] = {}
@@ -354,6 +362,14 @@ class RunConfig(BaseModel):
         le=1,
         group="step",
     )
+    train_samples: int | None = _knob(
+        None,
+        "Training samples",
+        "Only the first so many; empty: all. Few can be learned to the last digit.",
+        group="data",
+        empty="all",
+        ge=1,
+    )
     label_noise: float = _knob(
         0.0,
         "Label noise",
@@ -437,9 +453,14 @@ class RunConfig(BaseModel):
             raise _refusal("hidden", self.hidden, str(error)) from None
         for wrong, name, allowed_text in (
             (
-                self.batch_size > spec.n_train,
-                "batch_size",
+                self.n_train > spec.n_train,
+                "train_samples",
                 f"at most {spec.n_train}, the training samples of {self.dataset}",
+            ),
+            (
+                self.batch_size > self.n_train,
+                "batch_size",
+                f"at most {self.n_train}, the training samples that are used",
             ),
             (
                 self.n_parameters > limits.max_parameters,
@@ -532,9 +553,14 @@ class RunConfig(BaseModel):
         return self.replicates * single
 
     @property
+    def n_train(self) -> int:
+        """Training samples that are used."""
+        return self.train_samples or DATASETS[self.dataset].n_train
+
+    @property
     def steps_per_epoch(self) -> int:
         """Whole batches in one pass; an incomplete last batch is dropped."""
-        return DATASETS[self.dataset].n_train // self.batch_size
+        return self.n_train // self.batch_size
 
     @property
     def total_steps(self) -> int:

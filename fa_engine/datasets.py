@@ -17,7 +17,7 @@ import tarfile
 import tempfile
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,10 @@ class Dataset:
     y_train: Tensor
     x_test: Tensor
     y_test: Tensor
+
+    def first(self, n_train: int) -> Dataset:
+        """The same with only the first training samples."""
+        return replace(self, x_train=self.x_train[:n_train], y_train=self.y_train[:n_train])
 
 
 @dataclass(frozen=True)
@@ -153,14 +157,19 @@ def load_dataset(
     return data
 
 
-def check_shapes(name: str, data: Dataset) -> None:
+def check_shapes(name: str, data: Dataset, n_train: int | None = None) -> None:
     """Refuses samples that are not those of data set ``name``.
+
+    Args:
+        name: of the data set.
+        data: the samples.
+        n_train: training samples; None: all that there are.
 
     Raises:
         DatasetError: a count or a width differs.
     """
     spec = DATASETS[name]
-    for part, n in (("train", spec.n_train), ("test", spec.n_test)):
+    for part, n in (("train", n_train or spec.n_train), ("test", spec.n_test)):
         x, y = getattr(data, f"x_{part}"), getattr(data, f"y_{part}")
         found, expected = (*x.shape, *y.shape), (n, spec.n_features, n, spec.n_classes)
         if found != expected:

@@ -266,25 +266,50 @@ class Feedback:
         """
         return self._source.products(directions, self._sent, past)
 
+    def carried(self, signal: Tensor, past: Pass) -> list[Tensor | None]:
+        """What a signal becomes at each layer, without delay: ``s_l``, a linear map of it.
+
+        The map that :mod:`fa_engine.stability` is about. Training is as it was afterwards.
+
+        Args:
+            signal: ``(..., N, c)``, for the outputs too.
+            past: the forward pass that it travels back along.
+
+        Returns:
+            Per layer, bottom first, ``s_l``; None where a layer hears nothing.
+        """
+        deltas: list[Tensor | None] = [None] * self._network.n_layers
+        deltas[-1] = above = signal
+        for layer in range(len(self._operands) - 1, -1, -1):
+            deltas[layer] = above = self._delta(layer, signal, above, past)
+        return deltas
+
+    def follow(self, step: int) -> None:
+        """Brings matrices made from the weights up to date, as step ``step`` will; others stay."""
+        if self._source.follows_weights:
+            self._source.refresh(step)
+
+    def _delta(self, layer: int, signal: Tensor, above: Tensor, past: Pass) -> Tensor:
+        """``s_l`` from the outputs' signal (direct route) or the delta above (layerwise)."""
+        if self.scheme.route == "direct":
+            back = self._network.matmul(signal, self._operands[layer])
+        else:
+            back = self._network.down(layer + 1, above, self._operands[layer])
+        return self._network.through(layer, back, past)
+
     def _hidden_deltas(self) -> list[Tensor | None]:
         network, lags = self._network, self._lags
-        direct = self.scheme.route == "direct"
         deltas: list[Tensor | None] = [None] * network.n_layers
         deltas[-1] = self._past[0][1]
         for layer in range(network.n_layers - 2, -1, -1):
             if lags[layer] >= len(self._past):
                 continue  # its first error has not arrived yet
             past, signal = self._past[lags[layer]]
-            if direct:
-                back = network.matmul(signal, self._operands[layer])
-            else:
-                # Across a module's border the delta of the step before is what has arrived.
-                source = deltas if lags[layer] == lags[layer + 1] else self._signals()
-                above = source[layer + 1]
-                if above is None:
-                    continue
-                back = network.down(layer + 1, above, self._operands[layer])
-            deltas[layer] = network.through(layer, back, past)
+            # Across a module's border the delta of the step before is what has arrived.
+            source = deltas if lags[layer] == lags[layer + 1] else self._signals()
+            above = signal if self.scheme.route == "direct" else source[layer + 1]
+            if above is not None:
+                deltas[layer] = self._delta(layer, signal, above, past)
         return deltas
 
     def _signals(self) -> list[Tensor | None]:

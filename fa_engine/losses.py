@@ -19,11 +19,20 @@ class Loss:
         of_samples: ``(f, y) -> (..., N)``, summed over the outputs. The loss is its mean.
         error: ``(f, y) -> e`` of shape ``(..., N, c)``: the derivative of the loss by ``f``,
             times the number of samples.
+        curvature: ``f -> H = de/df`` of shape ``(..., N, c, c)``; None: the identity.
+        shift_invariant: one number added to all outputs of a sample changes nothing, so that
+            ``H`` has a null mode a sample.
     """
 
     title: str
     of_samples: Callable[[Tensor, Tensor], Tensor]
     error: Callable[[Tensor, Tensor], Tensor]
+    curvature: Callable[[Tensor], Tensor] | None = None
+    shift_invariant: bool = False
+
+    def value(self, f: Tensor, y: Tensor) -> Tensor:
+        """The loss, ``(...)``."""
+        return self.of_samples(f, y).mean(-1)
 
 
 def _cross_entropy(f: Tensor, y: Tensor) -> Tensor:
@@ -33,6 +42,11 @@ def _cross_entropy(f: Tensor, y: Tensor) -> Tensor:
 
 def _cross_entropy_error(f: Tensor, y: Tensor) -> Tensor:
     return torch.softmax(f, -1).sub_(y)
+
+
+def _cross_entropy_curvature(f: Tensor) -> Tensor:
+    p = torch.softmax(f, -1)
+    return torch.diag_embed(p) - p.unsqueeze(-1) * p.unsqueeze(-2)
 
 
 def _squared_error(f: Tensor, y: Tensor) -> Tensor:
@@ -52,12 +66,24 @@ def _binary_cross_entropy_error(f: Tensor, y: Tensor) -> Tensor:
     return torch.sigmoid(f).sub_(y)
 
 
+def _binary_cross_entropy_curvature(f: Tensor) -> Tensor:
+    p = torch.sigmoid(f)
+    return torch.diag_embed(p * (1 - p))
+
+
 LOSSES: dict[str, Loss] = {
-    "cross_entropy": Loss("Softmax cross-entropy", _cross_entropy, _cross_entropy_error),
+    "cross_entropy": Loss(
+        "Softmax cross-entropy",
+        _cross_entropy,
+        _cross_entropy_error,
+        _cross_entropy_curvature,
+        shift_invariant=True,
+    ),
     "squared_error": Loss("Squared error", _squared_error, _squared_error_error),
     "binary_cross_entropy": Loss(
         "Binary cross-entropy, one sigmoid an output",
         _binary_cross_entropy,
         _binary_cross_entropy_error,
+        _binary_cross_entropy_curvature,
     ),
 }

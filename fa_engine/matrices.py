@@ -119,6 +119,7 @@ class TiedMatrices(Matrices):
     """A copy of ``W`` made before each step."""
 
     title = "Copies of the weights"
+    follows_weights = True
     routes = ("layerwise",)
 
     def make(self) -> tuple[Tensor, ...]:
@@ -133,7 +134,6 @@ class SignMatrices(TiedMatrices):
     """``c sign(W)`` with ``c`` the feedback scale."""
 
     title = "The signs of the weights"
-    follows_weights = True
 
     def make(self) -> tuple[Tensor, ...]:
         std = self.options.how.std

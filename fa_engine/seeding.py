@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-WEIGHTS, FEEDBACK, ORDER, REDRAW, MIRROR, LABELS, SAMPLES = range(7)
+WEIGHTS, FEEDBACK, ORDER, REDRAW, MIRROR, LABELS, SAMPLES, PROBE, KICK, SKETCH = range(10)
 
 Shape = tuple[int, int]
 

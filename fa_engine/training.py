@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -65,6 +66,7 @@ class Trainer:
         total_steps: steps of the whole run.
         finished: nothing is left to do: every step is taken, or every replicate has diverged.
         diverged: ``(R,)`` whether a replicate's loss was seen not to be finite.
+        drawn_as: per replicate, the number that is added to the seed of its feedback matrices.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Trainer:
         *,
         data_dir: Path | str | None = None,
         data: Dataset | None = None,
+        weights: Mapping[str, Tensor] | None = None,
     ) -> None:
         """Draws the network, ready for the first step.
 
@@ -80,19 +83,21 @@ class Trainer:
             config: what to train.
             data_dir: where data sets are kept; default ``FA_DATA_DIR`` or the user's cache.
             data: the samples, where they are loaded already (same device and dtype).
+            weights: what the network starts from instead of a draw, by the names of
+                :meth:`Network.state`.
 
         Raises:
             DatasetError: the samples cannot be had, or are not those of the data set.
+            CheckpointError: ``weights`` are not those of this network.
             ValueError: the device is not there.
         """
         device = pick_device(config.device)
         dtype = getattr(torch, config.dtype)
         seeds = [config.seed + replicate for replicate in range(config.replicates)]
         self.config = config
-        self.data = data or load_dataset(
-            config.dataset, data_dir, device, dtype, data_options(config)
-        )
-        check_shapes(config.dataset, self.data)
+        data = data or load_dataset(config.dataset, data_dir, device, dtype, data_options(config))
+        self.data = data.first(config.n_train)
+        check_shapes(config.dataset, self.data, config.n_train)
         self.network = Network.draw(
             config.layers,
             ACTIVATIONS[config.activation],
@@ -102,6 +107,9 @@ class Trainer:
             dtype,
             config.bias,
         )
+        if weights is not None:
+            _copy_named(weights, self.network.state())
+        self.drawn_as = list(range(config.replicates))
         self.feedback = self._feedback(config)
         self.optimizer: Optimizer = self._optimizer(config.learning_rate)
         self.step = 0
@@ -238,25 +246,7 @@ class Trainer:
 
     def save(self, path: Path | str) -> None:
         """Writes a checkpoint from which :meth:`load` continues bit for bit."""
-        tensors = (
-            self.network.state()
-            | self.feedback.state()
-            | self.feedback.past_state()
-            | self.optimizer.state()
-            | (self._walker.state() if self._walker is not None else {})
-        )
-        progress = {
-            "step": self.step,
-            "next_evaluation": self._next_evaluation,
-            "finished": self.finished,
-            "diverged": self.diverged.tolist(),
-            "learning_rate": self.learning_rate,
-            "scheme": self.scheme,
-            "route": self.feedback.scheme.route,
-            "signal": self.feedback.scheme.signal,
-            "matrix": self.feedback.scheme.matrix,
-        }
-        checkpoint.write(path, self.config, progress, tensors)
+        checkpoint.write(path, self.config, self.progress(), self.state())
 
     @classmethod
     def load(
@@ -273,27 +263,61 @@ class Trainer:
         """
         config, progress, tensors = checkpoint.read(path)
         trainer = cls(config, data_dir=data_dir, data=data)
-        parts = {part: progress[part] for part in ("scheme", "route", "signal", "matrix")}
-        trainer._switch(config.replace(**parts))
-        trainer.learning_rate = progress["learning_rate"]
-        trainer.step = progress["step"]
-        trainer.finished = progress["finished"]
-        trainer.diverged = np.array(progress["diverged"], dtype=bool)
-        trainer._next_evaluation = progress["next_evaluation"]
-        for name, tensor in (trainer.network.state() | trainer.feedback.state()).items():
-            if name not in tensors or tensors[name].shape != tensor.shape:
-                raise checkpoint.CheckpointError(f"{path} lacks {name} as this network has it")
-            tensor.copy_(tensors.pop(name))
-        trainer.feedback.load_past_state(tensors)
-        trainer.optimizer.load_state(tensors)
-        if trainer._walker is not None:
-            trainer._walker.load_state(tensors)
+        try:
+            trainer.take_up(progress, tensors)
+        except checkpoint.CheckpointError as error:
+            raise checkpoint.CheckpointError(f"{path}: {error}") from error
         return trainer
+
+    def state(self) -> dict[str, Tensor]:
+        """Every tensor that has to be saved to go on exactly, by name."""
+        return (
+            self.network.state()
+            | self.feedback.state()
+            | self.feedback.past_state()
+            | self.optimizer.state()
+            | (self._walker.state() if self._walker is not None else {})
+        )
+
+    def progress(self) -> dict[str, Any]:
+        """What else has to be saved: JSON-ready."""
+        return {
+            "step": self.step,
+            "next_evaluation": self._next_evaluation,
+            "finished": self.finished,
+            "diverged": self.diverged.tolist(),
+            "learning_rate": self.learning_rate,
+            "scheme": self.scheme,
+            "route": self.feedback.scheme.route,
+            "signal": self.feedback.scheme.signal,
+            "matrix": self.feedback.scheme.matrix,
+            "drawn_as": self.drawn_as,
+        }
+
+    def take_up(self, progress: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+        """Stands from now on where :meth:`progress` and :meth:`state` were asked for.
+
+        Raises:
+            CheckpointError: a tensor of this network is missing or has another shape.
+        """
+        parts = {part: progress[part] for part in ("scheme", "route", "signal", "matrix")}
+        self.drawn_as = list(progress.get("drawn_as", self.drawn_as))
+        self._switch(self.config.replace(**parts))
+        self.learning_rate = progress["learning_rate"]
+        self.step = progress["step"]
+        self.finished = progress["finished"]
+        self.diverged = np.array(progress["diverged"], dtype=bool)
+        self._next_evaluation = progress["next_evaluation"]
+        _copy_named(tensors, self.network.state() | self.feedback.state())
+        self.feedback.load_past_state(tensors)
+        self.optimizer.load_state(tensors)
+        if self._walker is not None:
+            self._walker.load_state(tensors)
 
     def _feedback(self, config: RunConfig) -> Feedback:
         seed = config.seed if config.feedback_seed is None else config.feedback_seed
         options = FeedbackOptions(
-            seeds=[seed + replicate for replicate in range(config.replicates)],
+            seeds=[seed + number for number in self.drawn_as],
             how=Draw(
                 config.feedback_init,
                 config.feedback_std,
@@ -391,6 +415,14 @@ def pick_device(name: str) -> torch.device:
     if name == "cuda" and not available:
         raise ValueError("device = 'cuda': allowed on this machine is cpu or auto (no CUDA GPU)")
     return torch.device("cuda" if available and name != "cpu" else "cpu")
+
+
+def _copy_named(source: Mapping[str, Tensor], named: Mapping[str, Tensor]) -> None:
+    """Copies into every tensor of ``named`` the one of that name in ``source``."""
+    for name, tensor in named.items():
+        if name not in source or source[name].shape != tensor.shape:
+            raise checkpoint.CheckpointError(f"lacks {name} as this network has it")
+        tensor.copy_(source[name])
 
 
 def _hits(f: Tensor, y: Tensor) -> Tensor:

@@ -31,6 +31,7 @@ _DIGITS = RunConfig(
     epochs=1200,
     measure_every=20,
     evaluate_every=100,
+    walk=True,
 )
 
 PRESETS = (
@@ -39,6 +40,24 @@ PRESETS = (
         "Digits: backprop for comparison",
         "The same networks, the true gradient",
         _DIGITS.replace(scheme="bp"),
+    ),
+    Preset(
+        "Forty digits: a minimum to leave",
+        "Found by backprop; hand it over under Stability",
+        RunConfig(
+            dataset="digits",
+            train_samples=40,
+            hidden=(64, 64),
+            loss="squared_error",
+            scheme="bp",
+            learning_rate=0.05,
+            batch_size=40,
+            epochs=8000,
+            replicates=8,
+            measure_every=20,
+            evaluate_every=1000,
+            walk=True,
+        ),
     ),
     Preset(
         "MNIST 784-256-256-10",

@@ -26,6 +26,7 @@ def run_bar() -> Component:
                         role="alert",
                     ),
                     html.Span(id="run-reason", className="reason"),
+                    html.A(id="run-parent", className="run-parent", hidden=True),
                     html.Div(id="changes", className="changes"),
                     html.Span(
                         [

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qs, urlencode
 
 import dash_mantine_components as dmc
-from dash import dcc, html
+from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 
 from app.components import aria
-from app.store import Run
+from app.store import Run, Store
 
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif"
 _THEME = {
@@ -22,19 +24,39 @@ _THEME = {
     "defaultRadius": "md",
     "cursorType": "pointer",
 }
+_RECENT = 20
 
 
-def shell() -> Any:
+@dataclass(frozen=True)
+class Link:
+    """A page as the navigation sees it; the first of all is the one that the brand leads to.
+
+    Attributes:
+        path: its address.
+        name: one word.
+        title: of the browser's tab.
+        of_run: whether it shows the run that the address names.
+    """
+
+    path: str
+    name: str
+    title: str
+    of_run: bool
+
+
+def shell(links: Sequence[Link]) -> Any:
     """Everything but the page, which the router puts into ``page``."""
     return dmc.MantineProvider(
         [
             dcc.Location(id="url", refresh=False),
             dcc.Store(id="theme-now"),  # light or dark, as the page is; kept by assets/live.js
+            dcc.Store(id="titles", data={link.path: link.title for link in links}),
             dmc.NotificationContainer(id="notes", position="bottom-right", autoClose=8000),
             html.Header(
                 [
-                    dcc.Link("Feedback alignment", href="/", className="brand"),
+                    dcc.Link("Feedback alignment", href=links[0].path, className="brand"),
                     html.Span("training without the transposed weights", className="brand-note"),
+                    html.Nav(id="nav", className="nav", **aria("Pages")),
                     html.Div(className="spring"),
                     dmc.Menu(
                         [
@@ -72,8 +94,55 @@ def shell() -> Any:
     )
 
 
-def runs_list(runs: Sequence[Run]) -> list[Component]:
-    """The recent runs, newest first, each a way to open it."""
+def register(app: Dash, store: Store, links: Sequence[Link]) -> None:
+    """The frame's own callbacks: where one is, the recent runs, the theme."""
+
+    @app.callback(Output("nav", "children"), Input("url", "pathname"), Input("url", "search"))
+    def navigation(pathname: str | None, search: str | None) -> list[Component]:
+        return nav(links, pathname, search)
+
+    @app.callback(
+        Output("runs-list", "children"),
+        Input("runs-button", "n_clicks"),
+        Input("url", "pathname"),
+    )
+    def recent(_clicks: int | None, pathname: str | None) -> list[Component]:
+        here = next((link for link in links if link.path == pathname and link.of_run), links[0])
+        return runs_list(store.runs(limit=_RECENT), here.path)
+
+    app.clientside_callback(
+        ClientsideFunction("shell", "title"), Input("url", "pathname"), State("titles", "data")
+    )
+    app.clientside_callback(
+        ClientsideFunction("live", "theme"),
+        Output("theme-now", "data"),
+        Input("theme", "computedColorScheme"),
+    )
+
+
+def run_of(search: str | None) -> str | None:
+    """The run that an address names, ``?run=ID``."""
+    return next(iter(parse_qs((search or "").lstrip("?")).get("run", [])), None)
+
+
+def nav(links: Sequence[Link], pathname: str | None, search: str | None) -> list[Component]:
+    """A link to every page, which takes the run along; the one that is shown is marked."""
+    run_id = run_of(search)
+    query = "?" + urlencode({"run": run_id}) if run_id else ""
+    return [
+        dmc.Anchor(
+            link.name,
+            href=link.path + query,
+            underline="never",
+            className="nav-link",
+            **({"aria-current": "page"} if link.path == pathname else {}),
+        )
+        for link in links
+    ]
+
+
+def runs_list(runs: Sequence[Run], path: str) -> list[Component]:
+    """The recent runs, newest first, each a way to open it on the page at ``path``."""
     if not runs:
         return [dmc.MenuLabel("No runs yet")]
     return [
@@ -93,7 +162,7 @@ def runs_list(runs: Sequence[Run]) -> list[Component]:
                         ),
                     ]
                 ),
-                href=f"/?run={run.id}",
+                href=f"{path}?run={run.id}",
             )
             for run in runs
         ),

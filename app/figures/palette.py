@@ -33,6 +33,9 @@ class Palette:
         panel: ground of boxes over the charts.
         accent: the training line.
         control: lines where somebody changed something.
+        stable: where the walk comes to rest, and where update and gradient agree.
+        unstable: where the walk leaves, and where the update points uphill.
+        walks: one colour a trajectory.
         scale: the stretch of the layer scale that is legible on this background.
     """
 
@@ -42,6 +45,9 @@ class Palette:
     panel: Rgb
     accent: Rgb
     control: Rgb
+    stable: Rgb
+    unstable: Rgb
+    walks: tuple[Rgb, ...]
     scale: tuple[float, float]
 
     def layer(self, index: int, count: int) -> Rgb:
@@ -60,6 +66,9 @@ LIGHT = Palette(
     panel=(255, 255, 255),
     accent=(34, 119, 204),
     control=(201, 84, 20),
+    stable=(18, 124, 76),
+    unstable=(140, 50, 160),
+    walks=((0, 92, 190), (196, 78, 0), (40, 40, 40), (140, 105, 0), (200, 30, 70)),
     scale=(0.08, 0.80),
 )
 DARK = Palette(
@@ -69,6 +78,9 @@ DARK = Palette(
     panel=(31, 34, 38),
     accent=(92, 170, 245),
     control=(255, 152, 80),
+    stable=(72, 200, 140),
+    unstable=(214, 130, 235),
+    walks=((110, 180, 255), (255, 160, 80), (240, 240, 240), (232, 205, 90), (255, 130, 150)),
     scale=(0.42, 1.0),
 )
 

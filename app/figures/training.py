@@ -9,6 +9,8 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from app.figures.look import axis as plain_axis
+from app.figures.look import base
 from app.figures.palette import Palette, Rgb, css, palette
 
 Points = tuple[list[Any], list[Any]]
@@ -311,38 +313,14 @@ def _last(lines: Lines) -> float | None:
 
 
 def _layout(history: History, colours: Palette) -> dict[str, Any]:
-    axis: dict[str, Any] = {
-        "gridcolor": css(colours.grid),
-        "zeroline": False,
-        "tickfont": {"color": css(colours.soft)},
-        "ticklabelposition": "outside",
-        "automargin": False,
-    }
+    axis = plain_axis(colours, ticklabelposition="outside")
     return {
-        "template": None,
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {
-            "family": "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif",
-            "size": 13,
-            "color": css(colours.ink),
-        },
-        "margin": {"l": 52, "r": 108, "t": 8, "b": 44},
-        "showlegend": False,
-        "hovermode": "x unified",
-        "hoversubplots": "axis",
-        "hoverlabel": {
-            "font": {"size": 13, "color": css(colours.ink)},
-            "bgcolor": css(colours.panel),
-            "bordercolor": css(colours.grid),
-            "namelength": -1,
-        },
-        "dragmode": "zoom",
-        "modebar": {
-            "bgcolor": "rgba(0,0,0,0)",
-            "color": css(colours.soft),
-            "activecolor": css(colours.accent),
-        },
+        **base(
+            colours,
+            margin={"l": 52, "r": 108, "t": 8, "b": 44},
+            hovermode="x unified",
+            hoversubplots="axis",
+        ),
         "uirevision": history.revision or "empty",
         "xaxis": {
             **axis,

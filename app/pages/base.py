@@ -9,6 +9,7 @@ from dash import Dash
 from dash.development.base_component import Component
 
 from app.cache import Backfills
+from app.lab import Desk
 from app.settings import Settings
 from app.store import Store
 
@@ -20,6 +21,7 @@ class Context:
     settings: Settings
     store: Store
     backfills: Backfills
+    desk: Desk
 
 
 @dataclass(frozen=True)
@@ -28,12 +30,16 @@ class Page:
 
     Attributes:
         path: its address.
+        name: what the navigation calls it, one word.
         title: of the browser's tab.
         layout: makes its content.
         register: hands its callbacks to an app.
+        of_run: whether it shows the run that the address names, ``?run=ID``.
     """
 
     path: str
+    name: str
     title: str
     layout: Callable[[Context], Component]
     register: Callable[[Dash, Context], None]
+    of_run: bool = True

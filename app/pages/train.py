@@ -6,7 +6,6 @@ import random
 import time
 from contextlib import suppress
 from typing import Any
-from urllib.parse import parse_qs
 
 import dash_mantine_components as dmc
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
@@ -26,13 +25,12 @@ from app.components.form import (
 )
 from app.components.presets import FIRST, PRESETS
 from app.components.run_bar import actions, run_bar
-from app.components.shell import note, runs_list
+from app.components.shell import note, run_of
 from app.figures import CHART_CONFIG, History, training_figure
 from app.pages.base import Context, Page
 from app.store import Command, RunEnded, UnknownRun
 from fa_engine import RunConfig
 
-_RECENT = 20
 _EMPTY_LAYERS = 2
 
 
@@ -223,15 +221,6 @@ def register(app: Dash, context: Context) -> None:
                 store.send(run_id, Command(command="stop"))
         return RunConfig.model_validate(run.config, context={"limits": limits})
 
-    @app.callback(Output("runs-list", "children"), Input("runs-button", "n_clicks"))
-    def recent(_clicks: int | None) -> list[Component]:
-        return runs_list(store.runs(limit=_RECENT))
-
-    app.clientside_callback(
-        ClientsideFunction("live", "theme"),
-        Output("theme-now", "data"),
-        Input("theme", "computedColorScheme"),
-    )
     app.clientside_callback(
         ClientsideFunction("live", "adopt"),
         Output("live-sink", "title"),
@@ -258,11 +247,6 @@ def register(app: Dash, context: Context) -> None:
         )
 
 
-def run_of(search: str | None) -> str | None:
-    """The run that an address names, ``?run=ID``."""
-    return next(iter(parse_qs((search or "").lstrip("?")).get("run", [])), None)
-
-
 def _given(inputs: list[dict[str, Any]]) -> dict[str, Any]:
     return {entry["id"]["name"]: entry.get("value") for entry in inputs}
 
@@ -273,4 +257,4 @@ def _ordered(values: list[Any]) -> list[Any]:
     return [by_name[output["id"]["name"]] for output in ctx.outputs_list]
 
 
-TRAIN = Page("/", "Feedback alignment", layout, register)
+TRAIN = Page("/", "Train", "Feedback alignment", layout, register)

@@ -1,29 +1,36 @@
-"""The store: runs, events and commands. It is the queue, the control channel and the event log."""
+"""The store: runs, events, commands, tasks. It is the queue, the control channel, the event log."""
 
 from app.store.blocks import SHAPES, Series, pack, unpack
 from app.store.commands import COMMANDS, Command
 from app.store.database import Store
 from app.store.records import (
     LEASE_S,
+    Checkpoint,
     Draft,
     Event,
     LeaseLost,
+    Parent,
     Progress,
     Run,
     RunEnded,
     RunState,
     StoreError,
+    UnknownCheckpoint,
     UnknownRun,
 )
+from app.store.tasks import Ask, Task, Tasks, TaskState
 
 __all__ = [
     "COMMANDS",
     "LEASE_S",
     "SHAPES",
+    "Ask",
+    "Checkpoint",
     "Command",
     "Draft",
     "Event",
     "LeaseLost",
+    "Parent",
     "Progress",
     "Run",
     "RunEnded",
@@ -31,6 +38,10 @@ __all__ = [
     "Series",
     "Store",
     "StoreError",
+    "Task",
+    "TaskState",
+    "Tasks",
+    "UnknownCheckpoint",
     "UnknownRun",
     "pack",
     "unpack",

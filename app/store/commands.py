@@ -16,8 +16,10 @@ from pydantic_core import PydanticCustomError
 
 from fa_engine import Problem, RunConfig, problems
 
-COMMANDS = ("pause", "resume", "stop", "step", "set")
+COMMANDS = ("pause", "resume", "stop", "step", "set", "checkpoint", "track")
 SETTABLE = ("learning_rate", "scheme")
+MAX_EVERY = 10_000_000
+_FIELDS = {"set": SETTABLE, "track": ("every",)}  # the others take none
 
 
 class Command(BaseModel):
@@ -27,8 +29,10 @@ class Command(BaseModel):
 
     Attributes:
         command: ``pause``, ``resume``, ``stop``, ``step`` (one training step while paused; a
-            running run is paused first) or ``set``.
+            running run is paused first), ``set``, ``checkpoint`` (keep one now) or ``track`` (keep
+            one every so many steps, as long as there is room).
         learning_rate, scheme: with ``set`` only, at least one of them; ``None`` leaves it alone.
+        every: with ``track`` only: steps from one checkpoint to the next; 0 ends it.
 
     Raises:
         pydantic.ValidationError: ``fa_engine.problems(error)`` lists what is wrong, in the words
@@ -40,6 +44,7 @@ class Command(BaseModel):
     command: str
     learning_rate: float | None = None
     scheme: str | None = None
+    every: int | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -50,12 +55,24 @@ class Command(BaseModel):
             _refuse("command", data.get("command"), "one of " + ", ".join(COMMANDS))
         for name in data.keys() - cls.model_fields.keys():
             _refuse(str(name), data[name], "one of the fields " + ", ".join(cls.model_fields))
-        given = [name for name in SETTABLE if data.get(name) is not None]
-        if data["command"] == "set" and not given:
-            _refuse("command", "set", "set with " + " or ".join(SETTABLE))
-        if data["command"] != "set" and given:
-            _refuse(given[0], data[given[0]], "only with the command set")
+        command = data["command"]
+        taken = _FIELDS.get(command, ())
+        given = [name for name in data if name != "command" and data[name] is not None]
+        if taken and not any(name in taken for name in given):
+            _refuse("command", command, f"{command} with " + " or ".join(taken))
+        for name in given:
+            if name not in taken:
+                owner = next(owner for owner, names in _FIELDS.items() if name in names)
+                _refuse(name, data[name], f"only with the command {owner}")
         return data
+
+    @field_validator("every", mode="before")
+    @classmethod
+    def _steps(cls, value: Any) -> Any:
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if value is not None and not (whole and 0 <= value <= MAX_EVERY):
+            _refuse("every", value, f"a whole number of steps from 0 to {MAX_EVERY:,}")
+        return value
 
     @field_validator(*SETTABLE, mode="before")
     @classmethod

@@ -25,14 +25,18 @@ from app.store.commands import Command
 from app.store.engine import commands, events, runs
 from app.store.records import (
     ACTIVE,
+    Checkpoint,
     Draft,
     Event,
     LeaseLost,
+    Parent,
     Run,
     RunEnded,
     RunState,
+    UnknownCheckpoint,
     UnknownRun,
 )
+from app.store.tasks import Tasks
 from fa_engine import RunConfig
 
 _ID_LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"
@@ -46,10 +50,14 @@ class Store:
 
     Safe in threads; any number of processes may open the same database. Close it, or use it as a
     context manager.
+
+    Attributes:
+        tasks: what is to be computed beside training.
     """
 
     def __init__(self, url: str) -> None:
         self._reader, self._writer = engine.connect(url)
+        self.tasks = Tasks(self._reader, self._writer)
 
     def close(self) -> None:
         """Closes all connections."""
@@ -111,6 +119,31 @@ class Store:
         config = self.run(run_id).run_config()
         return Series.empty(config.replicates, len(config.layers))
 
+    def checkpoints(self, run_id: str) -> list[Checkpoint]:
+        """The checkpoints that a run has kept, by step; of a step that was kept twice the last.
+
+        Raises:
+            UnknownRun: there is no such run.
+        """
+        with self._reader.connect() as connection:
+            rows = connection.execute(_CHECKPOINTS, {"run_id": run_id}).all()
+        if not rows:
+            self.revision(run_id)
+        found = {h["step"]: Checkpoint(run_id, h["step"], seq) for h, seq in rows}
+        return [found[step] for step in sorted(found)]
+
+    def checkpoint(self, run_id: str, step: int) -> Checkpoint:
+        """The run's checkpoint of a step.
+
+        Raises:
+            UnknownRun: there is no such run.
+            UnknownCheckpoint: it has kept none of that step.
+        """
+        for found in self.checkpoints(run_id):
+            if found.step == step:
+                return found
+        raise UnknownCheckpoint(run_id, step)
+
     def revision(self, run_id: str) -> int:
         """The seq of the run's last event.
 
@@ -130,8 +163,22 @@ class Store:
 
     # -- the web's side -------------------------------------------------------------------------
 
-    def create_run(self, config: RunConfig, name: str | None = None) -> Run:
-        """Queues a run. ``name`` is for people; by default it says what the run is."""
+    def create_run(
+        self, config: RunConfig, name: str | None = None, parent: Parent | None = None
+    ) -> Run:
+        """Queues a run.
+
+        Args:
+            config: what to train.
+            name: for people; by default it says what the run is.
+            parent: a checkpoint whose weights it begins with.
+
+        Raises:
+            UnknownRun: there is no such parent.
+            UnknownCheckpoint: the parent has kept none of that step.
+        """
+        if parent is not None:
+            self.checkpoint(parent.run_id, parent.step)
         row = {
             "id": "".join(secrets.choice(_ID_LETTERS) for _ in range(_ID_LENGTH)),
             "name": (name or "").strip() or _name(config),
@@ -146,6 +193,8 @@ class Store:
             "learning_rate": config.learning_rate,
             "scheme": config.scheme,
             "revision": 1,
+            "parent_id": parent.run_id if parent else None,
+            "parent_step": parent.step if parent else None,
         }
         with self._writer.begin() as connection:
             created = (
@@ -293,6 +342,11 @@ _BLOCKS = (
     select(events.c.header, events.c.payload)
     .where(events.c.run_id == bindparam("run_id"), events.c.seq > bindparam("after"))
     .where(events.c.kind == "measurements")
+    .order_by(events.c.seq)
+)
+_CHECKPOINTS = (
+    select(events.c.header, events.c.seq)
+    .where(events.c.run_id == bindparam("run_id"), events.c.kind == "checkpoint")
     .order_by(events.c.seq)
 )
 _REVISIONS = select(runs.c.id, runs.c.revision).where(

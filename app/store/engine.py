@@ -22,6 +22,7 @@ from sqlalchemy import (
     Table,
     create_engine,
     event,
+    inspect,
 )
 from sqlalchemy.engine import Connection, Engine, make_url
 from sqlalchemy.exc import DisconnectionError, IntegrityError, OperationalError, ProgrammingError
@@ -56,6 +57,8 @@ runs = Table(
     Column("revision", BigInteger, nullable=False),
     Column("owner", String),
     Column("lease_until", Double),
+    Column("parent_id", String(32)),
+    Column("parent_step", BigInteger),
     Index("runs_by_state", "state", "number"),
 )
 
@@ -78,6 +81,25 @@ commands = Table(
     Column("at", Double, nullable=False),
     Column("body", JSON, nullable=False),
     Index("commands_by_run", "run_id", "number"),
+)
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("number", _Number, primary_key=True, autoincrement=True),
+    Column("key", String(64), nullable=False, unique=True),
+    Column("kind", String(32), nullable=False),
+    Column("params", JSON, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("rank", Integer, nullable=False),
+    Column("wanted_until", Double, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("progress", Double, nullable=False),
+    Column("message", String, nullable=False),
+    Column("result", LargeBinary),
+    Column("owner", String),
+    Column("lease_until", Double),
+    Index("tasks_by_state", "state", "rank", "number"),
 )
 
 
@@ -142,6 +164,20 @@ def _create(writer: Engine, sqlite: bool) -> None:
             connection.close()
     with writer.begin() as connection_:
         metadata.create_all(connection_)
+        _add_columns(connection_)
+
+
+def _add_columns(connection: Connection) -> None:
+    """Columns that have come since the database was made; what was there has nothing in them."""
+    inspector = inspect(connection)
+    for table in metadata.sorted_tables:
+        there = {column["name"] for column in inspector.get_columns(table.name)}
+        for column in table.columns:
+            if column.name not in there:
+                kind = column.type.compile(connection.dialect)
+                connection.exec_driver_sql(
+                    f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind}"
+                )
 
 
 def _patiently(action: Callable[[], None]) -> None:

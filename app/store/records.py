@@ -37,6 +37,14 @@ ACTIVE = (RunState.RUNNING, RunState.PAUSED)
 
 
 @dataclass(frozen=True)
+class Parent:
+    """A checkpoint that a run begins with."""
+
+    run_id: str
+    step: int
+
+
+@dataclass(frozen=True)
 class Run:
     """A run as its events have left it.
 
@@ -48,6 +56,7 @@ class Run:
         step, epoch, steps_per_second: as last reported; ``total_steps`` is what it was asked for.
         learning_rate, scheme: in force now; ``config`` has what the run began with.
         revision: seq of its last event.
+        parent_id, parent_step: the checkpoint whose weights it began with, or None.
     """
 
     id: str
@@ -65,6 +74,15 @@ class Run:
     learning_rate: float
     scheme: str
     revision: int
+    parent_id: str | None = None
+    parent_step: int | None = None
+
+    @property
+    def parent(self) -> Parent | None:
+        """The checkpoint whose weights it began with."""
+        if self.parent_id is None or self.parent_step is None:
+            return None
+        return Parent(self.parent_id, self.parent_step)
 
     def run_config(self) -> RunConfig:
         """``config`` as what it is; it was held against the limits when the run was made."""
@@ -76,8 +94,8 @@ class Event:
     """Something that happened to a run, number ``seq`` = 1, 2, 3 ... without holes.
 
     Attributes:
-        kind: ``state``, ``control``, ``notice``, ``measurements``, or ``progress`` when a running
-            run had nothing else to tell for a while.
+        kind: ``state``, ``control``, ``notice``, ``checkpoint``, ``measurements``, or ``progress``
+            when a running run had nothing else to tell for a while.
         at: unix time in seconds.
         header: JSON-ready. What is in it depends on the kind, see :class:`Draft`; of any kind it
             may have ``progress`` (step, epoch, steps_per_second).
@@ -90,6 +108,20 @@ class Event:
     at: float
     header: dict[str, Any]
     payload: bytes
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A kept state of a run, ready to be loaded.
+
+    Attributes:
+        step: steps taken by then.
+        seq: of the event that told of it; the same step may be kept again, with another scheme.
+    """
+
+    run_id: str
+    step: int
+    seq: int
 
 
 @dataclass(frozen=True)
@@ -125,6 +157,11 @@ class Draft:
         return cls("notice", {"step": step, "message": message})
 
     @classmethod
+    def checkpoint(cls, step: int, n_bytes: int) -> Draft:
+        """A checkpoint of ``step`` lies ready, ``n_bytes`` long."""
+        return cls("checkpoint", {"step": step, "bytes": n_bytes})
+
+    @classmethod
     def measurements(cls, measured: Sequence[Measurement], progress: Progress) -> Draft:
         """A block of measurements, at least one."""
         return cls("measurements", *pack(measured)).at(progress)
@@ -143,6 +180,13 @@ class UnknownRun(StoreError):
 
     def __init__(self, run_id: str) -> None:
         super().__init__(f"There is no run {run_id!r}.")
+
+
+class UnknownCheckpoint(StoreError):
+    """The run has kept no checkpoint of that step."""
+
+    def __init__(self, run_id: str, step: int) -> None:
+        super().__init__(f"Run {run_id} has no checkpoint of step {step}.")
 
 
 class RunEnded(StoreError):

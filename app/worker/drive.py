@@ -6,14 +6,18 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.store import Command, Draft, LeaseLost, Progress, Run, RunState, Store
 from app.worker.data import DataSets
+from app.worker.keeping import Keeping, NoRoom, Tracking, check_kept, checkpoint_path, make_room
 from app.worker.line import Line
 from fa_engine import DATASETS, Dataset, Measurement, Trainer, problems
+from fa_engine.branching import hand_over
 
 FLUSH_S = 0.1  # between two blocks of measurements: as often as frames are sent
 IDLE_S = 0.01  # between two looks around while nothing trains
@@ -24,9 +28,24 @@ STOPPED_REASON = "the worker was stopped"
 log = logging.getLogger(__name__)
 
 
-def drive(
-    store: Store, run: Run, owner: str, data_sets: DataSets, stopping: Callable[[], bool]
-) -> None:
+@dataclass(frozen=True)
+class Tools:
+    """What a worker works with.
+
+    Attributes:
+        data_sets: loaded ones.
+        checkpoint_dir: where checkpoints are kept.
+        checkpoint_bytes: room for those of one run.
+        checkpoint_total_bytes: room for those of all runs.
+    """
+
+    data_sets: DataSets
+    checkpoint_dir: Path
+    checkpoint_bytes: int
+    checkpoint_total_bytes: int
+
+
+def drive(store: Store, run: Run, owner: str, tools: Tools, stopping: Callable[[], bool]) -> None:
     """Trains a claimed run until it ends, or until ``stopping()`` or the run is taken away.
 
     Whatever goes wrong in the run ends the run, with a reason, and not the worker.
@@ -35,11 +54,12 @@ def drive(
         sqlalchemy.exc.SQLAlchemyError: the database cannot be written to.
     """
     log.info("run %s (%s) begins", run.id, run.name)
+    _make_room(store, run, tools)
     try:
         with Line(store, run.id, owner) as line:
             recorder = _Recorder(run, line)
             try:
-                _Drive(run, recorder, stopping, line).go(data_sets)
+                _Drive(run, recorder, stopping, line, tools).go()
             except (LeaseLost, SQLAlchemyError):
                 raise
             except Exception as error:
@@ -47,6 +67,16 @@ def drive(
                 recorder.end(RunState.FAILED, str(error) or type(error).__name__)
     except LeaseLost as error:
         log.warning("%s", error)
+
+
+def _make_room(store: Store, run: Run, tools: Tools) -> None:
+    """For the checkpoints of a run that begins; those of runs that go on stay, and its parent's."""
+    keep = {run.id, *(other.id for other in store.runs() if not other.state.ended)}
+    if run.parent:
+        keep.add(run.parent.run_id)
+    room = max(0, tools.checkpoint_total_bytes - tools.checkpoint_bytes)
+    for run_id in make_room(tools.checkpoint_dir, room, keep):
+        log.info("the checkpoints of run %s made room", run_id)
 
 
 class _Rate:
@@ -132,21 +162,28 @@ class _Drive:
         recorder: _Recorder,
         stopping: Callable[[], bool],
         line: Line,
+        tools: Tools,
     ) -> None:
+        self.run = run
         self.config = run.run_config()
         self.recorder = recorder
         self.stopping = stopping
         self.line = line
+        self.tools = tools
+        self.keeping = Keeping(
+            tools.checkpoint_dir, run.id, self.config.total_steps, tools.checkpoint_bytes
+        )
         self.waiting: list[Command] = []  # heard while the data set was loading
         self.paused = False
         self.ended = False
 
-    def go(self, data_sets: DataSets) -> None:
-        data = self._data(data_sets)
+    def go(self) -> None:
+        data = self._data(self.tools.data_sets)
         if data is None:
             return
-        self.trainer = trainer = Trainer(self.config, data=data)
+        self.trainer = trainer = self._trainer(data)
         self.diverged = trainer.diverged.copy()
+        self.tracking = Tracking(self.tools.checkpoint_dir, self.run.id, trainer)
         recorder = self.recorder
         recorder.trainer = trainer
         recorder.rate.restart(trainer.step)
@@ -157,9 +194,21 @@ class _Drive:
             if self.paused:
                 time.sleep(IDLE_S)
             elif not trainer.finished:
+                self.tracking.record(trainer.step)
+                if self.keeping.due(trainer.step):
+                    self._keep()
                 self._note(trainer.advance())
                 recorder.flush_due(time.monotonic())
         self._conclude()
+
+    def _trainer(self, data: Dataset) -> Trainer:
+        """A fresh one, or one that begins with the weights of a checkpoint."""
+        parent = self.run.parent
+        if parent is None:
+            return Trainer(self.config, data=data)
+        path = checkpoint_path(self.tools.checkpoint_dir, parent.run_id, parent.step)
+        check_kept(path)
+        return hand_over(path, self.config, data=data)
 
     def _data(self, data_sets: DataSets) -> Dataset | None:
         """The samples, or None when the run ended before they came."""
@@ -204,12 +253,34 @@ class _Drive:
             self._state(RunState.RUNNING)
 
     def _do_stop(self, _command: Command) -> None:
+        if self.tools.checkpoint_bytes:
+            self._keep(ending=True)
         self._end(RunState.STOPPED, f"stopped at step {self.trainer.step}")
 
     def _do_step(self, command: Command) -> None:
         self._do_pause(command)
         self._note(self.trainer.advance(measure=True))
         self.recorder.write()
+
+    def _do_checkpoint(self, _command: Command) -> None:
+        self._keep()
+
+    def _do_track(self, command: Command) -> None:
+        self.keeping.track(self.trainer.step, command.every or 0)
+
+    def _keep(self, *, ending: bool = False) -> None:
+        """Keeps a checkpoint; without one the run goes on, and a person is told."""
+        ending = ending or self.paused or self.trainer.step >= self.trainer.total_steps
+        try:
+            draft = self.keeping.keep(self.trainer)
+            self.tracking.save(now=ending)
+            self.recorder.write(draft)
+        except NoRoom as error:
+            self.recorder.write(Draft.notice(self.trainer.step, str(error)))
+        except OSError as error:
+            log.exception("no checkpoint of run %s", self.run.id)
+            message = f"No checkpoint was kept at step {self.trainer.step}: {error.strerror}"
+            self.recorder.write(Draft.notice(self.trainer.step, message))
 
     def _do_set(self, command: Command) -> None:
         for name, new in command.changes.items():

@@ -13,7 +13,7 @@ import torch
 from app.settings import Settings
 from app.store import LEASE_S, Store
 from app.worker.data import DataSets
-from app.worker.drive import drive
+from app.worker.drive import Tools, drive
 from fa_engine import RunConfig, Trainer
 
 SWITCH_S = 0.0005
@@ -29,16 +29,16 @@ def work(settings: Settings, owner: str) -> None:
     When the process that started it has died it finishes its run first, and then ends too: a new
     supervisor brings workers of its own.
     """
-    stop = _Stop()
-    signal.signal(signal.SIGTERM, stop)
-    # Ctrl-C in a terminal reaches every process there; what it means is the supervisor's to say.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if not logging.getLogger().handlers:
-        logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
-    torch.set_num_threads(settings.threads)
+    stop = enter(settings)
     # The line to the store runs beside training, which must not wait 5 ms for its turn.
     sys.setswitchinterval(SWITCH_S)
     data_sets = DataSets(settings.data_dir)
+    tools = Tools(
+        data_sets,
+        settings.checkpoint_dir,
+        settings.checkpoint_mb * 10**6,
+        settings.checkpoint_total_mb * 10**6,
+    )
     _warm_up(data_sets)
     parent = multiprocessing.parent_process()
     with Store(settings.database_url) as store:
@@ -47,10 +47,22 @@ def work(settings: Settings, owner: str) -> None:
             if run is None:
                 time.sleep(CLAIM_S)
             else:
-                drive(store, run, owner, data_sets, lambda: stop.asked)
+                drive(store, run, owner, tools, lambda: stop.asked)
 
 
-class _Stop:
+def enter(settings: Settings) -> Stop:
+    """What every process of a supervisor does first; the flag is set when it is to end."""
+    stop = Stop()
+    signal.signal(signal.SIGTERM, stop)
+    # Ctrl-C in a terminal reaches every process there; what it means is the supervisor's to say.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if not logging.getLogger().handlers:
+        logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
+    torch.set_num_threads(settings.threads)
+    return stop
+
+
+class Stop:
     """A flag that a signal handler can set whatever the process is at; a threading.Event is not."""
 
     def __init__(self) -> None:

@@ -10,6 +10,7 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -18,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.settings import Settings
 from app.store import LEASE_S, Store
+from app.worker.analyst import analyse
 from app.worker.drive import STOPPED_REASON
 from app.worker.process import work
 
@@ -31,8 +33,13 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class _Seat:
-    """A place for one worker; who sits there changes when one dies."""
+    """A place for one process; who sits there changes when one dies.
 
+    Attributes:
+        work: what it does, given the settings and its name.
+    """
+
+    work: Callable[[Settings, str], None]
     owner: str
     process: SpawnProcess | None = None
     began_at: float = 0.0
@@ -47,7 +54,8 @@ class _Seat:
 
 
 class Supervisor:
-    """Starts ``settings.workers`` workers and restarts those that die, until :meth:`stop`.
+    """Starts ``settings.workers`` workers and an analyst, and restarts those that die, until
+    :meth:`stop`.
 
     A run whose worker died is marked as interrupted at once, and so is any run in the database
     whose lease has run out, whoever held it. Several supervisors may share one database: each
@@ -73,7 +81,8 @@ class Supervisor:
         self._store = Store(self._settings.database_url)
         self._awake, self._wake = multiprocessing.Pipe(duplex=False)
         self._stopping = False
-        self._seats = [_Seat(_owner()) for _ in range(self._settings.workers)]
+        self._seats = [_Seat(work, _owner()) for _ in range(self._settings.workers)]
+        self._seats.append(_Seat(analyse, _owner()))
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
         self._thread.start()
 
@@ -105,8 +114,8 @@ class Supervisor:
         self.stop()
 
     def pids(self) -> list[int]:
-        """Process ids of the workers that live now."""
-        processes = [seat.process for seat in self._seats]
+        """Process ids of the workers that live now; the analyst is none."""
+        processes = [seat.process for seat in self._seats if seat.work is work]
         return [p.pid for p in processes if p is not None and p.pid is not None and p.is_alive()]
 
     def _run(self) -> None:
@@ -127,7 +136,10 @@ class Supervisor:
                 seat.owner = _owner()
                 seat.began_at = time.monotonic()
                 process = self._context.Process(
-                    target=work, args=(self._settings, seat.owner), name="worker", daemon=True
+                    target=seat.work,
+                    args=(self._settings, seat.owner),
+                    name=seat.work.__name__,
+                    daemon=True,
                 )
                 try:
                     process.start()
@@ -157,6 +169,7 @@ class Supervisor:
             while self._orphaned:
                 for run_id in self._store.interrupt(*self._orphaned[0]):
                     log.warning("run %s is interrupted: %s", run_id, self._orphaned[0][1])
+                self._store.tasks.release(self._orphaned[0][0])
                 del self._orphaned[0]
         except SQLAlchemyError:
             # They stay on the list for the next round; at worst their leases run out.
@@ -173,6 +186,7 @@ class Supervisor:
         try:
             for run_id in self._store.interrupt_expired():
                 log.warning("run %s is interrupted: its lease ran out", run_id)
+            self._store.tasks.release_expired()
         except SQLAlchemyError:
             log.exception("the store cannot be read")
 

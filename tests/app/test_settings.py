@@ -41,6 +41,8 @@ def test_the_environment_sets_every_field(monkeypatch: pytest.MonkeyPatch, tmp_p
         "threads": 2,
         "max_parameters": 1000,
         "max_epochs": 7,
+        "checkpoint_mb": 0,
+        "checkpoint_total_mb": 20,
         "max_streams": 5,
     }
     assert given.keys() == Settings.model_fields.keys()
@@ -86,6 +88,8 @@ def test_each_worker_has_at_least_one_thread(workers: int) -> None:
         ("THREADS", "0", "a whole number from 1 to 1024"),
         ("MAX_EPOCHS", "0", "a whole number from 1"),
         ("MAX_STREAMS", "many", "a whole number from 1"),
+        ("CHECKPOINT_MB", "-1", "a whole number from 0 to 1000000"),
+        ("CHECKPOINT_TOTAL_MB", "much", "a whole number from 0 to 1000000000"),
         ("DATABASE_URL", "runs", "a database URL"),
         ("DATABASE_URL", "oracel://host/name", "a database URL"),
         ("DATABASE_URL", "sqlite:///:memory:", "a database URL"),

@@ -19,10 +19,12 @@ from playwright.sync_api import (
     ConsoleMessage,
     Page,
     Request,
+    expect,
     sync_playwright,
 )
 
 ROOT = Path(__file__).parents[2]
+expect.set_options(timeout=20_000)  # on a machine that does other things too
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",

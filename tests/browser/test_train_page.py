@@ -239,6 +239,67 @@ def test_a_zoom_adds_nothing_and_a_double_click_shows_all(page: Page, site: Site
     assert page.evaluate("faLive.refreshes") == 0
 
 
+# What stands on the screen, in the units of the data: the ends of each line and band, and the
+# words. Nothing until assets/quick.js has drawn, on its own.
+ON_SCREEN = """last => {
+  const live = faLive, gd = live.gd, layout = gd._fullLayout, stats = live.stats;
+  const resting = performance.now() - live.whole > 300 && live.queue.length === 0;
+  if (!resting || stats.quick <= last) return null;
+  const groups = new Map([...gd.querySelectorAll('.scatterlayer > .trace')]
+    .map(group => [group.__data__[0].trace.index, group]));
+  const points = path => path.getAttribute('d').match(/-?[0-9.]+(e-?[0-9]+)?,-?[0-9.]+/g)
+    .map(pair => pair.split(',').map(Number));
+  const value = (index, [x, y]) => {
+    const up = layout[gd.data[index].yaxis.replace('y', 'yaxis')];
+    return [layout.xaxis.p2d(x), up.p2d(y)];
+  };
+  const told = index => [gd.data[index].x.at(-1), gd.data[index].y.at(-1)];
+  const lines = [], bands = [];
+  for (const [key, { low, high, median }] of Object.entries(live.meta.places)) {
+    if (key.startsWith('test')) continue;
+    const line = points(groups.get(median).querySelector('.lines > .js-line')).at(-1);
+    lines.push([key, value(median, line), told(median)]);
+    const drawn = points(groups.get(low).querySelector('.js-fill'));
+    const half = drawn.length / 2;
+    bands.push([key, value(high, drawn[half - 1]), told(high)]);
+    bands.push([key, value(low, drawn[half]), told(low)]);
+  }
+  const words = live.meta.ends.flatMap(({ trace }) =>
+    [...groups.get(trace).querySelectorAll('.textpoint')].map(point =>
+      [point.firstChild.textContent, gd.data[trace].text[point.__data__.i]]));
+  return { lines, bands, words };
+}"""
+
+
+def test_between_two_drawings_by_plotly_the_screen_shows_what_was_told(
+    page: Page, site: Site
+) -> None:
+    run_id = site.start(**(LONG | {"replicates": 4, "measure_every": 50}))
+    open_run(page, site, run_id)
+    # Far enough along that the axes rest for some seconds.
+    until(page, "() => faLive.gd.data[faLive.meta.places.loss.median].x.at(-1) > 6000")
+    before = page.evaluate("faLive.stats.quick")
+    until(page, f"last => ({ON_SCREEN})(last)", before)
+    shown = page.wait_for_function(ON_SCREEN, arg=before, polling=50).json_value()
+    spans = {"loss": 0.02, "accuracy": 0.01}
+    assert len(shown["lines"]) == 4
+    for key, (x, y), (step, told) in [*shown["lines"], *shown["bands"]]:
+        assert x == pytest.approx(step, rel=1e-4)
+        assert y == pytest.approx(told, rel=0.02, abs=spans.get(key, 0.5))
+    assert len(shown["words"]) >= 8
+    for on_screen, told in shown["words"]:
+        if "<" not in told:  # a title, which plotly sets itself
+            assert on_screen.strip() == told.strip()
+    page.click("#pause")  # drawn by plotly, from the same data
+    state(page, "paused")
+    until(page, "() => faLive.drawn === faLive.head")
+    in_order(page)
+    measured = site.get(f"/api/runs/{run_id}/export.json")["series"]["step"]
+    assert steps(page)[-1] == measured[-1]
+    stop(site, run_id)
+    state(page, "stopped")
+
+
 def test_the_charts_follow_the_theme_of_the_system(chromium: Browser, site: Site) -> None:
     run_id = site.start(epochs=2)
     ink = "() => faLive.gd && faLive.gd._fullLayout.font.color"
@@ -396,7 +457,8 @@ def test_a_gap_is_filled_and_a_duplicate_dropped(page: Page, site: Site) -> None
     events = site.get(f"/api/runs/{run_id}/events")["events"]
     open_run(page, site, run_id)
     wanted = steps(page)
-    # The page is put back to the third event, as if it had heard no more, and then told the last.
+    third = [event for event in events if event["kind"] == "measurements"][2]
+    # The page is put back to this event, as if it had heard no more, and then told the last.
     page.evaluate(
         """([seq, steps]) => {
           for (const parts of Object.values(faLive.meta.places))
@@ -407,7 +469,7 @@ def test_a_gap_is_filled_and_a_duplicate_dropped(page: Page, site: Site) -> None
             }
           faLive.taken = faLive.drawn = seq;
         }""",
-        [events[2]["seq"], events[2]["bands"]["loss"]["step"][-1]],
+        [third["seq"], third["bands"]["loss"]["step"][-1]],
     )
     page.evaluate("event => faLive.take([event])", events[-1])
     until(page, "last => faLive.drawn === last", events[-1]["seq"])

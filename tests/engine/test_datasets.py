@@ -12,6 +12,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from fa_engine import DATASETS, DatasetError, RunConfig, Trainer, load_dataset
 from fa_engine.datasets import (
@@ -239,3 +240,17 @@ def test_label_noise_replaces_the_share_asked_for(share):
     wrong = (clean.y_train.argmax(1) != noisy.y_train.argmax(1)).double().mean().item()
     assert wrong == pytest.approx(share, abs=1e-3)
     assert torch.equal(clean.y_test, noisy.y_test)
+
+
+def test_the_first_training_samples_alone():
+    config = RunConfig(hidden=(5,), train_samples=40, batch_size=20, epochs=3, shuffle=False)
+    assert (config.steps_per_epoch, config.total_steps) == (2, 6)
+    trainer = Trainer(config)
+    whole = load_dataset("digits")
+    assert torch.equal(trainer.data.x_train, whole.x_train[:40].to(trainer.data.x_train))
+    assert torch.equal(trainer.data.x_test, whole.x_test.to(trainer.data.x_test))
+    given = Trainer(config, data=trainer.data)  # cut already
+    for one, other in zip(trainer, given, strict=True):
+        np.testing.assert_array_equal(one.loss, other.loss)
+    with pytest.raises(ValidationError, match="batch_size = 64: allowed is at most 40"):
+        RunConfig(train_samples=40)

@@ -11,7 +11,7 @@ from app.store import COMMANDS, Command
 from fa_engine import RunConfig, problems
 
 
-@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "set"])
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in ("set", "track")])
 def test_plain_commands(name: str) -> None:
     assert Command.model_validate({"command": name}).changes == {}
 
@@ -20,6 +20,11 @@ def test_set_parses_what_it_sets() -> None:
     body = {"command": "set", "learning_rate": "0.05", "scheme": "bp"}
     assert Command.model_validate(body).changes == {"learning_rate": 0.05, "scheme": "bp"}
     assert Command(command="set", scheme="dfa").changes == {"scheme": "dfa"}
+
+
+def test_track_says_how_often() -> None:
+    assert Command.model_validate({"command": "track", "every": 200}).every == 200
+    assert Command(command="track", every=0).changes == {}
 
 
 @pytest.mark.parametrize(
@@ -40,6 +45,14 @@ def test_set_parses_what_it_sets() -> None:
         ({"command": "set", "learning_rate": -1}, "learning_rate"),
         ({"command": "set", "learning_rate": True}, "learning_rate"),
         ({"command": "set", "scheme": "magic"}, "scheme"),
+        ({"command": "set", "every": 5}, "command"),
+        ({"command": "set", "scheme": "bp", "every": 5}, "every"),
+        ({"command": "track"}, "command"),
+        ({"command": "track", "every": -1}, "every"),
+        ({"command": "track", "every": 1.5}, "every"),
+        ({"command": "track", "every": True}, "every"),
+        ({"command": "track", "every": 5, "scheme": "bp"}, "scheme"),
+        ({"command": "checkpoint", "every": 5}, "every"),
     ],
 )
 def test_a_wrong_command_names_field_and_value(body: Any, field: str) -> None:

@@ -19,10 +19,12 @@ from app.store import (
     Command,
     Draft,
     LeaseLost,
+    Parent,
     Progress,
     RunEnded,
     RunState,
     Store,
+    UnknownCheckpoint,
     UnknownRun,
 )
 from app.store.engine import connect
@@ -362,3 +364,43 @@ def test_a_forked_process_uses_connections_of_its_own(url: str) -> None:
     command = [sys.executable, "-W", "ignore", "-c", FORK, url]
     result = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=120)
     assert result.returncode == 0, result.stderr
+
+
+def test_checkpoints_are_listed_by_step_and_the_last_of_a_step_counts(store: Store) -> None:
+    run_id = begin(store)
+    assert store.checkpoints(run_id) == []
+    store.append(run_id, "w", [Draft.checkpoint(0, 10), Draft.checkpoint(5, 10)], LEASE_S)
+    store.append(run_id, "w", [Draft.control(5, "scheme", "fa", "bp")], LEASE_S)
+    store.append(run_id, "w", [Draft.checkpoint(5, 10)], LEASE_S)
+    found = store.checkpoints(run_id)
+    assert [(c.step, c.seq) for c in found] == [(0, 3), (5, 6)]
+    assert store.checkpoint(run_id, 5) == found[1]
+    with pytest.raises(UnknownCheckpoint, match="no checkpoint of step 6"):
+        store.checkpoint(run_id, 6)
+    with pytest.raises(UnknownRun):
+        store.checkpoints("nobody")
+
+
+def test_a_run_remembers_where_it_began(store: Store) -> None:
+    run_id = begin(store)
+    store.append(run_id, "w", [Draft.checkpoint(5, 10)], LEASE_S)
+    parent = Parent(run_id, 5)
+    child = store.create_run(RunConfig(replicates=2, hidden=(8,)), parent=parent)
+    assert store.run(child.id).parent == child.parent == parent
+    assert store.run(run_id).parent is None
+    with pytest.raises(UnknownCheckpoint):
+        store.create_run(RunConfig(), parent=Parent(run_id, 6))
+
+
+def test_a_database_of_an_earlier_version_is_opened(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/runs.sqlite"
+    with Store(url) as store:
+        old = store.create_run(RunConfig(hidden=(8,))).id
+        with store._writer.begin() as connection:  # as it was before there were parents and tasks
+            for column in ("parent_id", "parent_step"):
+                connection.execute(text(f"ALTER TABLE runs DROP COLUMN {column}"))
+            connection.execute(text("DROP TABLE tasks"))
+    with Store(url) as store:
+        assert store.run(old).parent is None
+        store.create_run(RunConfig(hidden=(8,)))
+        assert store.tasks.claim("w", LEASE_S) is None

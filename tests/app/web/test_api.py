@@ -137,6 +137,41 @@ def test_commands_are_taken_refused_and_too_late(client: FlaskClient, script: Sc
     assert script.run.id in late.get_json()["error"]
 
 
+def test_a_run_begins_with_a_checkpoint(client: FlaskClient, script: Script) -> None:
+    script.write(Draft.checkpoint(0, 1000), Draft.checkpoint(7, 1000))
+    script.write(Draft.checkpoint(7, 1000))  # once more, with another scheme
+    parent = script.run.id
+    kept = client.get(f"/api/runs/{parent}/checkpoints").get_json()["checkpoints"]
+    assert [(c["run_id"], c["step"]) for c in kept] == [(parent, 0), (parent, 7)]
+    config = CONFIG.replace(scheme="bp", learning_rate=0.3, epochs=1).model_dump(mode="json")
+    place = {"run_id": parent, "step": 7}
+    answer = client.post("/api/runs", json={"config": config, "parent": place})
+    assert answer.status_code == 201
+    child = answer.get_json()["run_id"]
+    assert client.get(f"/api/runs/{child}").get_json()["parent"] == place
+    assert client.get(f"/api/runs/{parent}").get_json()["parent"] is None
+
+    count = len(client.get("/api/runs").get_json()["runs"])
+
+    def refused(parent: object, **changes: object) -> tuple[int, str]:
+        answer = client.post("/api/runs", json={"config": config | changes, "parent": parent})
+        return answer.status_code, answer.get_data(as_text=True)
+
+    for wrong in (7, {"run_id": parent}, place | {"step": "7"}, place | {"more": 1}, [parent, 7]):
+        status, said = refused(wrong)
+        assert status == 422
+        assert '"field":"parent"' in said.replace(" ", "")
+    assert refused(place | {"step": 8}) == (404, refused(place | {"step": 8})[1])
+    assert "no checkpoint of step 8" in refused(place | {"step": 8})[1]
+    assert refused({"run_id": "nobody", "step": 7})[0] == 404
+    for name, value in (("hidden", [5]), ("activation", "relu"), ("replicates", 1)):
+        status, said = refused(place, **{name: value})
+        assert status == 422
+        assert f'"field":"{name}"' in said.replace(" ", "")
+    assert len(client.get("/api/runs").get_json()["runs"]) == count
+    assert client.get("/api/runs/nobody/checkpoints").status_code == 404
+
+
 @pytest.mark.parametrize("address", ["", "/export.csv", "/export.json"])
 def test_an_unknown_run_is_not_found(client: FlaskClient, address: str) -> None:
     answer = client.get(f"/api/runs/nobody{address}")

@@ -15,6 +15,7 @@ import pytest
 
 from app.settings import Settings
 from app.store import Command, RunState, Store
+from app.worker.process import work
 from app.worker.supervisor import STEADY_S, Supervisor, _how, _Seat
 from fa_engine import RunConfig
 
@@ -147,7 +148,7 @@ def test_the_module_runs_alone_until_a_signal(settings: Settings, wait: Any) -> 
 
 
 def test_a_worker_that_keeps_dying_is_restarted_less_and_less_often() -> None:
-    seat = _Seat("somebody")
+    seat = _Seat(work, "somebody")
     delays = []
     for _ in range(10):
         seat.began_at = time.monotonic()

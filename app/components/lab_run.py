@@ -1,0 +1,140 @@
+"""What the lab's pages share: the run they look at, and the checkpoint of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import dash_mantine_components as dmc
+from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
+from dash.development.base_component import Component
+
+from app.components import aria
+from app.figures import CHART_CONFIG
+from app.lab import Answer
+from app.store import Checkpoint, Run, Store, UnknownRun
+
+_MARKS = 8  # words under the slider at most
+
+
+def panel(title: str, text: str, *parts: Component) -> Component:
+    """One question of the lab: its title, what to look for, and the answer."""
+    head = html.Div([html.H2(title), html.P(text)], className="panel-title")
+    return html.Section([head, *parts], className="panel")
+
+
+def graph(id_: str, height: int) -> Component:
+    """A figure of the lab, empty until a callback draws it; ``height`` in pixels."""
+    figure = dcc.Graph(
+        id=id_, config=CHART_CONFIG, responsive=True, style={"height": "100%"}, figure={}
+    )
+    return html.Div(figure, className="lab-graph", style={"height": height})
+
+
+def waiting_words(answer: Answer) -> str:
+    """What is said while there is no result yet."""
+    if answer.waiting:
+        return "Waiting for its turn …"
+    return f"Computing, {100 * answer.progress:.0f} % …"
+
+
+def shown_run(store: Store, run_id: str | None) -> tuple[Run | None, str]:
+    """The run of that id, without one the newest; and why there is none."""
+    if run_id is None:
+        newest = store.runs(limit=1)
+        return (newest[0] if newest else None), ""
+    try:
+        return store.run(run_id), ""
+    except UnknownRun as error:
+        return None, str(error)
+
+
+def shown_checkpoints(known: dict[str, Any] | None) -> list[Checkpoint]:
+    """The checkpoints that a page's store holds, ``{"run": id, "checkpoints": [[step, seq]]}``."""
+    if not known or not known["run"]:
+        return []
+    return [Checkpoint(known["run"], step, seq) for step, seq in known["checkpoints"]]
+
+
+def run_line(prefix: str) -> Component:
+    """Name, state and scheme of the run, or what to do where there is none."""
+    return html.Div(id=f"{prefix}-run", className="lab-run")
+
+
+def run_words(run: Run | None, missing: str = "") -> list[Any]:
+    """What :func:`run_line` holds."""
+    if run is None:
+        said = missing or "No run is chosen."
+        return [html.Span(f"{said} "), dcc.Link("Train one, or open one under Runs.", href="/")]
+    words: list[Any] = [
+        html.H1(run.name),
+        html.Span(run.state.value, className=f"state-word state-{run.state.value}"),
+        html.Span(f"step {run.step:,} of {run.total_steps:,}", className="soft"),
+    ]
+    if run.parent:
+        origin = f"began with the weights of step {run.parent.step:,} of another run"
+        words.append(dcc.Link(origin, href=f"?run={run.parent.run_id}", className="soft"))
+    return words
+
+
+def checkpoint_slider(prefix: str) -> Component:
+    """Chooses a checkpoint; with a button that goes through all of them."""
+    return html.Div(
+        [
+            dmc.Button("Play", id=f"{prefix}-play", variant="default", size="sm", w=84),
+            html.Div(
+                dmc.Slider(
+                    id=f"{prefix}-at",
+                    min=0,
+                    max=1,
+                    value=0,
+                    step=1,
+                    marks=[],
+                    updatemode="drag",
+                    label=None,
+                    disabled=True,
+                    **aria("Checkpoint"),
+                ),
+                className="lab-slider",
+            ),
+            html.Span(id=f"{prefix}-step", className="lab-step"),
+            dcc.Interval(id=f"{prefix}-playing", interval=500, disabled=True),
+        ],
+        className="lab-time",
+    )
+
+
+def play(app: Dash, prefix: str) -> None:
+    """Callbacks of the button beside the slider: it goes on by itself, in assets/lab.js."""
+    app.clientside_callback(
+        ClientsideFunction("lab", "play"),
+        Output(f"{prefix}-playing", "disabled"),
+        Output(f"{prefix}-play", "children"),
+        Output(f"{prefix}-at", "value", allow_duplicate=True),
+        Input(f"{prefix}-play", "n_clicks"),
+        Input(f"{prefix}-playing", "n_intervals"),
+        State(f"{prefix}-at", "value"),
+        State(f"{prefix}-at", "max"),
+        State(f"{prefix}-playing", "disabled"),
+        prevent_initial_call=True,
+    )
+
+
+def slider_marks(checkpoints: Sequence[Checkpoint]) -> list[dict[str, Any]]:
+    """A mark for each checkpoint, with its step under some of them."""
+    last = len(checkpoints) - 1
+    every = max(1, -(-len(checkpoints) // _MARKS))
+    return [
+        {
+            "value": place,
+            "label": _short(found.step) if place % every == 0 or place == last else None,
+        }
+        for place, found in enumerate(checkpoints)
+        if place == last or place % every == 0
+        # The last one's word needs room beside it.
+        if place == last or last - place >= every / 2
+    ]
+
+
+def _short(step: int) -> str:
+    return f"{step / 1000:.3g}k" if step >= 1000 else str(step)

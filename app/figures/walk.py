@@ -1,0 +1,391 @@
+"""The Walk page's figures: training as a walk through weight space."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from app.figures.bands import quantiles, thin
+from app.figures.look import as_lists, axis, base, level, panel_title, words
+from app.figures.palette import Palette, Rgb, css, palette
+
+Array = NDArray[Any]
+Arrays = Mapping[str, Array]
+
+_POINTS = 500  # a line
+_BINS = 160  # of the stacked areas: shares of single batches jump about
+_ARROWS = 14  # on the plane, at most
+
+
+class WalkRows(Protocol):
+    """What of a series of measurements is drawn here. T rows, R replicates, L layers.
+
+    Attributes:
+        step: (T,).
+        descent_share, displacement, path_length, update_cosine: (T, R, L).
+        loss_change, predicted_loss_change: (T, R).
+    """
+
+    @property
+    def step(self) -> Array: ...
+    @property
+    def descent_share(self) -> Array: ...
+    @property
+    def displacement(self) -> Array: ...
+    @property
+    def path_length(self) -> Array: ...
+    @property
+    def update_cosine(self) -> Array: ...
+    @property
+    def loss_change(self) -> Array: ...
+    @property
+    def predicted_loss_change(self) -> Array: ...
+
+
+def layer_names(count: int) -> list[str]:
+    """Layers of weights as charts call them, bottom first."""
+    return [*(f"layer {layer + 1}" for layer in range(count - 1)), "output layer"]
+
+
+def layer_colours(count: int, colours: Palette) -> list[Rgb]:
+    """Their colours: hidden layers as everywhere, the output layer in ink."""
+    return [*(colours.layer(layer, count - 1) for layer in range(count - 1)), colours.ink]
+
+
+def shares_figure(rows: WalkRows, theme: str | None = None) -> go.Figure:
+    """Each layer's share of the first-order descent of the loss, stacked.
+
+    Shares are ``<g_l, u_l>`` over the sum of their magnitudes, the median over replicates of means
+    over a stretch of steps; a layer that points uphill counts below 0.
+    """
+    colours = palette(theme)
+    step, shares = _shares(np.asarray(rows.step), np.asarray(rows.descent_share, dtype=float))
+    count = rows.descent_share.shape[2]
+    traces = []
+    for layer, (name, colour) in enumerate(
+        zip(layer_names(count), layer_colours(count, colours), strict=True)
+    ):
+        for side, values in (
+            ("down", shares[:, layer].clip(0)),
+            ("up", shares[:, layer].clip(max=0)),
+        ):
+            if side == "up" and not (values < 0).any():
+                continue
+            x, y = as_lists(step, values)
+            traces.append(
+                go.Scatter(
+                    x=x,
+                    y=y,
+                    mode="lines",
+                    stackgroup=side,
+                    name=name if side == "down" else f"{name}, uphill",
+                    line={"width": 0.5, "color": css(colour)},
+                    fillcolor=css(colour, 0.75 if side == "down" else 0.4),
+                    hovertemplate="%{y:.0%}",
+                    legendgroup=name,
+                    showlegend=side == "down",
+                )
+            )
+    low = float(shares.clip(max=0).sum(1).min(initial=0.0))
+    return go.Figure(
+        traces,
+        base(
+            colours,
+            hovermode="x unified",
+            showlegend=True,
+            legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+            margin={"l": 62, "r": 16, "t": 36, "b": 44},
+            xaxis=_steps(colours, "y"),
+            yaxis=axis(
+                colours,
+                "share of the descent",
+                tickformat=".0%",
+                range=[min(0.0, 1.05 * low), 1.02],
+            ),
+        ),
+    )
+
+
+def _shares(step: Array, descent: Array) -> tuple[Array, Array]:
+    """``(bins,)`` steps and ``(bins, L)`` signed shares."""
+    if len(step) == 0:
+        return step, np.zeros((0, descent.shape[2]))
+    edges = np.unique(np.linspace(0, len(step), min(_BINS, len(step)) + 1).astype(int))[:-1]
+    sizes = np.diff([*edges, len(step)])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = np.add.reduceat(descent, edges, axis=0) / sizes[:, None, None]
+        shares = means / np.abs(means).sum(2, keepdims=True)
+    middle = np.nan_to_num(_median(shares))
+    total = np.abs(middle).sum(1, keepdims=True)
+    return step[edges], np.divide(middle, total, out=np.zeros_like(middle), where=total > 0)
+
+
+def _median(values: Array) -> Array:
+    """Over the replicates: ``(T, R, L)`` to ``(T, L)``."""
+    columns = [quantiles(values[:, :, layer], (0.5,))[0] for layer in range(values.shape[2])]
+    return np.stack(columns, -1)
+
+
+def distances_figure(rows: WalkRows, theme: str | None = None) -> go.Figure:
+    """Displacement and path length, the agreement of consecutive updates, and what a step does.
+
+    Medians over replicates, a colour a layer.
+    """
+    colours = palette(theme)
+    count = rows.displacement.shape[2]
+    names, inks = layer_names(count), layer_colours(count, colours)
+    step = np.asarray(rows.step)
+    domains = {"y": (0.6, 1.0), "y2": (0.31, 0.52), "y3": (0.0, 0.23)}
+    titles = {
+        "y": ("Distance walked", "solid: from the start; dotted: along the path"),
+        "y2": ("cos(u<sub>t</sub>, u<sub>t−1</sub>)", "1: drifting; 0: diffusing"),
+        "y3": ("Change of the loss by a step", "dotted: as predicted to first order"),
+    }
+    traces = []
+    for what, name, dash, text in (
+        ("displacement", "y", "solid", "%{y:.3g}"),
+        ("path_length", "y", "dot", "%{y:.3g}"),
+        ("update_cosine", "y2", "solid", "%{y:.2f}"),
+    ):
+        medians = _median(np.asarray(getattr(rows, what), dtype=float))
+        for layer in range(count):
+            label = f"{what.replace('_', ' ')}, {names[layer]}"
+            traces.append(_line(step, medians[:, layer], name, label, inks[layer], dash, text))
+    for what, dash, colour in (
+        ("predicted_loss_change", "dot", colours.ink),
+        ("loss_change", "solid", colours.accent),
+    ):
+        values = quantiles(np.asarray(getattr(rows, what), dtype=float), (0.5,))[0]
+        label = "predicted" if dash == "dot" else "happened"
+        traces.append(_line(step, values, "y3", label, colour, dash, "%{y:.3g}"))
+    return go.Figure(
+        traces,
+        base(
+            colours,
+            hovermode="x unified",
+            hoversubplots="axis",
+            margin={"l": 72, "r": 16, "t": 26, "b": 44},
+            xaxis=_steps(colours, "y3"),
+            yaxis=axis(colours, domain=domains["y"], anchor="x", tickformat="~g"),
+            yaxis2=axis(
+                colours,
+                domain=domains["y2"],
+                anchor="x",
+                tickformat="~g",
+                nticks=5,
+                autorangeoptions={"include": [0.0, 1.0]},
+            ),
+            yaxis3=axis(colours, domain=domains["y3"], anchor="x", tickformat="~g", nticks=5),
+            shapes=[level(0, "y2", colours), level(0, "y3", colours)],
+            annotations=[
+                panel_title(*titles[name], 0, domains[name][1], colours) for name in domains
+            ],
+        ),
+    )
+
+
+def _steps(colours: Palette, anchor: str) -> dict[str, Any]:
+    return axis(
+        colours,
+        "step",
+        anchor=anchor,
+        tickformat=",d",
+        rangemode="tozero",
+        unifiedhovertitle={"text": "<b>step %{x:,d}</b>"},
+    )
+
+
+def _line(
+    step: Array, values: Array, name: str, label: str, colour: Rgb, dash: str, text: str
+) -> go.Scatter:
+    kept = thin(values, _POINTS)
+    x, y = as_lists(step[kept], values[kept])
+    return go.Scatter(
+        x=x,
+        y=y,
+        yaxis=name,
+        mode="lines",
+        name=label,
+        line={"color": css(colour), "width": 2, "dash": dash},
+        hovertemplate=text,
+    )
+
+
+def msd_figure(found: Arrays | None, theme: str | None = None) -> go.Figure:
+    """Mean squared displacement against lag on log axes, with the fitted exponents.
+
+    Args:
+        found: ``lags`` (B,) in steps, ``squared`` (B, L), ``exponent`` (L,) and ``factor`` (L,) of
+            the fit ``factor lag^exponent``; None for the empty figure.
+        theme: light or dark.
+    """
+    colours = palette(theme)
+    # An axis that no trace belongs to is not drawn.
+    traces: list[go.Scatter] = [] if found else [go.Scatter(x=[None], y=[None])]
+    notes = []
+    if found is not None:
+        count = found["squared"].shape[1]
+        names, inks = layer_names(count), layer_colours(count, colours)
+        for layer in range(count):
+            x, y = as_lists(found["lags"], found["squared"][:, layer])
+            exponent = float(found["exponent"][layer])
+            traces.append(
+                go.Scatter(
+                    x=x,
+                    y=y,
+                    mode="markers",
+                    name=names[layer],
+                    marker={"color": css(inks[layer]), "size": 7},
+                    hovertemplate="%{x:,.0f} steps: %{y:.3g}",
+                )
+            )
+            ends = np.asarray(found["lags"], dtype=float)[[0, -1]]
+            x, y = as_lists(ends, float(found["factor"][layer]) * ends**exponent)
+            traces.append(
+                go.Scatter(
+                    x=x,
+                    y=y,
+                    mode="lines",
+                    hoverinfo="skip",
+                    name=f"{names[layer]}, fitted",
+                    line={"color": css(inks[layer]), "width": 1.5, "dash": "dash"},
+                )
+            )
+            notes.append(
+                words(
+                    f"{names[layer]}: lag<sup>{exponent:.2f}</sup>",
+                    0.02,
+                    0.99 - 0.07 * layer,
+                    inks[layer],
+                    yanchor="top",
+                )
+            )
+    return go.Figure(
+        traces,
+        base(
+            colours,
+            margin={"l": 72, "r": 16, "t": 16, "b": 44},
+            xaxis=axis(
+                colours,
+                "lag, in steps",
+                type="log",
+                dtick=1,
+                tickformat=",~g",
+                **({} if found else {"range": [0, 4]}),
+            ),
+            yaxis=axis(
+                colours,
+                "mean squared displacement",
+                type="log",
+                tickformat="~g",
+                dtick=1,
+                **({} if found else {"range": [-4, 2]}),
+            ),
+            annotations=notes,
+        ),
+    )
+
+
+def landscape_figure(
+    found: Arrays | None, names: Sequence[str] = (), theme: str | None = None
+) -> go.Figure:
+    """Paths of runs over the loss surface on a plane in weight space.
+
+    Args:
+        found: ``x`` (n,), ``y`` (n,) and ``surface`` (n, n), the loss, rows along y; of all
+            checkpoints ``at`` (K, 2) their coordinates, ``run`` (K,) the run each belongs to,
+            ``steps`` (K,), ``update`` and ``gradient`` (K, 2), where the scheme goes and where the
+            loss falls; None for the empty figure.
+        names: of the runs.
+        theme: light or dark.
+    """
+    colours = palette(theme)
+    traces: list[Any] = [go.Scatter(x=[None], y=[None])]
+    notes: list[dict[str, Any]] = []
+    square: dict[str, Any] = {}
+    if found is not None:
+        traces = [_surface(found, colours)]
+        span = float(np.ptp(found["x"]))
+        for run in np.unique(found["run"]):
+            own = found["run"] == run
+            colour = colours.walks[int(run) % len(colours.walks)]
+            path = found["at"][own]
+            traces.append(
+                go.Scatter(
+                    x=path[:, 0].tolist(),
+                    y=path[:, 1].tolist(),
+                    customdata=found["steps"][own].tolist(),
+                    mode="lines+markers",
+                    name=names[int(run)] if int(run) < len(names) else f"run {int(run) + 1}",
+                    line={"color": css(colour), "width": 2},
+                    marker={"size": 6, "color": css(colour)},
+                    hovertemplate="step %{customdata:,d}",
+                )
+            )
+            places = np.flatnonzero(own)
+            chosen = places[np.unique(np.linspace(0, len(places) - 1, _ARROWS).astype(int))]
+            for place in chosen:
+                start = found["at"][place]
+                notes.append(_arrow(start, found["gradient"][place], span, colours.soft))
+                notes.append(_arrow(start, found["update"][place], span, colour))
+        notes.append(words("more colour: lower loss", 1, 1, colours.soft, xanchor="right"))
+        square = {"scaleanchor": "x", "scaleratio": 1, "constrain": "domain"}
+    return go.Figure(
+        traces,
+        base(
+            colours,
+            showlegend=found is not None and len(np.unique(found["run"])) > 1,
+            legend={"orientation": "h", "x": 0, "y": 1.06, "yanchor": "bottom"},
+            margin={"l": 62, "r": 16, "t": 54, "b": 44},
+            xaxis=axis(colours, "first direction", tickformat="~g", constrain="domain"),
+            yaxis=axis(colours, "second direction", tickformat="~g", **square),
+            annotations=notes,
+        ),
+    )
+
+
+def _surface(found: Arrays, colours: Palette) -> go.Contour:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        height = np.log10(found["surface"])
+    height = np.where(np.isfinite(height), height, np.nan)
+    (z,) = as_lists(np.ravel(height))
+    width = len(found["x"])
+    return go.Contour(
+        x=found["x"].tolist(),
+        y=found["y"].tolist(),
+        z=[z[row * width : (row + 1) * width] for row in range(len(found["y"]))],
+        customdata=found["surface"].tolist(),
+        ncontours=24,
+        colorscale=[[0, css(colours.accent, 0.45)], [1, css(colours.panel, 0.0)]],
+        line={"width": 0.7, "color": css(colours.soft, 0.5)},
+        showscale=False,
+        hovertemplate="loss %{customdata:.4g}<extra></extra>",
+    )
+
+
+def _arrow(start: Array, direction: Array, span: float, colour: Rgb) -> dict[str, Any]:
+    """An arrow of one length whatever the direction's, which only says where it points."""
+    length = float(np.hypot(*direction))
+    if not length > 0:
+        return words("", 0, 0, colour)
+    tip = start + 0.07 * span * direction / length
+    return {
+        "x": float(tip[0]),
+        "y": float(tip[1]),
+        "ax": float(start[0]),
+        "ay": float(start[1]),
+        "xref": "x",
+        "yref": "y",
+        "axref": "x",
+        "ayref": "y",
+        "text": "",
+        "showarrow": True,
+        "arrowhead": 2,
+        "arrowsize": 0.9,
+        "arrowwidth": 1.8,
+        "arrowcolor": css(colour),
+    }

@@ -1,0 +1,37 @@
+"""The lab: what is computed from checkpoints beside training, and asked for by pages."""
+
+from app.lab.computations import COMPUTATIONS, Computation, LeftOff, Progress, Shelf, compute
+from app.lab.desk import Answer, Desk
+from app.lab.params import (
+    CheckpointParams,
+    DiffusionParams,
+    KickParams,
+    LandscapeParams,
+    Params,
+    PathParams,
+    SpectrumParams,
+    checked,
+)
+from app.lab.results import Arrays, pack_arrays, unpack_arrays
+
+__all__ = [
+    "COMPUTATIONS",
+    "Answer",
+    "Arrays",
+    "CheckpointParams",
+    "Computation",
+    "Desk",
+    "DiffusionParams",
+    "KickParams",
+    "LandscapeParams",
+    "LeftOff",
+    "Params",
+    "PathParams",
+    "Progress",
+    "Shelf",
+    "SpectrumParams",
+    "checked",
+    "compute",
+    "pack_arrays",
+    "unpack_arrays",
+]

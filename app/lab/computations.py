@@ -1,0 +1,187 @@
+"""The computations: a checkpoint and parameters in, arrays out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from safetensors.torch import load_file
+
+from app.lab.params import (
+    DiffusionParams,
+    KickParams,
+    LandscapeParams,
+    Params,
+    SpectrumParams,
+)
+from fa_engine import Trainer
+from fa_engine.branching import fork
+from fa_engine.diffusion import mean_squared_displacement, power_law
+from fa_engine.landscape import landscape
+from fa_engine.perturbation import perturb_and_return
+from fa_engine.stability import probe_set, spectrum
+
+_LOOKS = 200  # along what follows a kick
+
+
+class LeftOff(Exception):
+    """Nobody wants the result any more."""
+
+
+class Progress(Protocol):
+    """Told how far a computation is, from 0 to 1."""
+
+    def __call__(self, share: float) -> None:
+        """Notes it.
+
+        Raises:
+            LeftOff: nobody wants the result any more.
+        """
+
+
+class Shelf(Protocol):
+    """Where checkpoints are found."""
+
+    def track(self, run_id: str) -> Path:
+        """The file of a run's track, :class:`fa_engine.diffusion.Track`."""
+
+    def open(self, run_id: str, step: int) -> Trainer:
+        """A trainer that stands where the run stood then."""
+
+
+def _spectrum(params: SpectrumParams, shelf: Shelf, progress: Progress) -> Mapping[str, Any]:
+    trainer = fork(shelf.open(params.run_id, params.step), params.replicate - 1, 1)
+    probe = probe_set(trainer.data, params.n_samples)
+    found = spectrum(trainer, probe, finite_difference=True)
+    progress(0.8)
+    under_bp = spectrum(trainer, probe, backpropagation=True, error=False)
+    result = {
+        "eigenvalues": found.eigenvalues,
+        "symmetric": found.symmetric,
+        "error_eigenvalues": found.error_eigenvalues,
+        "bp": under_bp.eigenvalues.real,
+        "n_unstable": found.n_unstable,
+        "unstable_share": found.unstable_share,
+        "min_real": found.min_real,
+        "max_real": found.max_real,
+        "error_unstable_share": found.error_unstable_share,
+        "misaligned_share": found.misaligned_share,
+        "overshooting_share": found.overshooting_share(trainer.learning_rate),
+        "kernel_rate": found.kernel_rate,
+        "product_rate": found.product_rate,
+        "finite_rate": found.finite_rate,
+        "angle_deg": found.angle_deg,
+    }
+    return {
+        "scheme": trainer.scheme,
+        "resolution": found.resolution,
+        **{name: None if value is None else value[0] for name, value in result.items()},
+    }
+
+
+def _kick(params: KickParams, shelf: Shelf, progress: Progress) -> Mapping[str, Any]:
+    trainer = shelf.open(params.run_id, params.step)
+    found = perturb_and_return(
+        trainer,
+        epsilon=params.epsilon,
+        relative=True,
+        directions=params.directions,
+        steps=params.steps,
+        every=max(1, params.steps // _LOOKS),
+        replicate=params.replicate - 1,
+        along=params.along,
+        seed=params.seed,
+        kernel_probe=probe_set(trainer.data, params.n_samples),
+        progress=_told(progress),
+    )
+    return vars(found)
+
+
+def _diffusion(params: DiffusionParams, shelf: Shelf, _progress: Progress) -> Mapping[str, Any]:
+    named = load_file(shelf.track(params.run_id))
+    steps = named["track.steps"].numpy()
+    layers = range(sum(name.removeprefix("track.").isdecimal() for name in named))
+    found = [mean_squared_displacement(steps, named[f"track.{i}"].numpy()) for i in layers]
+    squared = np.stack([np.median(each.squared, 1) for each in found], 1)
+    exponent, factor = power_law(found[0].lags, squared)
+    return {"lags": found[0].lags, "squared": squared, "exponent": exponent, "factor": factor}
+
+
+def _landscape(params: LandscapeParams, shelf: Shelf, progress: Progress) -> Mapping[str, Any]:
+    runs: dict[str, list[tuple[str, int]]] = {}
+    for run_id, step, _ in params.places:
+        runs.setdefault(run_id, []).append((run_id, step))
+    found = landscape(
+        list(runs.values()),
+        load=lambda place: shelf.open(*place),
+        replicate=params.replicate - 1,
+        through=[(0, place) for place in params.through] if params.plane == "three" else None,
+        n=params.resolution,
+        n_samples=params.n_samples,
+        progress=_told(progress),
+    )
+    walks = {
+        name: np.concatenate([getattr(walk, name) for walk in found.walks])
+        for name in ("steps", "at", "off", "loss", "update", "gradient")
+    }
+    return {
+        "x": found.surface.x,
+        "y": found.surface.y,
+        "surface": found.surface.loss,
+        "explained": found.explained,
+        "run": np.repeat(np.arange(len(found.walks)), [len(w.steps) for w in found.walks]),
+        **walks,
+    }
+
+
+def _told(progress: Progress) -> Callable[[int, int], bool]:
+    """The lab's progress as the engine reports it."""
+
+    def tell(done: int, total: int) -> bool:
+        progress(done / total)
+        return True
+
+    return tell
+
+
+@dataclass(frozen=True)
+class Computation:
+    """One kind of result.
+
+    Attributes:
+        params: what it takes.
+        run: what it does.
+    """
+
+    params: type[Params]
+    run: Callable[[Any, Shelf, Progress], Mapping[str, Any]]
+
+
+COMPUTATIONS: dict[str, Computation] = {
+    "diffusion": Computation(DiffusionParams, _diffusion),
+    "kick": Computation(KickParams, _kick),
+    "landscape": Computation(LandscapeParams, _landscape),
+    "spectrum": Computation(SpectrumParams, _spectrum),
+}
+
+
+def kind_of(params: Params) -> str:
+    """The name of the computation that takes such parameters."""
+    return next(name for name, known in COMPUTATIONS.items() if known.params is type(params))
+
+
+def compute(
+    kind: str, params: Mapping[str, Any], shelf: Shelf, progress: Progress
+) -> Mapping[str, Any]:
+    """The result of a task.
+
+    Raises:
+        fa_engine.NotAllowed: the checkpoint does not allow it; the message names the field.
+        fa_engine.CheckpointError: the checkpoint cannot be read.
+        LeftOff: nobody wants it any more.
+    """
+    found = COMPUTATIONS[kind]
+    return found.run(found.params.model_validate(params), shelf, progress)

@@ -1,0 +1,102 @@
+"""The desk: where pages ask for results, get those that are there, and learn how far others are."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flask_caching import Cache
+from redis.exceptions import RedisError
+
+from app.lab.computations import kind_of
+from app.lab.params import Params
+from app.lab.results import Arrays, unpack_arrays
+from app.store import Ask, Store, Task, TaskState
+
+_FORMAT = 1  # of results; a newer program does not read an older one's
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How something that was asked for stands.
+
+    Attributes:
+        arrays: the result, None where there is none yet.
+        progress: share that is done, from 0 to 1.
+        waiting: it is queued behind something else.
+        problem: why there will be none; empty where there will.
+    """
+
+    arrays: Arrays | None
+    progress: float = 1.0
+    waiting: bool = False
+    problem: str = ""
+
+    @property
+    def pending(self) -> bool:
+        """Whether asking again makes sense."""
+        return self.arrays is None and not self.problem
+
+
+class Desk:
+    """Hands out results, kept by (run, checkpoint, view, parameters); has missing ones computed."""
+
+    def __init__(self, store: Store, cache: Cache) -> None:
+        self._store, self._cache = store, cache
+
+    def ask(self, wanted: Sequence[Params]) -> list[Answer]:
+        """How each stands; the first is computed first.
+
+        What is missing goes on being computed as long as it is asked for again every few seconds.
+        """
+        keys = [_key(params) for params in wanted]
+        found = [self._kept(key) for key in keys]
+        asks = [
+            Ask(key, kind_of(params), params.model_dump(), rank=min(place, 1))
+            for place, (key, params, kept) in enumerate(zip(keys, wanted, found, strict=True))
+            if kept is None
+        ]
+        tasks = self._store.tasks.ask(asks)
+        return [
+            Answer(unpack_arrays(kept)) if kept is not None else self._answer(tasks.get(key))
+            for key, kept in zip(keys, found, strict=True)
+        ]
+
+    def again(self, params: Params) -> None:
+        """Has something computed anew that failed."""
+        self._store.tasks.forget(_key(params))
+
+    def _answer(self, task: Task | None) -> Answer:
+        if task is None:
+            return Answer(None, 0.0, waiting=True)
+        if task.state is TaskState.DONE and task.result is not None:
+            self._keep(task.key, task.result)
+            return Answer(unpack_arrays(task.result))
+        if task.state is TaskState.FAILED:
+            return Answer(None, task.progress, problem=task.message)
+        return Answer(None, task.progress, waiting=task.state is TaskState.QUEUED)
+
+    # A cache that is away costs time and nothing else: the store has the results as well.
+
+    def _kept(self, key: str) -> bytes | None:
+        try:
+            kept: bytes | None = self._cache.get(f"lab/{key}")
+        except (RedisError, OSError):
+            _log.warning("the cache does not answer", exc_info=True)
+            return None
+        return kept
+
+    def _keep(self, key: str, result: bytes) -> None:
+        try:
+            self._cache.set(f"lab/{key}", result)
+        except (RedisError, OSError):
+            _log.warning("the cache does not answer", exc_info=True)
+
+
+def _key(params: Params) -> str:
+    named = json.dumps([_FORMAT, kind_of(params), params.model_dump()], sort_keys=True)
+    return hashlib.sha256(named.encode()).hexdigest()

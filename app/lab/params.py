@@ -1,0 +1,212 @@
+"""Parameters of the lab's computations: unit, range, default and words of each, in one place."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
+from pydantic.config import JsonDict
+from pydantic_core import PydanticCustomError
+
+from fa_engine import Problem, RunConfig, problems
+from fa_engine.config import NotAllowed
+from fa_engine.stability import check_probe
+
+
+def _param(
+    default: Any,
+    title: str,
+    description: str,
+    allowed: str,
+    *,
+    unit: str = "",
+    options: dict[str, str] | None = None,
+    **constraints: Any,
+) -> Any:
+    extra: JsonDict = {
+        "allowed": allowed,
+        "unit": unit,
+        "options": {**options} if options else None,
+    }
+    return Field(
+        default, title=title, description=description, json_schema_extra=extra, **constraints
+    )
+
+
+def _whole(default: int, low: int, high: int, title: str, description: str, unit: str = "") -> Any:
+    allowed = f"a whole number from {low:,} to {high:,}"
+    return _param(default, title, description, allowed, unit=unit, ge=low, le=high)
+
+
+class Params(BaseModel):
+    """Parameters of one computation on checkpoints.
+
+    Attributes:
+        replicate: which network of the run, from 1.
+
+    Raises:
+        pydantic.ValidationError: ``fa_engine.problems(error)`` names field, value and what is
+            allowed.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    replicate: int = _whole(1, 1, 1_000_000, "Network", "Which of the run's networks.")
+
+    def check(self, config: RunConfig) -> None:
+        """Refuses what a run of this configuration does not allow.
+
+        Raises:
+            fa_engine.config.NotAllowed: it names field, value and what is allowed.
+        """
+        if self.replicate > config.replicates:
+            raise NotAllowed("replicate", self.replicate, f"from 1 to {config.replicates}")
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _named(cls, value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+        """One message for whatever a field objects to: its name, its value, what is allowed."""
+        name = str(info.field_name)
+        try:
+            return handler(value)
+        except ValueError:
+            extra = cls.model_fields[name].json_schema_extra
+            allowed = str(extra["allowed"]) if isinstance(extra, dict) else "a checkpoint's own"
+            problem = Problem(name, value, allowed)
+            context = {
+                "field": name,
+                "value": value,
+                "allowed": allowed,
+                "message": problem.message,
+            }
+            raise PydanticCustomError("not_allowed", "{message}", context) from None
+
+
+class CheckpointParams(Params):
+    """Of a computation on one checkpoint.
+
+    Attributes:
+        run_id, step, seq: the checkpoint; ``seq`` tells two of the same step apart.
+    """
+
+    run_id: str = ""
+    step: int = 0
+    seq: int = 0
+
+
+class PathParams(Params):
+    """Of a computation on several checkpoints.
+
+    Attributes:
+        places: run, step and seq of each, in order.
+    """
+
+    places: tuple[tuple[str, int, int], ...] = ()
+
+
+class SpectrumParams(CheckpointParams):
+    """Of a feedback kernel's spectrum."""
+
+    n_samples: int = _whole(
+        64,
+        1,
+        100_000,
+        "Probe set",
+        "Training samples on which the outputs are looked at.",
+        unit="samples",
+    )
+
+    def check(self, config: RunConfig) -> None:
+        super().check(config)
+        if self.n_samples > config.n_train:
+            raise NotAllowed("n_samples", self.n_samples, f"at most {config.n_train}")
+        check_probe(config.replace(replicates=1), self.n_samples)
+
+
+class KickParams(SpectrumParams):
+    """Of copies that are kicked from a checkpoint and trained on."""
+
+    along: str = _param(
+        "least_stable",
+        "Direction",
+        "That of the least stable mode, both ways, or random ones.",
+        "least_stable or random",
+        options={"least_stable": "Least stable mode", "random": "Random"},
+        pattern="^(random|least_stable)$",
+    )
+    epsilon: float = _param(
+        0.1,
+        "Length of the kick",
+        "As a share of the length of all weights together.",
+        "a number above 0 and up to 10",
+        unit="of |w|",
+        gt=0,
+        le=10,
+    )
+    directions: int = _whole(8, 1, 64, "Directions", "How many, of random ones.")
+    steps: int = _whole(500, 1, 20_000, "Steps", "How long they are trained on.")
+    seed: int = _whole(0, 0, 2**31 - 1, "Seed", "Of the directions.")
+
+
+class DiffusionParams(CheckpointParams):
+    """Of the mean squared displacement along a run, up to its last checkpoint."""
+
+
+class LandscapeParams(PathParams):
+    """Of the loss surface on a plane in weight space, and the paths over it."""
+
+    plane: str = _param(
+        "principal",
+        "Plane",
+        "Spanned by the path's two principal directions, or by three checkpoints.",
+        "principal or three",
+        options={"principal": "Principal directions", "three": "Through three checkpoints"},
+        pattern="^(principal|three)$",
+    )
+    through: tuple[int, ...] = _param(
+        (), "Checkpoints", "Their places in the list, three of them.", "three checkpoints"
+    )
+    resolution: int = _whole(
+        31, 5, 101, "Resolution", "Points of the surface along either side.", unit="points"
+    )
+    n_samples: int = _whole(
+        512, 1, 100_000, "Samples", "Training samples on which the loss is taken."
+    )
+
+    def check(self, config: RunConfig) -> None:
+        super().check(config)
+        if self.n_samples > config.n_train:
+            raise NotAllowed("n_samples", self.n_samples, f"at most {config.n_train}")
+        if self.plane == "three" and len(set(self.through)) != 3:
+            raise NotAllowed("through", len(set(self.through)), "three checkpoints")
+
+
+_P = TypeVar("_P", bound=Params)
+
+
+def checked(
+    kind: type[_P], values: dict[str, Any], config: RunConfig
+) -> tuple[_P | None, dict[str, str]]:
+    """Parameters from what a person typed, and what is wrong, field by field.
+
+    Args:
+        kind: which parameters.
+        values: by name.
+        config: of the run that they are for.
+    """
+    try:
+        params = kind.model_validate(values)
+        params.check(config)
+    except ValidationError as error:
+        return None, {problem.field: problem.message for problem in problems(error)}
+    except NotAllowed as error:
+        return None, {error.problem.field: error.problem.message}
+    return params, {}

@@ -1,0 +1,288 @@
+"""The Walk page: training as a walk through weight space."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import dash_mantine_components as dmc
+import numpy as np
+from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash.development.base_component import Component
+from dash.exceptions import PreventUpdate
+
+from app.components.lab_run import (
+    graph,
+    panel,
+    run_line,
+    run_words,
+    shown_checkpoints,
+    shown_run,
+    waiting_words,
+)
+from app.components.params import at_most, given, param_fields, param_id
+from app.components.shell import run_of
+from app.figures.walk import distances_figure, landscape_figure, msd_figure, shares_figure
+from app.lab import DiffusionParams, LandscapeParams, checked
+from app.pages.base import Context, Page
+from app.store import Checkpoint
+from fa_engine import RunConfig
+
+_TICK_MS = 1000
+_PLANE = ("plane", "replicate", "resolution", "n_samples")
+_LEAST_STEPS = 20  # for a displacement against lag
+_OTHERS = 4  # runs beside the one that is looked at
+_SAME = ("dataset", "hidden", "activation", "bias", "loss")  # of runs that share a landscape
+
+
+def layout(_context: Context) -> Component:
+    """The page as it is before the browser knows its run."""
+    return html.Div(
+        [
+            dcc.Store(id="walk-known"),
+            dcc.Store(id="walk-plane"),
+            dcc.Interval(id="walk-tick", interval=_TICK_MS),
+            dcc.Interval(id="walk-msd-tick", interval=_TICK_MS),
+            dcc.Interval(id="walk-plane-tick", interval=_TICK_MS, disabled=True),
+            run_line("walk"),
+            html.P(
+                "Random feedback makes training a walk through weight space that comes to rest "
+                "where the loss has an extremum and the update is aligned with the gradient. How "
+                "far it walks, whether it drifts or diffuses, and which layer does the work says "
+                "how it gets there.",
+                className="lab-lead",
+            ),
+            panel(
+                "Who does the work",
+                "Each layer's share of the first-order descent of the loss, ⟨g, u⟩. Early on "
+                "nearly all of it is the output layer's, which needs no feedback: the loss falls "
+                "before anything is aligned. Below 0 a layer's update points uphill.",
+                graph("walk-shares", 320),
+            ),
+            panel(
+                "Far, or only long?",
+                "Distance from the start beside the length of the path, whether consecutive "
+                "updates agree, and what a step did to the loss of its batch beside what it was "
+                "predicted to do.",
+                html.P(id="walk-note", className="lab-note"),
+                html.Div(graph("walk-distances", 520), id="walk-distances-box"),
+            ),
+            panel(
+                "Drifting or diffusing?",
+                "Mean squared displacement of each layer's weights against the steps between two "
+                "looks at them, averaged over the run. An exponent of 2 is a drift, 1 is "
+                "diffusion; below that the walk is held back.",
+                graph("walk-msd", 400),
+                html.P(id="walk-msd-note", className="lab-note", role="status"),
+            ),
+            panel(
+                "Where it goes",
+                "The path over the loss surface, on the plane that shows most of it or through "
+                "three checkpoints of your choice. Coloured arrows are the updates of the scheme, "
+                "grey ones point down the true gradient: where they part, the walk does not "
+                "descend but is carried.",
+                html.Div(
+                    [
+                        html.Div(
+                            [
+                                *param_fields("plane", LandscapeParams, _PLANE),
+                                dmc.MultiSelect(
+                                    id="walk-through",
+                                    label="Three checkpoints",
+                                    description="That the plane goes through.",
+                                    data=[],
+                                    maxValues=3,
+                                    searchable=True,
+                                    className="field",
+                                ),
+                                dmc.MultiSelect(
+                                    id="walk-others",
+                                    label="Other runs",
+                                    description="Of the same network on the same data.",
+                                    data=[],
+                                    maxValues=_OTHERS,
+                                    searchable=True,
+                                    className="field",
+                                ),
+                                dmc.Button("Draw", id="walk-go", size="sm"),
+                                html.P(id="walk-plane-note", className="lab-note", role="status"),
+                            ]
+                        ),
+                        graph("walk-landscape", 520),
+                    ],
+                    className="lab-split reverse",
+                ),
+            ),
+        ],
+        className="lab",
+    )
+
+
+def register(app: Dash, context: Context) -> None:
+    """Callbacks of the page."""
+    store, desk = context.store, context.desk
+    plane = {"type": "param-plane", "name": ALL}
+
+    @app.callback(
+        Output("walk-run", "children"),
+        Output("walk-known", "data"),
+        Output("walk-tick", "disabled"),
+        Input("url", "search"),
+        Input("walk-tick", "n_intervals"),
+        State("walk-known", "data"),
+    )
+    def follow(search: str | None, _tick: int | None, known: dict[str, Any] | None) -> Any:
+        run, missing = shown_run(store, run_of(search))
+        if run is None:
+            return run_words(None, missing), {"run": None}, True
+        if known and (known["run"], known.get("revision")) == (run.id, run.revision):
+            raise PreventUpdate
+        kept = [[c.step, c.seq] for c in store.checkpoints(run.id)]
+        data = {"run": run.id, "revision": run.revision, "checkpoints": kept}
+        return run_words(run), data, run.state.ended
+
+    @app.callback(
+        Output("walk-shares", "figure"),
+        Output("walk-distances", "figure"),
+        Output("walk-distances-box", "hidden"),
+        Output("walk-note", "children"),
+        Input("walk-known", "data"),
+        Input("theme-now", "data"),
+    )
+    def measured(known: dict[str, Any] | None, theme: str | None) -> Any:
+        if not known or not known["run"] or theme is None:
+            raise PreventUpdate
+        series = store.series(known["run"], until=known["revision"])
+        followed = not np.isnan(series.path_length).all()
+        words = ""
+        if not followed:
+            words = (
+                "This run was not followed step by step. Train one with “Follow the walk” "
+                "switched on (under More, Measuring)."
+            )
+        figure = distances_figure(series, theme) if followed else no_update
+        return shares_figure(series, theme), figure, not followed, words
+
+    @app.callback(
+        Output("walk-msd", "figure"),
+        Output("walk-msd-note", "children"),
+        Output("walk-msd-tick", "disabled"),
+        Input("walk-known", "data"),
+        Input("walk-msd-tick", "n_intervals"),
+        Input("theme-now", "data"),
+    )
+    def diffusion(known: dict[str, Any] | None, _tick: int | None, theme: str | None) -> Any:
+        if known is None or theme is None:
+            raise PreventUpdate
+        kept = shown_checkpoints(known)
+        if not kept or kept[-1].step < _LEAST_STEPS:
+            return msd_figure(None, theme), "There are too few steps yet.", True
+        last = kept[-1]
+        params = DiffusionParams(run_id=last.run_id, step=last.step, seq=last.seq)
+        (answer,) = desk.ask([params])
+        if answer.arrays is None:
+            return no_update, answer.problem or waiting_words(answer), not answer.pending
+        return msd_figure(answer.arrays, theme), "", True
+
+    @app.callback(
+        Output("walk-through", "data"),
+        Output("walk-others", "data"),
+        Output(param_id("plane", "n_samples"), "value"),
+        Input("walk-known", "data"),
+        State(param_id("plane", "n_samples"), "value"),
+    )
+    def choices(known: dict[str, Any] | None, n_samples: str) -> Any:
+        if not known or not known["run"]:
+            raise PreventUpdate
+        own = store.run(known["run"])
+        steps = [
+            {"value": str(place), "label": f"step {kept.step:,}"}
+            for place, kept in enumerate(shown_checkpoints(known))
+        ]
+        others = [
+            {"value": run.id, "label": f"{run.name} · {run.id}"}
+            for run in store.runs(limit=30)
+            if run.id != own.id and _alike(own.run_config(), run.run_config())
+        ]
+        return steps, others, at_most(n_samples, own.run_config().n_train)
+
+    @app.callback(
+        Output("walk-plane", "data"),
+        Output("walk-plane-note", "children", allow_duplicate=True),
+        Output(plane, "error"),
+        Output("walk-through", "error"),
+        Output("walk-plane-tick", "disabled", allow_duplicate=True),
+        Input("walk-go", "n_clicks"),
+        State(plane, "value"),
+        State("walk-through", "value"),
+        State("walk-others", "value"),
+        State("walk-known", "data"),
+        prevent_initial_call=True,
+    )
+    def ask_plane(
+        clicks: int | None,
+        _values: list[Any],
+        through: list[str] | None,
+        others: list[str] | None,
+        known: dict[str, Any] | None,
+    ) -> Any:
+        kept = shown_checkpoints(known)
+        if not clicks or not known or not known["run"]:
+            raise PreventUpdate
+        names = [output["id"]["name"] for output in ctx.outputs_list[2]]
+        if len(kept) < 3:
+            said = "It takes three checkpoints at least."
+            return no_update, said, [None] * len(names), None, no_update
+        for run_id in others or ():
+            kept = [*kept, *store.checkpoints(run_id)]
+        values = given(ctx.states_list[0]) | {
+            "places": _places(kept),
+            "through": [int(place) for place in through or ()],
+        }
+        params, wrong = checked(LandscapeParams, values, store.run(known["run"]).run_config())
+        errors = [wrong.get(name) for name in names]
+        if params is None:
+            return no_update, "", errors, wrong.get("through"), no_update
+        desk.again(params)
+        return params.model_dump(), "", errors, None, False
+
+    @app.callback(
+        Output("walk-landscape", "figure"),
+        Output("walk-plane-note", "children"),
+        Output("walk-plane-tick", "disabled"),
+        Input("walk-plane", "data"),
+        Input("walk-plane-tick", "n_intervals"),
+        Input("theme-now", "data"),
+    )
+    def landscape(wanted: dict[str, Any] | None, _tick: int | None, theme: str | None) -> Any:
+        if theme is None:
+            raise PreventUpdate
+        if wanted is None:
+            return landscape_figure(None, theme=theme), "", True
+        params = LandscapeParams.model_validate(wanted)
+        (answer,) = desk.ask([params])
+        if answer.arrays is None:
+            return no_update, answer.problem or waiting_words(answer), not answer.pending
+        names = [store.run(run_id).name for run_id in dict.fromkeys(p[0] for p in params.places)]
+        return landscape_figure(answer.arrays, names, theme), _explained(answer.arrays), True
+
+
+def _places(kept: Sequence[Checkpoint]) -> tuple[tuple[str, int, int], ...]:
+    return tuple((c.run_id, c.step, c.seq) for c in kept)
+
+
+def _alike(one: RunConfig, other: RunConfig) -> bool:
+    return all(getattr(one, name) == getattr(other, name) for name in _SAME)
+
+
+def _explained(arrays: Any) -> str:
+    if "explained" not in arrays:
+        return ""
+    first, second = (100 * float(share) for share in arrays["explained"])
+    return (
+        f"The two directions hold {first:.0f} % and {second:.0f} % of the path's variance: "
+        f"what is off the plane is not seen."
+    )
+
+
+WALK = Page("/walk", "Walk", "Walk · Feedback alignment", layout, register)

@@ -1,0 +1,258 @@
+"""Tasks: what pages want computed from checkpoints, and what came of it.
+
+A task is named by a key of what it computes, so that two pages that want the same wait for the same
+task. A page says again and again what it wants; what nobody has wanted for a while is not begun,
+and is left off where it was begun. One analyst holds a task by a lease, as a worker holds a run.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import IntegrityError
+
+from app.store.engine import tasks
+
+WANTED_S = 8.0
+"""How long a wish holds without being repeated, in seconds."""
+
+ATTEMPTS = 2  # a task whose analyst died twice is the likely cause
+KEPT = 400  # finished tasks, the newest
+
+
+class TaskState(StrEnum):
+    """Where a task stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing will happen to the task any more."""
+        return self in (TaskState.DONE, TaskState.FAILED)
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What somebody wants computed.
+
+    Attributes:
+        key: names the result: the same key, the same result.
+        kind: which computation.
+        params: its parameters, JSON-ready.
+        rank: 0 is what a person waits for; the greater, the later.
+    """
+
+    key: str
+    kind: str
+    params: dict[str, Any]
+    rank: int = 0
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task as it stands.
+
+    Attributes:
+        progress: share that is done, from 0 to 1.
+        message: why it failed, for a person.
+        result: of a task that is done.
+    """
+
+    number: int
+    key: str
+    kind: str
+    params: dict[str, Any]
+    state: TaskState
+    progress: float
+    message: str
+    result: bytes | None
+
+
+class Tasks:
+    """The tasks of a store. Every method is one transaction."""
+
+    def __init__(self, reader: Engine, writer: Engine) -> None:
+        self._reader, self._writer = reader, writer
+
+    # -- the web's side -------------------------------------------------------------------------
+
+    def ask(self, asks: Sequence[Ask]) -> dict[str, Task]:
+        """Wants ``asks`` for the next :data:`WANTED_S` seconds; how each stands, by key."""
+        if not asks:
+            return {}
+        try:
+            self._want(asks)
+        except IntegrityError:  # somebody else has asked for the same in this very moment
+            self._want(asks)
+        with self._reader.connect() as connection:
+            rows = connection.execute(_BY_KEY, {"keys": [ask.key for ask in asks]}).mappings()
+            return {row["key"]: _task(row) for row in rows}
+
+    def _want(self, asks: Sequence[Ask]) -> None:
+        until = time.time() + WANTED_S
+        with self._writer.begin() as connection:
+            keys = [ask.key for ask in asks]
+            there = set(connection.execute(_KEYS, {"keys": keys}).scalars())
+            known = [
+                {"named": ask.key, "asked_rank": ask.rank, "until": until}
+                for ask in asks
+                if ask.key in there
+            ]
+            if known:
+                connection.execute(_WANT, known)
+            new = [ask for ask in asks if ask.key not in there]
+            if new:
+                last = connection.execute(select(func.max(tasks.c.number))).scalar() or 0
+                ended = [state.value for state in TaskState if state.ended]
+                old = (tasks.c.number <= last - KEPT) & tasks.c.state.in_(ended)
+                connection.execute(delete(tasks).where(old))
+                connection.execute(insert(tasks), [_row(ask, until) for ask in new])
+
+    def forget(self, key: str) -> None:
+        """Drops a failed task, so that asking begins anew."""
+        failed = (tasks.c.key == key) & (tasks.c.state == TaskState.FAILED.value)
+        with self._writer.begin() as connection:
+            connection.execute(delete(tasks).where(failed))
+
+    # -- the analyst's side ---------------------------------------------------------------------
+
+    def claim(self, owner: str, lease_s: float) -> Task | None:
+        """Takes the most urgent task that is wanted, or None. No two owners get the same."""
+        now = time.time()
+        with self._reader.connect() as connection:
+            if connection.execute(_ANY, {"now": now}).one_or_none() is None:
+                return None
+        first = _wanted(now).limit(1).with_for_update(skip_locked=True).scalar_subquery()
+        with self._writer.begin() as connection:
+            row = (
+                connection.execute(
+                    update(tasks)
+                    .where(tasks.c.number == first, tasks.c.state == TaskState.QUEUED.value)
+                    .values(
+                        state=TaskState.RUNNING.value,
+                        owner=owner,
+                        lease_until=now + lease_s,
+                        attempts=tasks.c.attempts + 1,
+                        progress=0.0,
+                    )
+                    .returning(*_COLUMNS)
+                )
+                .mappings()
+                .one_or_none()
+            )
+        return _task(row) if row else None
+
+    def report(self, number: int, owner: str, progress: float, lease_s: float) -> bool:
+        """Tells how far a task is and holds it; False where it should be left off."""
+        now = time.time()
+        with self._writer.begin() as connection:
+            held = connection.execute(
+                update(tasks)
+                .where(_held(number, owner), tasks.c.wanted_until > now)
+                .values(progress=progress, lease_until=now + lease_s)
+            )
+        return held.rowcount == 1
+
+    def done(self, number: int, owner: str, result: bytes) -> None:
+        """Files the result of a task, if it is still ``owner``'s."""
+        self._end(number, owner, state=TaskState.DONE.value, progress=1.0, result=result)
+
+    def failed(self, number: int, owner: str, message: str) -> None:
+        """Files why there is no result."""
+        self._end(number, owner, state=TaskState.FAILED.value, message=message)
+
+    def put_back(self, number: int, owner: str) -> None:
+        """Queues a task that was left off; it is begun anew when somebody wants it."""
+        self._end(number, owner, state=TaskState.QUEUED.value, progress=0.0, attempts=0)
+
+    def _end(self, number: int, owner: str, **values: Any) -> None:
+        with self._writer.begin() as connection:
+            connection.execute(
+                update(tasks)
+                .where(_held(number, owner))
+                .values(owner=None, lease_until=None, **values)
+            )
+
+    # -- the supervisor's side ------------------------------------------------------------------
+
+    def release(self, owner: str) -> None:
+        """Puts back what ``owner`` held; what has been tried often enough has failed."""
+        self._release(tasks.c.owner == owner)
+
+    def release_expired(self) -> None:
+        """The same for whoever has not been heard of for too long."""
+        self._release(tasks.c.lease_until < time.time())
+
+    def _release(self, whose: Any) -> None:
+        held = whose & (tasks.c.state == TaskState.RUNNING.value)
+        with self._reader.connect() as connection:
+            if connection.execute(select(tasks.c.number).where(held).limit(1)).first() is None:
+                return
+        spent = held & (tasks.c.attempts >= ATTEMPTS)
+        message = "the process that computed it ended, perhaps for want of memory"
+        free = {"owner": None, "lease_until": None, "progress": 0.0}
+        with self._writer.begin() as connection:
+            connection.execute(
+                update(tasks)
+                .where(spent)
+                .values(state=TaskState.FAILED.value, message=message, **free)
+            )
+            connection.execute(
+                update(tasks).where(held).values(state=TaskState.QUEUED.value, **free)
+            )
+
+
+_COLUMNS = [column for column in tasks.c if column.name in Task.__dataclass_fields__]
+_BY_KEY = select(*_COLUMNS).where(tasks.c.key.in_(bindparam("keys", expanding=True)))
+_KEYS = select(tasks.c.key).where(tasks.c.key.in_(bindparam("keys", expanding=True)))
+_WANT = (
+    update(tasks)
+    .where(tasks.c.key == bindparam("named"))
+    .values(wanted_until=bindparam("until"), rank=bindparam("asked_rank"))
+)
+
+
+def _wanted(now: Any) -> Any:
+    return (
+        select(tasks.c.number)
+        .where(tasks.c.state == TaskState.QUEUED.value, tasks.c.wanted_until > now)
+        .order_by(tasks.c.rank, tasks.c.number)
+    )
+
+
+_ANY = _wanted(bindparam("now")).limit(1)
+
+
+def _held(number: int, owner: str) -> Any:
+    return (
+        (tasks.c.number == number)
+        & (tasks.c.owner == owner)
+        & (tasks.c.state == TaskState.RUNNING.value)
+    )
+
+
+def _row(ask: Ask, until: float) -> dict[str, Any]:
+    return {
+        "key": ask.key,
+        "kind": ask.kind,
+        "params": ask.params,
+        "state": TaskState.QUEUED.value,
+        "rank": ask.rank,
+        "wanted_until": until,
+        "attempts": 0,
+        "progress": 0.0,
+        "message": "",
+    }
+
+
+def _task(row: Any) -> Task:
+    return Task(**{**row, "progress": float(row["progress"]), "state": TaskState(row["state"])})

@@ -1,0 +1,125 @@
+"""An analyst process: computes what pages ask for from checkpoints, beside the workers."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.lab import LeftOff, compute, pack_arrays
+from app.settings import Settings
+from app.store import LEASE_S, Store, StoreError, Task
+from app.worker.data import DataSets
+from app.worker.keeping import check_kept, checkpoint_path, track_path
+from app.worker.process import enter
+from fa_engine import CheckpointError, DatasetError, Trainer
+from fa_engine.config import NotAllowed
+
+LOOK_S = 0.05  # between two looks for a task; a look costs 0.1 ms
+REPORT_S = 0.25  # between two reports of a task's progress
+NICE = 5  # training goes first where both want the same core
+
+log = logging.getLogger(__name__)
+
+
+def analyse(settings: Settings, owner: str) -> None:
+    """Computes tasks as ``owner`` until SIGTERM, or until the process that started it is gone."""
+    stop = enter(settings)
+    os.nice(NICE)
+    parent = multiprocessing.parent_process()
+    analyst = _Analyst(settings)
+    with Store(settings.database_url) as store:
+        while not stop.asked and (parent is None or parent.is_alive()):
+            task = store.tasks.claim(owner, LEASE_S)
+            if task is None:
+                time.sleep(LOOK_S)
+            else:
+                analyst.work(store, owner, task, lambda: stop.asked)
+
+
+class _Analyst:
+    def __init__(self, settings: Settings) -> None:
+        self._directory = settings.checkpoint_dir
+        self._data_sets = DataSets(settings.data_dir)
+
+    def work(self, store: Store, owner: str, task: Task, stopping: Callable[[], bool]) -> None:
+        """Computes one task. Whatever goes wrong in it ends the task, and not the analyst."""
+
+        shelf = _Shelf(store, self._directory, self._data_sets)
+        with _Holding(store, owner, task, stopping) as holding:
+            try:
+                result = pack_arrays(compute(task.kind, task.params, shelf, holding.progress))
+            except LeftOff:
+                store.tasks.put_back(task.number, owner)
+            except (NotAllowed, CheckpointError, DatasetError, StoreError) as error:
+                store.tasks.failed(task.number, owner, str(error))
+            except SQLAlchemyError:
+                raise
+            except Exception as error:
+                log.exception("task %d (%s) failed", task.number, task.kind)
+                store.tasks.failed(task.number, owner, f"{type(error).__name__}: {error}")
+            else:
+                store.tasks.done(task.number, owner, result)
+
+
+class _Shelf:
+    """See :class:`app.lab.Shelf`."""
+
+    def __init__(self, store: Store, directory: Path, data_sets: DataSets) -> None:
+        self._store, self._directory, self._data_sets = store, directory, data_sets
+
+    def track(self, run_id: str) -> Path:
+        self._store.run(run_id)  # a name that comes from a browser is no path
+        path = track_path(self._directory, run_id)
+        check_kept(path)
+        return path
+
+    def open(self, run_id: str, step: int) -> Trainer:
+        config = self._store.run(run_id).run_config()
+        path = checkpoint_path(self._directory, run_id, step)
+        check_kept(path)
+        return Trainer.load(path, data=self._data_sets.request(config).result())
+
+
+class _Holding:
+    """Holds a task while it is computed: a thread renews the lease, tells how far it is, and
+    learns when nobody wants it any more."""
+
+    def __init__(self, store: Store, owner: str, task: Task, stopping: Callable[[], bool]) -> None:
+        self._store, self._owner, self._number = store, owner, task.number
+        self._stopping = stopping
+        self._share = 0.0
+        self._wanted = True
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="holding", daemon=True)
+
+    def progress(self, share: float) -> None:
+        """See :class:`app.lab.Progress`."""
+        self._share = share
+        if not self._wanted or self._stopping():
+            raise LeftOff
+
+    def _run(self) -> None:
+        while not self._over.wait(REPORT_S):
+            try:
+                self._wanted = self._store.tasks.report(
+                    self._number, self._owner, self._share, LEASE_S
+                )
+            except SQLAlchemyError:
+                # The lease outlives many reports; the next one may get through.
+                log.warning("a report did not get through", exc_info=True)
+
+    def __enter__(self) -> _Holding:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: Any) -> None:
+        self._over.set()
+        self._thread.join()

@@ -1,0 +1,119 @@
+/* The header of the run on the Train page: name, state, progress, numbers, and what was changed. */
+(function () {
+  "use strict";
+
+  const CHIPS = 6; // changes listed beside the state at most, fewer where they have no room
+  const CHIPS_PX = 30; // their one row
+  const root = document.documentElement;
+  const $ = (id) => document.getElementById(id);
+  const setProps = (id, props) => window.dash_clientside.set_props(id, props);
+
+  /* For the run of `view` (assets/live.js). */
+  function headerOf(view) {
+    const number = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+
+    function text(id, value) {
+      const element = $(id);
+      if (element && element.textContent !== value) element.textContent = value;
+    }
+
+    function showRun() {
+      const run = view.run;
+      const state = run ? (run.ended ? "ended" : run.state) : "none";
+      if (!$("run-name")) return; // another page is shown
+      root.dataset.run = state;
+      if (view.buttons !== state) {
+        view.buttons = state;
+        setProps("step", { disabled: !["running", "paused"].includes(state) });
+        setProps("stop", { disabled: !["queued", "running", "paused"].includes(state) });
+        setProps("reset", { disabled: state === "none" });
+      }
+      if (!run) return;
+      root.dataset.state = run.state;
+      text("run-name", run.name);
+      text("run-state", run.state);
+      text("run-reason", run.reason || (run.state === "queued" ? "waiting for a worker" : ""));
+      const parent = $("run-parent");
+      parent.hidden = !run.parent;
+      if (run.parent) {
+        text("run-parent", `parent run, step ${number.format(run.parent.step)}`);
+        parent.setAttribute("href", `/?run=${run.parent.run_id}`);
+      }
+      const share = run.total_steps ? Math.min(1, run.step / run.total_steps) : 0;
+      $("run-progress").style.width = `${100 * share}%`;
+      $("run-progressbar").setAttribute("aria-valuenow", String(Math.round(100 * share)));
+      text("run-step", `${number.format(run.step)} / ${number.format(run.total_steps)}`);
+      text("run-epoch", `${(run.epoch || 0).toFixed(run.epochs < 20 ? 1 : 0)} / ${run.epochs}`);
+      const moving = run.state === "running" && run.steps_per_second > 0;
+      text("run-speed", moving ? number.format(run.steps_per_second) : "–");
+      text("run-left", moving ? spoken((run.total_steps - run.step) / run.steps_per_second) : "–");
+      for (const kind of ["csv", "json"]) {
+        $(`export-${kind}`).setAttribute("href", `/api/runs/${run.id}/export.${kind}`);
+      }
+      const words = [];
+      if (run.config.replicates > 1) {
+        words.push(`Lines are the median of ${run.config.replicates} networks, bands their central 80 %.`);
+      }
+      if (!view.narrow) words.push("Drag to zoom, double-click to zoom out.");
+      text("chart-note", words.join(" "));
+      showChanges();
+      showControls();
+    }
+
+    /* The latest changes, as many as one row has room for; the others by name. */
+    function showChanges() {
+      const box = $("changes");
+      const key = `${view.run.id} ${view.changes.length}`;
+      if (box.dataset.shown === key) return;
+      box.dataset.shown = key;
+      const words = view.changes.map(([step, label]) => `step ${number.format(step)}: ${label}`);
+      for (let count = Math.min(CHIPS, words.length); ; count -= 1) {
+        const earlier = words.slice(0, words.length - count);
+        const chips = words.slice(words.length - count).map(chip);
+        if (earlier.length) {
+          const more = chip(`+${earlier.length} more`);
+          more.title = earlier.join("\n");
+          chips.unshift(more);
+        }
+        box.replaceChildren(...chips);
+        if (count <= 1 || box.offsetHeight <= CHIPS_PX) return;
+      }
+    }
+
+    function chip(words) {
+      const element = document.createElement("span");
+      element.className = "chip";
+      element.textContent = words;
+      return element;
+    }
+
+    window.addEventListener("resize", () => {
+      if (!view.run || !$("changes")) return;
+      delete $("changes").dataset.shown;
+      showChanges();
+    });
+
+    function showControls() {
+      const { learning_rate: rate, scheme } = view.run;
+      if (view.controls.rate !== rate) {
+        view.controls.rate = rate;
+        setProps("now-lr", { value: String(rate), error: null });
+      }
+      if (view.controls.scheme !== scheme) {
+        view.controls.scheme = scheme;
+        setProps("now-scheme", { value: scheme });
+      }
+    }
+
+    function spoken(seconds) {
+      const s = Math.ceil(seconds);
+      if (s < 60) return `${s} s`;
+      if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
+      return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
+    }
+
+    return { showRun };
+  }
+
+  window.RunHeader = headerOf;
+})();

@@ -1,0 +1,93 @@
+/* Between two drawings by plotly: extends the lines, bands and words that it has drawn, in place.
+   Drawing the whole figure costs 50 to 100 ms without a graphics card, most of it for axes and words
+   that have not changed; this costs a few. What it leaves in the figure's data is what
+   Plotly.extendTraces leaves there, so that plotly's next drawing shows the same. */
+(function () {
+  "use strict";
+
+  const axisOf = (gd, trace) => gd._fullLayout[trace.yaxis.replace("y", "yaxis")];
+
+  /* Where the points stand, "x,y" in pixels; a value that is not defined stands nowhere. */
+  function pixels(across, up, { x, y }) {
+    const found = [];
+    for (let i = 0; i < x.length; i += 1) {
+      if (y[i] === null) continue;
+      found.push(`${across.d2p(x[i]).toFixed(2)},${up.d2p(y[i]).toFixed(2)}`);
+    }
+    return found;
+  }
+
+  /* Whether the axis shows the values as it stands; one that was zoomed shows what it shows. */
+  function holds(axis, values) {
+    if (!axis.autorange) return true;
+    const [low, high] = axis.range;
+    return values.every((value) => {
+      const at = axis.type === "log" ? Math.log10(value) : value;
+      return value === null || (at >= low && at <= high);
+    });
+  }
+
+  /* The drawn groups of a figure, by the index of their trace. */
+  function groupsOf(gd) {
+    const groups = gd.querySelectorAll(".scatterlayer > .trace");
+    return new Map([...groups].map((group) => [group.__data__[0].trace.index, group]));
+  }
+
+  /* Draws what was added (index of a trace -> { x, y }) and the words (indices of their traces).
+     False, and nothing is done, where only plotly can: an axis has to move, a line to begin. */
+  function extend(gd, places, more, words) {
+    const across = gd._fullLayout.xaxis;
+    const groups = groupsOf(gd);
+    if (groups.size < gd.data.length) return false; // plotly is about to draw
+    const added = (index) => index !== undefined && more.has(index) && more.get(index).x.length > 0;
+    const tasks = [];
+    for (const { low, high, median } of Object.values(places)) {
+      if (!added(median)) continue;
+      const trace = gd.data[median];
+      const { x, y } = more.get(median);
+      const path = [...groups.get(median).querySelectorAll(".lines > .js-line")].pop();
+      if (!path && y.every((value) => value === null)) continue; // not defined all along
+      const gap = y.includes(null) && !trace.connectgaps;
+      const up = axisOf(gd, trace);
+      if (!path || gap || trace.mode !== "lines" || !holds(across, x) || !holds(up, y)) return false;
+      tasks.push(() => {
+        path.setAttribute("d", [path.getAttribute("d"), ...pixels(across, up, { x, y })].join("L"));
+      });
+      const fill = added(low) && groups.get(low).querySelector(".js-fill");
+      if (!fill) continue;
+      tasks.push(() => {
+        const above = pixels(across, up, gd.data[high]);
+        const below = pixels(across, up, gd.data[low]).reverse();
+        fill.setAttribute("d", `M${[...above, ...below].join("L")}Z`);
+      });
+    }
+    const texts = words.flatMap((index) => wordsOf(gd, groups, index));
+    if (texts.includes(null)) return false;
+    for (const [index, { x, y }] of more) {
+      const trace = gd.data[index];
+      trace.x = trace.x.concat(x);
+      trace.y = trace.y.concat(y);
+    }
+    for (const task of [...tasks, ...texts]) task();
+    return true;
+  }
+
+  /* A task for each word after the title; null for one that plotly has not made yet. */
+  function wordsOf(gd, groups, index) {
+    const trace = gd.data[index];
+    const up = axisOf(gd, trace);
+    const points = [...groups.get(index).querySelectorAll(".textpoint")];
+    const elements = new Map(points.map((point) => [point.__data__.i, point.firstChild]));
+    return trace.text.slice(1).map((text, place) => {
+      const element = elements.get(place + 1);
+      const y = trace.y[place + 1];
+      if (!element) return text.trim() && y !== null ? null : () => {};
+      return () => {
+        if (element.textContent !== text) element.textContent = text;
+        if (y !== null) element.setAttribute("y", up.d2p(y).toFixed(2));
+      };
+    });
+  }
+
+  window.QuickDraw = { extend };
+})();

@@ -1,0 +1,192 @@
+"""Perturb and return: kick a checkpoint's weights, train on, and see whether they come back.
+
+The test of docs/MATH.md, section 4, by experiment: near a stable fixed point a kick dies out, along
+an unstable mode it grows. All copies, and one that is not kicked, are replicates of one run.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fa_engine.alignment import Array
+from fa_engine.branching import fork
+from fa_engine.config import Limits, NotAllowed
+from fa_engine.losses import LOSSES
+from fa_engine.progress import Progress, check
+from fa_engine.seeding import KICK, generator
+from fa_engine.stability import Probe, least_stable, probe_set
+from fa_engine.training import Trainer
+
+ALONG = ("random", "least_stable")
+MAX_DIRECTIONS = 256
+PROBE_SAMPLES = 512
+NEVER = 10**9
+
+
+@dataclass(frozen=True)
+class Return:
+    """What became of the kicked copies. ``M`` copies, ``T`` looks.
+
+    Attributes:
+        steps: ``(T,)`` steps since the kick, 0 first.
+        distance: ``(M, T)`` Euclidean distance to the checkpoint over all weights and biases.
+        separation: ``(M, T)`` distance to the copy that was not kicked, at the same step: what the
+            kick alone did, where the run would have moved on anyway.
+        loss: ``(M, T)`` on the probe set.
+        reference_distance: ``(T,)`` of the copy that was not kicked, to the checkpoint.
+        reference_loss: ``(T,)`` its loss.
+        epsilon: length of the kick.
+    """
+
+    steps: Array
+    distance: Array
+    separation: Array
+    loss: Array
+    reference_distance: Array
+    reference_loss: Array
+    epsilon: float
+
+
+def perturb_and_return(
+    source: Trainer | Path | str,
+    *,
+    epsilon: float,
+    directions: int = 8,
+    steps: int = 1000,
+    every: int = 10,
+    replicate: int = 0,
+    along: str = "random",
+    relative: bool = False,
+    seed: int = 0,
+    probe: Probe | None = None,
+    kernel_probe: Probe | None = None,
+    data_dir: Path | str | None = None,
+    progress: Progress | None = None,
+) -> Return:
+    """Kicks copies of one replicate and trains them on as the run would, same feedback in all.
+
+    The learning rate is the one in force, by the run's schedule: at the end of a cosine schedule it
+    is 0, and nothing moves.
+
+    Args:
+        source: a trainer, which stays as it is, or a checkpoint.
+        epsilon: length of the kick, over all weights and biases that learn.
+        directions: ``M``, kicks in random directions. Along the least stable mode there are two,
+            one each way.
+        steps: how long to train on.
+        every: steps between two looks.
+        replicate: which replicate, from 0.
+        along: ``random``, or ``least_stable``: the mode of the kernel with the smallest real part.
+        relative: ``epsilon`` is a share of the length of the weights and biases.
+        seed: of the random directions.
+        probe: samples of the loss; None: the first 512 of the training set.
+        kernel_probe: samples of the kernel; None: the first 64.
+        data_dir: as for :class:`Trainer`, with a checkpoint.
+        progress: reports steps, and may call the work off.
+
+    Raises:
+        NotAllowed: an argument is out of range.
+        CheckpointError: ``source`` is not a checkpoint.
+        Cancelled: ``progress`` said so.
+    """
+    _check(epsilon, directions, steps, every, along)
+    parent = source if isinstance(source, Trainer) else Trainer.load(source, data_dir=data_dir)
+    copies = 1 + (directions if along == "random" else 2)
+    _check_size(parent, directions, copies)
+    trainer = fork(parent, replicate, copies, measure_every=NEVER)
+    trainer.finished, trainer.total_steps = False, trainer.step + steps
+    parameters = [*trainer.network.weights, *trainer.network.biases]
+    start = [p[0].clone() for p in parameters]
+    if relative:
+        epsilon *= math.sqrt(sum(p.square().sum(dtype=torch.float64).item() for p in start))
+    if along == "random":
+        kicks = _random(trainer, start, directions, seed)
+    else:
+        samples = kernel_probe or probe_set(trainer.data, min(64, len(trainer.data.x_train)))
+        found = least_stable(fork(parent, replicate, 1), samples)
+        unit = [p[0] for p in (*found.weights, *found.biases)]
+        kicks = [torch.stack((p, -p)) for p in unit]
+    for parameter, kick in zip(parameters, kicks, strict=True):
+        parameter[1:].add_(kick, alpha=epsilon)
+
+    samples = probe or probe_set(trainer.data, min(PROBE_SAMPLES, len(trainer.data.x_train)))
+    value = LOSSES[trainer.config.loss].value
+    looks: list[tuple[int, Array, Array, Array]] = []
+    for done in range(steps + 1):
+        if done % every == 0 or done == steps:
+            f = trainer.network.forward(samples.x).outputs
+            loss = value(f, samples.y).reshape(-1).cpu().numpy()
+            apart = _distances(parameters, [p[0] for p in parameters])
+            looks.append((done, _distances(parameters, start), apart, loss))
+            check(progress, done, steps)
+        if done < steps:
+            trainer.advance()
+    at, distance, separation, losses = (np.array(column) for column in zip(*looks, strict=True))
+    return Return(
+        steps=at,
+        distance=distance[:, 1:].T,
+        separation=separation[:, 1:].T,
+        loss=losses[:, 1:].T,
+        reference_distance=distance[:, 0],
+        reference_loss=losses[:, 0],
+        epsilon=epsilon,
+    )
+
+
+def _check(epsilon: float, directions: int, steps: int, every: int, along: str) -> None:
+    if not (math.isfinite(epsilon) and epsilon > 0):
+        raise NotAllowed("epsilon", epsilon, "a number above 0")
+    if not 1 <= directions <= MAX_DIRECTIONS:
+        raise NotAllowed("directions", directions, f"a whole number from 1 to {MAX_DIRECTIONS}")
+    if steps < 1:
+        raise NotAllowed("steps", steps, "a whole number from 1")
+    if not 1 <= every <= steps:
+        raise NotAllowed("every", every, f"a whole number from 1 to {steps}, the steps")
+    if along not in ALONG:
+        raise NotAllowed("along", along, "one of " + ", ".join(ALONG))
+
+
+def _check_size(parent: Trainer, directions: int, copies: int) -> None:
+    config = parent.config
+    own, most = config.n_parameters // config.replicates, Limits().max_parameters
+    if own * copies > most:
+        raise NotAllowed(
+            "directions",
+            directions,
+            f"at most {max(most // own - 1, 0)} with the {own:,} parameters of this network",
+        )
+
+
+def _random(trainer: Trainer, start: list[Tensor], directions: int, seed: int) -> list[Tensor]:
+    """Per parameter ``(M, ...)``; of length 1 over all that learn."""
+    config, layers = trainer.config, trainer.network.n_layers
+    source = generator(seed, KICK)
+    drawn = []
+    for index, parameter in enumerate(start):
+        shape = (directions, *parameter.shape)
+        kick = torch.randn(shape, generator=source, dtype=torch.float64)
+        learns = (index % layers) + 1 not in config.frozen
+        if index >= layers:
+            learns = learns and config.bias and config.bias_rate > 0
+        drawn.append(kick * learns)
+    length = torch.stack([kick.square().flatten(1).sum(1) for kick in drawn]).sum(0).sqrt()
+    return [
+        (kick / length.view(-1, *[1] * (kick.ndim - 1))).to(parameter)
+        for kick, parameter in zip(drawn, start, strict=True)
+    ]
+
+
+def _distances(parameters: list[Tensor], to: list[Tensor]) -> Array:
+    """``(R,)`` Euclidean, summed in float64."""
+    terms = [
+        (p - other).square().flatten(1).sum(1, dtype=torch.float64)
+        for p, other in zip(parameters, to, strict=True)
+    ]
+    found: Array = torch.stack(terms).sum(0).sqrt().cpu().numpy()
+    return found

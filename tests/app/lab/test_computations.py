@@ -1,0 +1,98 @@
+"""Every computation on checkpoints of every scheme, and what is said where there is none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.lab import (
+    KickParams,
+    LandscapeParams,
+    LeftOff,
+    Params,
+    SpectrumParams,
+    compute,
+    pack_arrays,
+    unpack_arrays,
+)
+from app.lab.computations import kind_of
+from fa_engine import SCHEMES, RunConfig, Trainer
+
+CONFIG = RunConfig(hidden=(7, 6), replicates=2, epochs=1, learning_rate=0.1, dtype="float64")
+
+
+class Folder:
+    """Checkpoints in a directory."""
+
+    def __init__(self, directory: Path, config: RunConfig) -> None:
+        self._directory = directory
+        trainer = Trainer(config)
+        while not trainer.finished:
+            if trainer.step % 5 == 0:
+                trainer.save(directory / str(trainer.step))
+            trainer.advance()
+
+    def track(self, run_id: str) -> Path:
+        raise NotImplementedError(run_id)
+
+    def open(self, _run_id: str, step: int) -> Trainer:
+        return Trainer.load(self._directory / str(step))
+
+
+def on(share: float) -> None:
+    assert 0 <= share <= 1
+
+
+def run(params: Params, folder: Folder) -> dict[str, np.ndarray]:
+    """As the analyst computes it and the page gets it."""
+    return dict(
+        unpack_arrays(pack_arrays(compute(kind_of(params), params.model_dump(), folder, on)))
+    )
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_every_scheme_has_a_spectrum_and_an_identity(tmp_path: Path, scheme: str) -> None:
+    folder = Folder(tmp_path, CONFIG.replace(scheme=scheme))
+    found = run(SpectrumParams(step=20, replicate=2, n_samples=6), folder)
+    assert found["eigenvalues"].shape == (60,)
+    assert str(found["scheme"]) == scheme
+    assert found["kernel_rate"] == pytest.approx(found["product_rate"], rel=1e-8)
+    assert found["finite_rate"] == pytest.approx(found["product_rate"], rel=1e-4)
+    assert (found["bp"] > -1e-9).all()
+    if scheme in ("bp", "sham"):
+        np.testing.assert_allclose(np.sort(found["eigenvalues"].real), found["bp"], atol=1e-9)
+        assert int(found["n_unstable"]) == 0
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_every_scheme_can_be_kicked_and_mapped(tmp_path: Path, scheme: str) -> None:
+    folder = Folder(tmp_path, CONFIG.replace(scheme=scheme))
+    kick = KickParams(step=20, steps=6, directions=3, along="random", n_samples=6)
+    found = run(kick, folder)
+    assert found["separation"].shape == (3, 7)
+    np.testing.assert_allclose(found["separation"][:, 0], found["epsilon"], rtol=1e-9)
+    places = tuple(("run", step, 0) for step in (0, 5, 10, 15, 20))
+    mapped = run(LandscapeParams(places=places, resolution=5, n_samples=20), folder)
+    assert mapped["surface"].shape == (5, 5)
+    assert np.isfinite(mapped["surface"]).all()
+    assert mapped["steps"].tolist() == [0, 5, 10, 15, 20]
+
+
+def test_what_nobody_wants_is_left_off(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, CONFIG)
+
+    def left(_share: float) -> None:
+        raise LeftOff
+
+    for params in (SpectrumParams(step=0), KickParams(step=0)):
+        with pytest.raises(LeftOff):
+            compute(kind_of(params), params.model_dump(), folder, left)
+
+
+def test_results_keep_numbers_texts_and_complex_arrays() -> None:
+    given = {"a": 1.5, "b": "text", "c": np.array([1 + 2j]), "d": None, "e": np.eye(2)}
+    found = unpack_arrays(pack_arrays(given))
+    assert set(found) == {"a", "b", "c", "e"}
+    assert (float(found["a"]), str(found["b"]), found["c"][0]) == (1.5, "text", 1 + 2j)

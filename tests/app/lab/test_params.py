@@ -1,0 +1,60 @@
+"""Parameters: one message for whatever is wrong with them, from one definition."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from app.lab import COMPUTATIONS, KickParams, LandscapeParams, Params, SpectrumParams, checked
+from fa_engine import RunConfig
+
+CONFIG = RunConfig(hidden=(8,), replicates=3)
+
+
+@pytest.mark.parametrize("kind", [known.params for known in COMPUTATIONS.values()])
+def test_defaults_are_allowed(kind: type[Params]) -> None:
+    params, wrong = checked(kind, {}, CONFIG)
+    assert wrong == {}
+    assert isinstance(params, kind)
+
+
+@pytest.mark.parametrize("kind", [known.params for known in COMPUTATIONS.values()])
+def test_every_number_says_what_is_allowed(kind: type[Params]) -> None:
+    for name, field in kind.model_fields.items():
+        if field.annotation not in (int, float) or not field.title:
+            continue
+        for value in ("", "many", -1, "nan", None, 10**12, [1]):
+            params, wrong = checked(kind, {name: value}, CONFIG)
+            assert params is None
+            assert list(wrong) == [name]
+            assert wrong[name].startswith(f"{name} = ")
+            assert "allowed is" in wrong[name]
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "message"),
+    [
+        (SpectrumParams, {"replicate": 4}, "replicate = 4: allowed is from 1 to 3"),
+        (SpectrumParams, {"n_samples": 1439}, "n_samples = 1439: allowed is at most 1438"),
+        (KickParams, {"along": "north"}, "along = 'north': allowed is least_stable or random"),
+        (KickParams, {"epsilon": 0}, "epsilon = 0: allowed is a number above 0"),
+        (LandscapeParams, {"plane": "three"}, "through = 0: allowed is three checkpoints"),
+        (
+            LandscapeParams,
+            {"plane": "three", "through": [1, 1, 2]},
+            "through = 2: allowed is three checkpoints",
+        ),
+    ],
+)
+def test_what_a_run_does_not_allow(kind: type[Params], values: Any, message: str) -> None:
+    params, wrong = checked(kind, values, CONFIG)
+    assert params is None
+    assert message in next(iter(wrong.values()))
+
+
+def test_a_probe_set_too_large_for_memory_says_what_it_would_need() -> None:
+    config = RunConfig(dataset="mnist", hidden=(64,))
+    _, wrong = checked(SpectrumParams, {"n_samples": 60_000}, config)
+    assert "GiB of memory" in wrong["n_samples"]
+    assert "at most" in wrong["n_samples"]

@@ -1,0 +1,103 @@
+"""Tasks: asked for, claimed once, held, left off, and kept for a while."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from app.store import Ask, Store, TaskState
+from app.store import tasks as module
+
+LEASE_S = 30.0
+
+
+def ask(key: str, rank: int = 0) -> Ask:
+    return Ask(key, "spectrum", {"step": 3}, rank)
+
+
+def test_a_task_is_claimed_once_computed_and_found(store: Store) -> None:
+    asked = store.tasks.ask([ask("a")])
+    assert (asked["a"].state, asked["a"].progress) == (TaskState.QUEUED, 0.0)
+    claimed = store.tasks.claim("one", LEASE_S)
+    assert claimed is not None
+    assert (claimed.key, claimed.kind, claimed.params) == ("a", "spectrum", {"step": 3})
+    assert store.tasks.claim("two", LEASE_S) is None
+    assert store.tasks.report(claimed.number, "one", 0.5, LEASE_S)
+    again = store.tasks.ask([ask("a")])  # somebody else wants the same: no second task
+    assert (again["a"].number, again["a"].progress) == (claimed.number, 0.5)
+    store.tasks.done(claimed.number, "two", b"not yours")
+    assert store.tasks.ask([ask("a")])["a"].state is TaskState.RUNNING
+    store.tasks.done(claimed.number, "one", b"result")
+    found = store.tasks.ask([ask("a")])["a"]
+    assert (found.state, found.progress, found.result) == (TaskState.DONE, 1.0, b"result")
+    assert store.tasks.claim("one", LEASE_S) is None
+
+
+def test_what_a_person_waits_for_comes_first(store: Store) -> None:
+    store.tasks.ask([ask("background", 1), ask("looked at", 0), ask("later", 1)])
+    claimed = [store.tasks.claim("one", LEASE_S) for _ in range(3)]
+    assert [task.key for task in claimed if task] == ["looked at", "background", "later"]
+
+
+def test_what_nobody_wants_any_more_is_neither_begun_nor_finished(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "WANTED_S", 0.05)
+    store.tasks.ask([ask("begun")])
+    claimed = store.tasks.claim("one", LEASE_S)
+    assert claimed is not None
+    store.tasks.ask([ask("waiting")])
+    time.sleep(0.1)
+    assert not store.tasks.report(claimed.number, "one", 0.1, LEASE_S)
+    store.tasks.put_back(claimed.number, "one")
+    assert store.tasks.claim("one", LEASE_S) is None
+    monkeypatch.setattr(module, "WANTED_S", 30.0)
+    assert store.tasks.ask([ask("begun")])["begun"].state is TaskState.QUEUED
+    anew = store.tasks.claim("two", LEASE_S)
+    assert anew is not None
+    assert (anew.key, anew.progress) == ("begun", 0.0)
+
+
+def test_a_failure_is_said_until_it_is_forgotten(store: Store) -> None:
+    store.tasks.ask([ask("a")])
+    claimed = store.tasks.claim("one", LEASE_S)
+    assert claimed is not None
+    store.tasks.failed(claimed.number, "one", "samples = 9: allowed is 1 to 5")
+    found = store.tasks.ask([ask("a")])["a"]
+    assert (found.state, found.message) == (TaskState.FAILED, "samples = 9: allowed is 1 to 5")
+    store.tasks.forget("a")
+    assert store.tasks.ask([ask("a")])["a"].state is TaskState.QUEUED
+    store.tasks.forget("a")  # what has not failed stays
+    assert store.tasks.claim("one", LEASE_S) is not None
+
+
+def test_a_task_whose_analyst_died_is_tried_once_more(store: Store) -> None:
+    store.tasks.ask([ask("a"), ask("b", 1)])
+    assert store.tasks.claim("one", LEASE_S)
+    store.tasks.release("two")
+    assert store.tasks.ask([ask("a")])["a"].state is TaskState.RUNNING
+    store.tasks.release("one")
+    assert store.tasks.ask([ask("a")])["a"].state is TaskState.QUEUED
+    again = store.tasks.claim("three", lease_s=-1.0)
+    assert again is not None
+    assert again.key == "a"
+    store.tasks.release_expired()
+    found = store.tasks.ask([ask("a")])["a"]
+    assert found.state is TaskState.FAILED
+    assert "memory" in found.message
+    other = store.tasks.claim("four", LEASE_S)  # the others are none the worse for it
+    assert other is not None
+    assert other.key == "b"
+
+
+def test_old_results_make_room(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "KEPT", 2)
+    for key in "abcd":
+        store.tasks.ask([ask(key)])
+        claimed = store.tasks.claim("one", LEASE_S)
+        assert claimed is not None
+        store.tasks.done(claimed.number, "one", key.encode())
+    found = store.tasks.ask([ask("a"), ask("d")])
+    assert found["a"].state is TaskState.QUEUED
+    assert found["d"].result == b"d"

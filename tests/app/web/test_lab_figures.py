@@ -1,0 +1,118 @@
+"""The lab's figures: pure functions of what was computed."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.figures.look import SymmetricLog
+from app.figures.stability import return_figure, spectrum_figure, stability_figure
+from app.figures.walk import distances_figure, landscape_figure, msd_figure, shares_figure
+from fa_engine import RunConfig, Trainer
+
+MODES = np.array([-0.5 + 0j, -1e-9 + 0j, 0.2 + 1j, 0.2 - 1j, 3 + 0j])
+SPECTRUM = {
+    "eigenvalues": MODES,
+    "symmetric": np.array([-0.8, 0.1, 0.2, 0.5, 4.0]),
+    "bp": np.array([0.1, 0.2, 0.4, 2.0, 9.0]),
+    "resolution": np.array(1e-7),
+}
+
+
+def text(figure: object) -> str:
+    """As it goes to the browser; fails on what JSON does not have."""
+    found: str = figure.to_json()  # type: ignore[attr-defined]
+    json.loads(found, parse_constant=lambda name: pytest.fail(f"{name} in a figure"))
+    return found
+
+
+@given(st.floats(1e-6, 1e6), st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=9, unique=True))
+def test_a_symmetric_log_keeps_order_sign_and_zero(largest: float, values: list[float]) -> None:
+    across = SymmetricLog(largest)
+    ordered = np.sort(values)
+    assert (np.diff(across(ordered)) >= 0).all()
+    np.testing.assert_allclose(across(-ordered), -across(ordered))
+    assert across(0.0) == 0
+    ticks = across.ticks()
+    assert ticks["tickvals"] == sorted(ticks["tickvals"])
+    assert len(ticks["tickvals"]) == len(ticks["ticktext"])
+    assert across(largest) <= max(ticks["tickvals"]) + 1e-9
+
+
+def test_far_from_zero_a_decade_is_one() -> None:
+    across = SymmetricLog(100.0)
+    assert across(100.0) - across(10.0) == pytest.approx(1.0, abs=1e-2)
+
+
+def test_modes_are_coloured_by_what_becomes_of_them() -> None:
+    figure = spectrum_figure(SPECTRUM)
+    stable, unstable = figure.data[:2]
+    assert (len(stable.x), len(unstable.x)) == (4, 1)  # -1e-9 is rounding
+    assert unstable.x[0] < 0
+    assert unstable.customdata[0] == [-0.5, 0.0]
+    assert [trace.name for trace in figure.data[2:]] == ["bp", "symmetric"]
+    assert "error_eigenvalues" not in text(figure)
+
+
+def test_a_diverged_network_has_no_modes_and_a_figure() -> None:
+    figure = spectrum_figure({name: np.full_like(v, np.nan) for name, v in SPECTRUM.items()})
+    assert [len(trace.x) for trace in figure.data[:2]] == [0, 0]
+    text(figure)
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_stability_through_training(log: bool) -> None:
+    series = {
+        "unstable_share": np.array([0.2, 0.1, np.nan]),
+        "min_real": np.array([-0.1, -0.05, np.nan]),
+        "angle_deg": np.array([89.0, 60.0, np.nan]),
+    }
+    figure = stability_figure(np.array([0, 10, 20]), series, at=10, log=log)
+    text(figure)
+    assert list(figure.data[0].y) == [0.2, 0.1, None]
+    assert list(figure.data[0].x) == ([1, 11, 21] if log else [0, 10, 20])
+
+
+def test_figures_before_there_is_anything_to_draw() -> None:
+    for figure in (return_figure(None), msd_figure(None), landscape_figure(None)):
+        text(figure)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_real_walk(theme: str) -> None:
+    trainer = Trainer(RunConfig(hidden=(7, 6), replicates=3, epochs=2, walk=True, measure_every=4))
+    found = list(trainer)
+    names = ("descent_share", "displacement", "path_length", "update_cosine")
+    names += ("loss_change", "predicted_loss_change")
+    rows = SimpleNamespace(
+        step=np.array([m.step for m in found]),
+        **{name: np.array([getattr(m, name) for m in found]) for name in names},
+    )
+    shares = shares_figure(rows, theme)
+    text(shares)
+    total = np.sum([np.abs(np.array(trace.y)) for trace in shares.data], axis=0)
+    np.testing.assert_allclose(total, 1.0)
+    distances = distances_figure(rows, theme)
+    text(distances)
+    walked = {trace.name: trace.y for trace in distances.data}
+    for layer in ("layer 1", "layer 2", "output layer"):
+        far, long = walked[f"displacement, {layer}"], walked[f"path length, {layer}"]
+        assert all(a <= b + 1e-6 for a, b in zip(far, long, strict=True))
+
+
+def test_a_layer_that_points_uphill_is_drawn_below_zero() -> None:
+    descent = np.array([[[-1.0, 3.0]], [[-1.0, 3.0]]])
+    figure = shares_figure(SimpleNamespace(step=np.array([0, 1]), descent_share=descent))
+    drawn = {trace.name: list(trace.y) for trace in figure.data}
+    assert drawn["layer 1, uphill"] == [-0.25, -0.25]
+    assert drawn["output layer"] == [0.75, 0.75]
+
+
+def test_a_walk_of_no_steps_yet() -> None:
+    empty = SimpleNamespace(step=np.zeros(0), descent_share=np.zeros((0, 2, 3)))
+    text(shares_figure(empty))
