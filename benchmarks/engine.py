@@ -98,6 +98,7 @@ def steps_table(device: str, missing: str | None) -> None:
             "DFA": plain(dfa, data),
             "FA, following the walk": plain(fa.replace(walk=True), data),
             "FA, all measures at every step": measured(fa, data),
+            "FA, gradient angles alone": measured(fa.replace(measures="gradient"), data),
             "the same with the walk": measured(fa.replace(walk=True), data),
         }
         if missing is None:

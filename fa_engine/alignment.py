@@ -74,6 +74,8 @@ def measure(
     directions: Sequence[Product | None],
     true: Sequence[Tensor],
     past: Pass,
+    *,
+    gradient_alone: bool = False,
 ) -> Alignment:
     """Compares the update directions of a step with the true gradients on its batch.
 
@@ -83,6 +85,7 @@ def measure(
         directions: per layer ``(s_l, h_{l-1})``, None where the layer does not move.
         true: per layer the true delta ``d_l``.
         past: the forward pass on the batch.
+        gradient_alone: leave delta and weight alignment unmeasured, nan.
     """
     n = network.n_layers - 1
     gradients = list(zip(true, past.inputs, strict=True))
@@ -91,26 +94,34 @@ def measure(
     ]
     both = list(zip(updates, gradients, strict=True))
     pairs = [gradient_pair(u, g) for u, g in both]
-    pairs += [_delta_pair(u, g) for u, g in both[:n]]
-    pairs += _weight_pairs(network, feedback)
+    if not gradient_alone:
+        pairs += [_delta_pair(u, g) for u, g in both[:n]]
+        pairs += _weight_pairs(network, feedback)
     products = RowProducts(pairs, network.replicates)
     sums = products.sums()
     gradient = sums[..., :n]
     together = np.add.reduce(gradient, -1, keepdims=True)
-    samples = [_by_sample(network.layers[i], products.rows(n + 1 + i)) for i in range(n)]
+    samples = (
+        []
+        if gradient_alone
+        else [_by_sample(network.layers[i], products.rows(n + 1 + i)) for i in range(n)]
+    )
     # One call for all cosines: over whole layers, over all hidden layers, and sample by sample.
     cosines = cosine(*np.concatenate([sums, together, *samples], -1))
-    whole = 3 * n + 2
+    whole = len(pairs) + 1
     angles = degrees(cosines[:, :whole])
-    mean, std = _over_samples(cosines[:, whole:].reshape(network.replicates, n, -1))
     norms = np.sqrt(gradient)
+    delta = weight = mean = std = np.full((network.replicates, n), np.nan)
+    if not gradient_alone:
+        delta, weight = angles[:, n + 1 : 2 * n + 1], angles[:, 2 * n + 1 : -1]
+        mean, std = _over_samples(cosines[:, whole:].reshape(network.replicates, n, -1))
     return Alignment(
         gradient_angle_deg=angles[:, :n],
         hidden_angle_deg=angles[:, -1],
-        delta_angle_deg=angles[:, n + 1 : 2 * n + 1],
+        delta_angle_deg=delta,
         delta_cosine_mean=mean,
         delta_cosine_std=std,
-        weight_angle_deg=angles[:, 2 * n + 1 : -1],
+        weight_angle_deg=weight,
         update_norm=norms[PP],
         gradient_norm=norms[QQ],
         descent_share=sums[PQ, :, : n + 1],

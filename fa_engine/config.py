@@ -407,6 +407,13 @@ class RunConfig(BaseModel):
         le=10**9,
         group="measuring",
     )
+    measures: str = _knob(
+        "all",
+        "Measures",
+        "Which alignments are measured; gradient alone is quicker on small networks.",
+        options={"all": "All", "gradient": "Gradient alignment alone"},
+        group="measuring",
+    )
     walk: bool = _knob(
         False,
         "Follow the walk",

@@ -384,7 +384,14 @@ class Trainer:
         self.diverged |= ~np.isfinite(loss)
         # A run with nothing left that could still learn stops; what it measured stays.
         self.finished = bool(self.diverged.all())
-        alignment = measure(self.network, self.feedback, directions, true, past)
+        alignment = measure(
+            self.network,
+            self.feedback,
+            directions,
+            true,
+            past,
+            gradient_alone=self.config.measures == "gradient",
+        )
         walk = self._walker.look(directions) if self._walker is not None else Walk()
         return Measurement(
             **vars(alignment),

@@ -93,6 +93,24 @@ def test_backpropagation_is_aligned_with_itself(scheme, batch_size):
     np.testing.assert_allclose(m.update_norm, m.gradient_norm, rtol=1e-12)
 
 
+@pytest.mark.parametrize(
+    "fields", [{}, {"hidden": "conv 4x3, pool 2, 9"}, {"scheme": "bp"}], ids=str
+)
+def test_gradient_alignment_can_be_measured_alone(fields):
+    config = RunConfig(
+        **{"hidden": (40, 30), "epochs": 1, "measure_every": 5, "evaluate_every": 20, **fields}
+    )
+    every, alone = Trainer(config), Trainer(config.replace(measures="gradient"))
+    left = {"delta_angle_deg", "delta_cosine_mean", "delta_cosine_std", "weight_angle_deg"}
+    for a, b in zip(every, alone, strict=True):
+        for name, value in vars(a).items():
+            if name in left:
+                assert np.isnan(getattr(b, name)).all()
+                assert getattr(b, name).shape == value.shape
+            elif value is not None:
+                np.testing.assert_array_equal(getattr(b, name), value, err_msg=name)
+
+
 def test_what_is_undefined_is_nan():
     m = Trainer(RunConfig(scheme="shallow")).advance()
     for name in ("gradient_angle_deg", "delta_angle_deg", "weight_angle_deg"):

@@ -65,6 +65,7 @@ BAD = [
     ("measure_every", 0, "from 1"),
     ("evaluate_every", 1.5, "from 1"),
     ("device", "tpu", "auto, cpu, cuda"),
+    ("measures", "delta", "all, gradient"),
     ("dtype", "float16", "float32, float64"),
     ("hiden", (64,), "one of the fields dataset, hidden"),
 ]
