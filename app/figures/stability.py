@@ -101,10 +101,8 @@ def spectrum_figure(spectrum: Arrays, theme: str | None = None) -> go.Figure:
                 }
             ],
             annotations=[
-                words("modes that grow", 0.01, 1.0, colours.unstable, yanchor="top"),
-                words(
-                    "modes that decay", 0.99, 1.0, colours.stable, xanchor="right", yanchor="top"
-                ),
+                words("these grow", 0.01, 1.0, colours.unstable, yanchor="top"),
+                words("these decay", 0.99, 1.0, colours.stable, xanchor="right", yanchor="top"),
             ],
         ),
     )
@@ -175,7 +173,7 @@ def stability_figure(
     panels = (
         ("y", "unstable_share", "Unstable modes", "share of the modes of K", colours.unstable),
         ("y2", "min_real", "Smallest real part", "below 0 the walk leaves", colours.control),
-        ("y3", "angle_deg", "Alignment angle", "update to gradient, all weights", colours.accent),
+        ("y3", "angle_deg", "Alignment angle", "of all parameters", colours.accent),
     )
     domains = {"y": (0.71, 1.0), "y2": (0.36, 0.63), "y3": (0.0, 0.28)}
     text = {"y": "%{y:.1%}", "y2": "%{y:.4g}", "y3": "%{y:.1f}°"}
@@ -260,8 +258,8 @@ def return_figure(found: Arrays | None, theme: str | None = None) -> go.Figure:
     colours = palette(theme)
     domains = {"y": (0.72, 1.0), "y2": (0.36, 0.64), "y3": (0.0, 0.28)}
     panels = (
-        ("y", "separation", "Set apart by the kick", "distance to the copy without one", None),
-        ("y2", "distance", "Distance", "to the checkpoint", "reference_distance"),
+        ("y", "separation", "Set apart by the kick", "from the copy without one", None),
+        ("y2", "distance", "Distance", "to the checkpoint; dashed: no kick", "reference_distance"),
         ("y3", "loss", "Loss", "on training samples", "reference_loss"),
     )
     # An axis that no trace belongs to is not drawn.
@@ -298,15 +296,8 @@ def return_figure(found: Arrays | None, theme: str | None = None) -> go.Figure:
             yaxis2=_upwards(colours, domains["y2"], empty),
             yaxis3=_upwards(colours, domains["y3"], empty, log=bool(found)),
             annotations=[
-                *(
-                    panel_title(title, remark, 0, domains[name][1], colours)
-                    for name, _, title, remark, _ in panels
-                ),
-                *(
-                    [words("dashed: without a kick", 1, 1, colours.soft, xanchor="right")]
-                    if found
-                    else []
-                ),
+                panel_title(title, remark, 0, domains[name][1], colours)
+                for name, _, title, remark, _ in panels
             ],
         ),
     )

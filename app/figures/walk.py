@@ -141,9 +141,9 @@ def distances_figure(rows: WalkRows, theme: str | None = None) -> go.Figure:
     step = np.asarray(rows.step)
     domains = {"y": (0.6, 1.0), "y2": (0.31, 0.52), "y3": (0.0, 0.23)}
     titles = {
-        "y": ("Distance walked", "solid: from the start; dotted: along the path"),
+        "y": ("Distance", "solid: from start; dotted: path"),
         "y2": ("cos(u<sub>t</sub>, u<sub>t−1</sub>)", "1: drifting; 0: diffusing"),
-        "y3": ("Change of the loss by a step", "dotted: as predicted to first order"),
+        "y3": ("A step's change of the loss", "dotted: predicted"),
     }
     traces = []
     for what, name, dash, text in (
