@@ -12,8 +12,17 @@ from dash.development.base_component import Component
 from app.components import aria
 from app.figures import CHART_CONFIG
 from app.lab import Answer
+from app.settings import Settings
 from app.store import Checkpoint, Run, Store, UnknownRun
 
+BLANK: dict[str, Any] = {  # on either theme, until there is something to draw
+    "layout": {
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "xaxis": {"visible": False},
+        "yaxis": {"visible": False},
+    }
+}
 _MARKS = 8  # words under the slider at most
 
 
@@ -26,7 +35,7 @@ def panel(title: str, text: str, *parts: Component) -> Component:
 def graph(id_: str, height: int) -> Component:
     """A figure of the lab, empty until a callback draws it; ``height`` in pixels."""
     figure = dcc.Graph(
-        id=id_, config=CHART_CONFIG, responsive=True, style={"height": "100%"}, figure={}
+        id=id_, config=CHART_CONFIG, responsive=True, style={"height": "100%"}, figure=BLANK
     )
     return html.Div(figure, className="lab-graph", style={"height": height})
 
@@ -47,6 +56,13 @@ def shown_run(store: Store, run_id: str | None) -> tuple[Run | None, str]:
         return store.run(run_id), ""
     except UnknownRun as error:
         return None, str(error)
+
+
+def nothing_kept(settings: Settings) -> str:
+    """Why a run has no checkpoint."""
+    if settings.checkpoint_mb == 0:
+        return "This installation keeps no checkpoints (FA_CHECKPOINT_MB = 0)."
+    return "There is no checkpoint yet."
 
 
 def shown_checkpoints(known: dict[str, Any] | None) -> list[Checkpoint]:

@@ -3,47 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from app.figures.bands import quantiles, thin
 from app.figures.look import as_lists, axis, base, level, panel_title, words
 from app.figures.palette import Palette, Rgb, css, palette
 
 Array = NDArray[Any]
 Arrays = Mapping[str, Array]
 
-_POINTS = 500  # a line
-_BINS = 160  # of the stacked areas: shares of single batches jump about
 _ARROWS = 14  # on the plane, at most
-
-
-class WalkRows(Protocol):
-    """What of a series of measurements is drawn here. T rows, R replicates, L layers.
-
-    Attributes:
-        step: (T,).
-        descent_share, displacement, path_length, update_cosine: (T, R, L).
-        loss_change, predicted_loss_change: (T, R).
-    """
-
-    @property
-    def step(self) -> Array: ...
-    @property
-    def descent_share(self) -> Array: ...
-    @property
-    def displacement(self) -> Array: ...
-    @property
-    def path_length(self) -> Array: ...
-    @property
-    def update_cosine(self) -> Array: ...
-    @property
-    def loss_change(self) -> Array: ...
-    @property
-    def predicted_loss_change(self) -> Array: ...
 
 
 def layer_names(count: int) -> list[str]:
@@ -56,15 +28,17 @@ def layer_colours(count: int, colours: Palette) -> list[Rgb]:
     return [*(colours.layer(layer, count - 1) for layer in range(count - 1)), colours.ink]
 
 
-def shares_figure(rows: WalkRows, theme: str | None = None) -> go.Figure:
+def shares_figure(found: Arrays, theme: str | None = None) -> go.Figure:
     """Each layer's share of the first-order descent of the loss, stacked.
 
-    Shares are ``<g_l, u_l>`` over the sum of their magnitudes, the median over replicates of means
-    over a stretch of steps; a layer that points uphill counts below 0.
+    Args:
+        found: ``share_step`` (B,) and ``shares`` (B, L), signed: ``<g_l, u_l>`` over the sum of
+            their magnitudes. A layer that points uphill counts below 0.
+        theme: light or dark.
     """
     colours = palette(theme)
-    step, shares = _shares(np.asarray(rows.step), np.asarray(rows.descent_share, dtype=float))
-    count = rows.descent_share.shape[2]
+    step, shares = found["share_step"], found["shares"]
+    count = shares.shape[1]
     traces = []
     for layer, (name, colour) in enumerate(
         zip(layer_names(count), layer_colours(count, colours), strict=True)
@@ -110,35 +84,18 @@ def shares_figure(rows: WalkRows, theme: str | None = None) -> go.Figure:
     )
 
 
-def _shares(step: Array, descent: Array) -> tuple[Array, Array]:
-    """``(bins,)`` steps and ``(bins, L)`` signed shares."""
-    if len(step) == 0:
-        return step, np.zeros((0, descent.shape[2]))
-    edges = np.unique(np.linspace(0, len(step), min(_BINS, len(step)) + 1).astype(int))[:-1]
-    sizes = np.diff([*edges, len(step)])
-    with np.errstate(invalid="ignore", divide="ignore"):
-        means = np.add.reduceat(descent, edges, axis=0) / sizes[:, None, None]
-        shares = means / np.abs(means).sum(2, keepdims=True)
-    middle = np.nan_to_num(_median(shares))
-    total = np.abs(middle).sum(1, keepdims=True)
-    return step[edges], np.divide(middle, total, out=np.zeros_like(middle), where=total > 0)
-
-
-def _median(values: Array) -> Array:
-    """Over the replicates: ``(T, R, L)`` to ``(T, L)``."""
-    columns = [quantiles(values[:, :, layer], (0.5,))[0] for layer in range(values.shape[2])]
-    return np.stack(columns, -1)
-
-
-def distances_figure(rows: WalkRows, theme: str | None = None) -> go.Figure:
+def distances_figure(found: Arrays, theme: str | None = None) -> go.Figure:
     """Displacement and path length, the agreement of consecutive updates, and what a step does.
 
-    Medians over replicates, a colour a layer.
+    Args:
+        found: medians over replicates, a colour a layer: ``step`` (P,), ``displacement``,
+            ``path_length``, ``update_cosine`` (P, L), ``loss_change``, ``predicted_loss_change``
+            (P,).
+        theme: light or dark.
     """
     colours = palette(theme)
-    count = rows.displacement.shape[2]
+    step, count = found["step"], found["displacement"].shape[1]
     names, inks = layer_names(count), layer_colours(count, colours)
-    step = np.asarray(rows.step)
     domains = {"y": (0.6, 1.0), "y2": (0.31, 0.52), "y3": (0.0, 0.23)}
     titles = {
         "y": ("Distance", "solid: from start; dotted: path"),
@@ -151,17 +108,15 @@ def distances_figure(rows: WalkRows, theme: str | None = None) -> go.Figure:
         ("path_length", "y", "dot", "%{y:.3g}"),
         ("update_cosine", "y2", "solid", "%{y:.2f}"),
     ):
-        medians = _median(np.asarray(getattr(rows, what), dtype=float))
         for layer in range(count):
             label = f"{what.replace('_', ' ')}, {names[layer]}"
-            traces.append(_line(step, medians[:, layer], name, label, inks[layer], dash, text))
+            traces.append(_line(step, found[what][:, layer], name, label, inks[layer], dash, text))
     for what, dash, colour in (
         ("predicted_loss_change", "dot", colours.ink),
         ("loss_change", "solid", colours.accent),
     ):
-        values = quantiles(np.asarray(getattr(rows, what), dtype=float), (0.5,))[0]
         label = "predicted" if dash == "dot" else "happened"
-        traces.append(_line(step, values, "y3", label, colour, dash, "%{y:.3g}"))
+        traces.append(_line(step, found[what], "y3", label, colour, dash, "%{y:.3g}"))
     return go.Figure(
         traces,
         base(
@@ -202,8 +157,7 @@ def _steps(colours: Palette, anchor: str) -> dict[str, Any]:
 def _line(
     step: Array, values: Array, name: str, label: str, colour: Rgb, dash: str, text: str
 ) -> go.Scatter:
-    kept = thin(values, _POINTS)
-    x, y = as_lists(step[kept], values[kept])
+    x, y = as_lists(step, values)
     return go.Scatter(
         x=x,
         y=y,
@@ -299,7 +253,7 @@ def landscape_figure(
         found: ``x`` (n,), ``y`` (n,) and ``surface`` (n, n), the loss, rows along y; of all
             checkpoints ``at`` (K, 2) their coordinates, ``run`` (K,) the run each belongs to,
             ``steps`` (K,), ``update`` and ``gradient`` (K, 2), where the scheme goes and where the
-            loss falls; None for the empty figure.
+            loss falls, and ``off`` (K,) their distances from the plane; None for the empty figure.
         names: of the runs.
         theme: light or dark.
     """
@@ -318,12 +272,14 @@ def landscape_figure(
                 go.Scatter(
                     x=path[:, 0].tolist(),
                     y=path[:, 1].tolist(),
-                    customdata=found["steps"][own].tolist(),
+                    customdata=list(
+                        zip(found["steps"][own].tolist(), found["off"][own].tolist(), strict=True)
+                    ),
                     mode="lines+markers",
                     name=names[int(run)] if int(run) < len(names) else f"run {int(run) + 1}",
                     line={"color": css(colour), "width": 2},
                     marker={"size": 6, "color": css(colour)},
-                    hovertemplate="step %{customdata:,d}",
+                    hovertemplate="step %{customdata[0]:,d}<br>%{customdata[1]:.3g} off the plane",
                 )
             )
             places = np.flatnonzero(own)

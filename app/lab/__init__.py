@@ -10,6 +10,7 @@ from app.lab.params import (
     Params,
     PathParams,
     SpectrumParams,
+    WalkParams,
     checked,
 )
 from app.lab.results import Arrays, pack_arrays, unpack_arrays
@@ -30,6 +31,7 @@ __all__ = [
     "Progress",
     "Shelf",
     "SpectrumParams",
+    "WalkParams",
     "checked",
     "compute",
     "pack_arrays",

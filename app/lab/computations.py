@@ -11,12 +11,15 @@ import numpy as np
 from safetensors.torch import load_file
 
 from app.lab.params import (
+    OWN,
     DiffusionParams,
     KickParams,
     LandscapeParams,
     Params,
     SpectrumParams,
+    WalkParams,
 )
+from app.lab.walk import WalkRows, walk_lines
 from fa_engine import Trainer
 from fa_engine.branching import fork
 from fa_engine.diffusion import mean_squared_displacement, power_law
@@ -48,12 +51,17 @@ class Shelf(Protocol):
     def track(self, run_id: str) -> Path:
         """The file of a run's track, :class:`fa_engine.diffusion.Track`."""
 
+    def series(self, run_id: str, until: int) -> WalkRows:
+        """What a run has measured up to an event."""
+
     def open(self, run_id: str, step: int) -> Trainer:
         """A trainer that stands where the run stood then."""
 
 
 def _spectrum(params: SpectrumParams, shelf: Shelf, progress: Progress) -> Mapping[str, Any]:
     trainer = fork(shelf.open(params.run_id, params.step), params.replicate - 1, 1)
+    if params.under != OWN:
+        trainer.scheme = params.under
     probe = probe_set(trainer.data, params.n_samples)
     found = spectrum(trainer, probe, finite_difference=True)
     progress(0.8)
@@ -98,6 +106,10 @@ def _kick(params: KickParams, shelf: Shelf, progress: Progress) -> Mapping[str, 
         progress=_told(progress),
     )
     return vars(found)
+
+
+def _walk(params: WalkParams, shelf: Shelf, _progress: Progress) -> Mapping[str, Any]:
+    return walk_lines(shelf.series(params.run_id, params.until))
 
 
 def _diffusion(params: DiffusionParams, shelf: Shelf, _progress: Progress) -> Mapping[str, Any]:
@@ -165,6 +177,7 @@ COMPUTATIONS: dict[str, Computation] = {
     "kick": Computation(KickParams, _kick),
     "landscape": Computation(LandscapeParams, _landscape),
     "spectrum": Computation(SpectrumParams, _spectrum),
+    "walk": Computation(WalkParams, _walk),
 }
 
 

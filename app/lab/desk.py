@@ -25,13 +25,13 @@ class Answer:
     """How something that was asked for stands.
 
     Attributes:
-        arrays: the result, None where there is none yet.
+        packed: the result, None where there is none yet.
         progress: share that is done, from 0 to 1.
         waiting: it is queued behind something else.
         problem: why there will be none; empty where there will.
     """
 
-    arrays: Arrays | None
+    packed: bytes | None
     progress: float = 1.0
     waiting: bool = False
     problem: str = ""
@@ -39,7 +39,17 @@ class Answer:
     @property
     def pending(self) -> bool:
         """Whether asking again makes sense."""
-        return self.arrays is None and not self.problem
+        return self.packed is None and not self.problem
+
+    def arrays(self, *names: str) -> Arrays:
+        """The result, or only these of its arrays.
+
+        Raises:
+            ValueError: there is none.
+        """
+        if self.packed is None:
+            raise ValueError("there is no result yet")
+        return unpack_arrays(self.packed, names or None)
 
 
 class Desk:
@@ -62,7 +72,7 @@ class Desk:
         ]
         tasks = self._store.tasks.ask(asks)
         return [
-            Answer(unpack_arrays(kept)) if kept is not None else self._answer(tasks.get(key))
+            Answer(kept) if kept is not None else self._answer(tasks.get(key))
             for key, kept in zip(keys, found, strict=True)
         ]
 
@@ -75,7 +85,7 @@ class Desk:
             return Answer(None, 0.0, waiting=True)
         if task.state is TaskState.DONE and task.result is not None:
             self._keep(task.key, task.result)
-            return Answer(unpack_arrays(task.result))
+            return Answer(task.result)
         if task.state is TaskState.FAILED:
             return Answer(None, task.progress, problem=task.message)
         return Answer(None, task.progress, waiting=task.state is TaskState.QUEUED)

@@ -16,7 +16,7 @@ from pydantic import (
 from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
-from fa_engine import Problem, RunConfig, problems
+from fa_engine import SCHEMES, Problem, RunConfig, problems
 from fa_engine.config import NotAllowed
 from fa_engine.stability import check_probe
 
@@ -112,8 +112,23 @@ class PathParams(Params):
     places: tuple[tuple[str, int, int], ...] = ()
 
 
-class SpectrumParams(CheckpointParams):
-    """Of a feedback kernel's spectrum."""
+class WalkParams(Params):
+    """Of a run's measurements as the Walk page draws them.
+
+    Attributes:
+        run_id: the run.
+        until: seq of the last event that counts.
+    """
+
+    run_id: str = ""
+    until: int = 0
+
+
+OWN = "own"
+
+
+class ProbeParams(CheckpointParams):
+    """Of a computation on the outputs for a probe set."""
 
     n_samples: int = _whole(
         64,
@@ -131,7 +146,20 @@ class SpectrumParams(CheckpointParams):
         check_probe(config.replace(replicates=1), self.n_samples)
 
 
-class KickParams(SpectrumParams):
+class SpectrumParams(ProbeParams):
+    """Of a feedback kernel's spectrum."""
+
+    under: str = _param(
+        OWN,
+        "Feedback",
+        "Of which scheme: the run's own, or what another would make of these weights.",
+        "own or the name of a scheme",
+        options={OWN: "The run's own", **{name: row.title for name, row in SCHEMES.items()}},
+        pattern=f"^({'|'.join([OWN, *SCHEMES])})$",
+    )
+
+
+class KickParams(ProbeParams):
     """Of copies that are kicked from a checkpoint and trained on."""
 
     along: str = _param(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,12 @@ def pack_arrays(arrays: Mapping[str, Any]) -> bytes:
     return buffer.getvalue()
 
 
-def unpack_arrays(packed: bytes) -> Arrays:
-    """What :func:`pack_arrays` packed; numbers and texts are arrays of no dimension."""
+def unpack_arrays(packed: bytes, names: Collection[str] | None = None) -> Arrays:
+    """What :func:`pack_arrays` packed; numbers and texts are arrays of no dimension.
+
+    Args:
+        packed: the file.
+        names: only these are read; None: all.
+    """
     with np.load(io.BytesIO(packed), allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
+        return {name: file[name] for name in file.files if names is None or name in names}

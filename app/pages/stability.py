@@ -15,8 +15,10 @@ from pydantic import ValidationError
 from app.components.form import FIELDS, config_from, form_values
 from app.components.hand_over import hand_over_form
 from app.components.lab_run import (
+    BLANK,
     checkpoint_slider,
     graph,
+    nothing_kept,
     panel,
     play,
     run_line,
@@ -29,16 +31,17 @@ from app.components.lab_run import (
 from app.components.params import at_most, given, param_fields, param_id
 from app.components.shell import note, run_of
 from app.figures.stability import return_figure, spectrum_figure, stability_figure
-from app.lab import Answer, KickParams, Params, SpectrumParams, checked
+from app.lab import Answer, Arrays, KickParams, Params, SpectrumParams, checked
 from app.pages.base import Context, Page
 from app.store import Checkpoint, Command, Parent, Run, RunEnded, StoreError
 from fa_engine import problems
 
 _TICK_MS = 700
 _CAME_BACK, _LEFT = 0.8, 1.25  # how far apart in the end, as a multiple of the beginning
-_LOOK = ("n_samples", "replicate")
+_LOOK = ("under", "n_samples", "replicate")
 _KICK = ("along", "epsilon", "directions", "steps", "seed")
 
+_READY, _PENDING = "lab-split", "lab-split pending"  # what is shown belongs to another checkpoint
 _LEAD = r"""
 Near a point without error the outputs move by $df/dt = -K e$, where $K = J P^\top\!/N$ pairs the
 true Jacobian $J$ with $P$, the one that the feedback believes in. An eigenvalue with a negative
@@ -76,7 +79,8 @@ def layout(_context: Context) -> Component:
                             ]
                         ),
                     ],
-                    className="lab-split",
+                    id="stab-look",
+                    className=_READY,
                 ),
                 html.P(id="stab-note", className="lab-note", role="status"),
             ),
@@ -121,7 +125,8 @@ def layout(_context: Context) -> Component:
                 "Hand over",
                 "Start any scheme from this checkpoint's weights. Give a minimum that "
                 "backpropagation found to feedback alignment and watch it leave, or hand an "
-                "aligned one to backpropagation and watch it stay.",
+                "aligned one to backpropagation and watch it stay. Learned feedback matrices "
+                "(Kolen-Pollack, weight mirror) begin anew.",
                 hand_over_form(),
             ),
         ],
@@ -141,6 +146,11 @@ def _tracking() -> Component:
             ),
             dmc.Button("Track", id="stab-track", size="sm", variant="default"),
             dmc.Button("Keep a checkpoint now", id="stab-keep", size="sm", variant="default"),
+            html.P(
+                "Half of the room for it at this distance, then further and further apart; under "
+                "200 steps the spectra come after the training.",
+                className="lab-note",
+            ),
         ],
         id="stab-tracking",
         className="lab-form",
@@ -198,6 +208,7 @@ def register(app: Dash, context: Context) -> None:
         Output("stab-spectrum", "figure"),
         Output("stab-series", "figure"),
         Output("stab-numbers", "children"),
+        Output("stab-look", "className"),
         Output("stab-step", "children"),
         Output("stab-note", "children"),
         Output("stab-drawn", "data"),
@@ -225,9 +236,9 @@ def register(app: Dash, context: Context) -> None:
         found = shown_checkpoints(known)
         names = [output["id"]["name"] for output in ctx.outputs_list[-1]]
         if not found:
-            said = "There is no checkpoint yet." if known["run"] else ""
+            said = nothing_kept(context.settings) if known["run"] else ""
             return (
-                *(no_update,) * 4,
+                *(no_update,) * 5,
                 said,
                 None,
                 known["run"] is None,
@@ -238,7 +249,7 @@ def register(app: Dash, context: Context) -> None:
         wanted, wrong = _spectra(run, found, at, values)
         errors = [wrong.get(name) for name in names]
         if not wanted:
-            return (*(no_update,) * 4, "", drawn, known["ended"], errors)
+            return (*(no_update,) * 5, "", drawn, known["ended"], errors)
         place = min(at, len(found) - 1)
         steps = [c.step for c in _looked_first(found, place)]
         answers = dict(zip(steps, desk.ask(wanted), strict=True))
@@ -248,9 +259,9 @@ def register(app: Dash, context: Context) -> None:
         said = _progress(now, done, len(answers))
         signature = [known["run"], found[place].seq, values, theme, scale, done, now.pending]
         if signature == drawn:
-            return (*(no_update,) * 4, said, no_update, idle, errors)
+            return (*(no_update,) * 5, said, no_update, idle, errors)
         step = f"step {found[place].step:,}"
-        ready = {s: a.arrays for s, a in sorted(answers.items()) if a.arrays is not None}
+        ready = {s: a.arrays(*_SERIES) for s, a in sorted(answers.items()) if a.packed is not None}
         series = stability_figure(
             np.array(list(ready)),
             {name: np.array([a[name] for a in ready.values()]) for name in _SERIES},
@@ -258,12 +269,16 @@ def register(app: Dash, context: Context) -> None:
             theme=theme,
             log=scale == "log",
         )
-        if now.arrays is None:
-            return no_update, series, no_update, step, said, signature, idle, errors
+        if now.packed is None:
+            numbers: Any = no_update if now.pending else []
+            spectrum = no_update if now.pending else BLANK
+            return spectrum, series, numbers, _PENDING, step, said, signature, idle, errors
+        arrays = now.arrays()
         return (
-            spectrum_figure(now.arrays, theme=theme),
+            spectrum_figure(arrays, theme=theme),
             series,
-            _numbers(now),
+            _numbers(arrays, found[place].step),
+            _READY,
             step,
             said,
             signature,
@@ -335,26 +350,31 @@ def register(app: Dash, context: Context) -> None:
         if wanted is None:
             return return_figure(None, theme=theme), "", True
         (answer,) = desk.ask([KickParams.model_validate(wanted)])
-        if answer.arrays is None:
+        if answer.packed is None:
             said = answer.problem or waiting_words(answer)
-            return no_update, said, not answer.pending
-        return return_figure(answer.arrays, theme=theme), _kick_words(answer), True
+            return return_figure(None, theme=theme), said, not answer.pending
+        arrays = answer.arrays()
+        words = _kick_words(arrays, wanted["step"], wanted["along"])
+        return return_figure(arrays, theme=theme), words, True
 
     @app.callback(
         Output("hand-rate", "value"),
         Output("hand-epochs", "value"),
         Output(param_id("look", "n_samples"), "value"),
         Output("stab-run-shown", "data"),
+        Output("stab-kick", "data", allow_duplicate=True),
         Input("stab-checkpoints", "data"),
         State("stab-run-shown", "data"),
         State(param_id("look", "n_samples"), "value"),
+        prevent_initial_call="initial_duplicate",
     )
     def adapt(known: dict[str, Any] | None, shown: str | None, n_samples: str) -> Any:
         if not known or not known["run"] or known["run"] == shown:
             raise PreventUpdate
-        config = store.run(known["run"]).run_config()
+        run = store.run(known["run"])
+        config = run.run_config()
         samples = at_most(n_samples, config.n_train)
-        return f"{config.learning_rate:g}", str(config.epochs), samples, known["run"]
+        return f"{run.learning_rate:g}", str(config.epochs), samples, run.id, None
 
     @app.callback(
         Output("url", "pathname", allow_duplicate=True),
@@ -439,15 +459,15 @@ def _looked_first(found: Sequence[Checkpoint], place: int) -> list[Checkpoint]:
 def _progress(now: Answer, done: int, count: int) -> str:
     if now.problem:
         return now.problem
-    if now.arrays is None:
+    if now.packed is None:
         return waiting_words(now)
     return f"{done} of {count} checkpoints are analysed." if done < count else ""
 
 
-def _numbers(answer: Answer) -> list[Component]:
+def _numbers(a: Arrays, step: int) -> list[Component]:
     """What the spectrum says, and the identity, in numbers."""
-    assert answer.arrays is not None
-    a = answer.arrays
+    if not np.isfinite(a["min_real"]):
+        return [html.P(f"This network had diverged by step {step:,}: it has no spectrum.")]
     modes = len(a["eigenvalues"])
     rows = [
         (
@@ -457,6 +477,11 @@ def _numbers(answer: Answer) -> list[Component]:
         ),
         ("Smallest real part", f"{float(a['min_real']):.3g}", ""),
         ("Largest real part", f"{float(a['max_real']):.3g}", ""),
+        (
+            "Modes that a step overshoots",
+            f"{100 * float(a['overshooting_share']):.1f} %",
+            "they grow by |1 − ηλ| > 1",
+        ),
     ]
     if "error_unstable_share" in a:
         share = f"{100 * float(a['error_unstable_share']):.1f} %"
@@ -504,21 +529,26 @@ def _table(title: str, rows: Sequence[tuple[str, str, str]]) -> Component:
     )
 
 
-def _kick_words(answer: Answer) -> str:
-    assert answer.arrays is not None
-    a = answer.arrays
+def _kick_words(a: Arrays, step: int, along: str) -> str:
     apart = a["separation"]  # (M, T)
-    ratio = float(np.median(apart[:, -1] / apart[:, 0]))
     loss, reference = float(np.median(a["loss"][:, -1])), float(a["reference_loss"][-1])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = float(np.median(apart[:, -1] / apart[:, 0]))
+    if not np.isfinite([ratio, loss]).all():
+        return f"Kicked at step {step:,}: the copies diverged."
+    if not a["reference_distance"].any() and (apart == apart[:, :1]).all():
+        return f"Kicked at step {step:,}: nothing moves there, the learning rate is 0."
     if ratio < _CAME_BACK:
-        way = "The kicks die out"
+        way = "the kicks die out"
     elif ratio > _LEFT:
-        way = "The kicks grow"
+        way = "the kicks grow"
+    elif along == "random":
+        way = "the copies stay about where they were kicked to, as most directions change no output"
     else:
-        way = "The copies stay where they were kicked to: most directions change no output"
+        way = "the kicks have neither died out nor grown yet"
     return (
-        f"{way}. What they set apart is {ratio:.2g} times as far apart in the end; the loss is "
-        f"{loss:.3g}, without a kick {reference:.3g}."
+        f"Kicked at step {step:,}: {way}. What they set apart is {ratio:.2g} times as far apart in "
+        f"the end; the loss is {loss:.3g}, without a kick {reference:.3g}."
     )
 
 

@@ -13,6 +13,7 @@ from dash.exceptions import PreventUpdate
 
 from app.components.lab_run import (
     graph,
+    nothing_kept,
     panel,
     run_line,
     run_words,
@@ -23,16 +24,16 @@ from app.components.lab_run import (
 from app.components.params import at_most, given, param_fields, param_id
 from app.components.shell import run_of
 from app.figures.walk import distances_figure, landscape_figure, msd_figure, shares_figure
-from app.lab import DiffusionParams, LandscapeParams, checked
+from app.lab import Arrays, DiffusionParams, LandscapeParams, WalkParams, checked
 from app.pages.base import Context, Page
 from app.store import Checkpoint
 from fa_engine import RunConfig
+from fa_engine.landscape import SAME
 
-_TICK_MS = 1000
+_TICK_MS = 2000  # between two looks at a run that goes on
+_WAIT_MS = 500  # and at a result that is on its way
 _PLANE = ("plane", "replicate", "resolution", "n_samples")
-_LEAST_STEPS = 20  # for a displacement against lag
 _OTHERS = 4  # runs beside the one that is looked at
-_SAME = ("dataset", "hidden", "activation", "bias", "loss")  # of runs that share a landscape
 
 
 def layout(_context: Context) -> Component:
@@ -41,9 +42,11 @@ def layout(_context: Context) -> Component:
         [
             dcc.Store(id="walk-known"),
             dcc.Store(id="walk-plane"),
+            dcc.Store(id="walk-run-shown"),
             dcc.Interval(id="walk-tick", interval=_TICK_MS),
-            dcc.Interval(id="walk-msd-tick", interval=_TICK_MS),
-            dcc.Interval(id="walk-plane-tick", interval=_TICK_MS, disabled=True),
+            dcc.Interval(id="walk-measured-tick", interval=_WAIT_MS),
+            dcc.Interval(id="walk-msd-tick", interval=_WAIT_MS),
+            dcc.Interval(id="walk-plane-tick", interval=_WAIT_MS, disabled=True),
             run_line("walk"),
             html.P(
                 "Random feedback makes training a walk through weight space that comes to rest "
@@ -146,22 +149,28 @@ def register(app: Dash, context: Context) -> None:
         Output("walk-distances", "figure"),
         Output("walk-distances-box", "hidden"),
         Output("walk-note", "children"),
+        Output("walk-measured-tick", "disabled"),
         Input("walk-known", "data"),
+        Input("walk-measured-tick", "n_intervals"),
         Input("theme-now", "data"),
     )
-    def measured(known: dict[str, Any] | None, theme: str | None) -> Any:
+    def measured(known: dict[str, Any] | None, _tick: int | None, theme: str | None) -> Any:
         if not known or not known["run"] or theme is None:
             raise PreventUpdate
-        series = store.series(known["run"], until=known["revision"])
-        followed = not np.isnan(series.path_length).all()
+        params = WalkParams(run_id=known["run"], until=known["revision"])
+        (answer,) = desk.ask([params])
+        if answer.packed is None:
+            return (*(no_update,) * 3, answer.problem or waiting_words(answer), not answer.pending)
+        found = answer.arrays()
+        followed = not np.isnan(found["path_length"]).all()
         words = ""
         if not followed:
             words = (
                 "This run was not followed step by step. Train one with “Follow the walk” "
                 "switched on (under More, Measuring)."
             )
-        figure = distances_figure(series, theme) if followed else no_update
-        return shares_figure(series, theme), figure, not followed, words
+        figure = distances_figure(found, theme) if followed else no_update
+        return shares_figure(found, theme), figure, not followed, words, True
 
     @app.callback(
         Output("walk-msd", "figure"),
@@ -175,23 +184,29 @@ def register(app: Dash, context: Context) -> None:
         if known is None or theme is None:
             raise PreventUpdate
         kept = shown_checkpoints(known)
-        if not kept or kept[-1].step < _LEAST_STEPS:
-            return msd_figure(None, theme), "There are too few steps yet.", True
+        if not kept:
+            return msd_figure(None, theme), nothing_kept(context.settings), True
         last = kept[-1]
         params = DiffusionParams(run_id=last.run_id, step=last.step, seq=last.seq)
         (answer,) = desk.ask([params])
-        if answer.arrays is None:
+        if answer.packed is None:
             return no_update, answer.problem or waiting_words(answer), not answer.pending
-        return msd_figure(answer.arrays, theme), "", True
+        return msd_figure(answer.arrays(), theme), "", True
 
     @app.callback(
         Output("walk-through", "data"),
         Output("walk-others", "data"),
         Output(param_id("plane", "n_samples"), "value"),
+        Output("walk-run-shown", "data"),
+        Output("walk-through", "value"),
+        Output("walk-others", "value"),
+        Output("walk-plane", "data", allow_duplicate=True),
         Input("walk-known", "data"),
         State(param_id("plane", "n_samples"), "value"),
+        State("walk-run-shown", "data"),
+        prevent_initial_call="initial_duplicate",
     )
-    def choices(known: dict[str, Any] | None, n_samples: str) -> Any:
+    def choices(known: dict[str, Any] | None, n_samples: str, shown: str | None) -> Any:
         if not known or not known["run"]:
             raise PreventUpdate
         own = store.run(known["run"])
@@ -204,7 +219,9 @@ def register(app: Dash, context: Context) -> None:
             for run in store.runs(limit=30)
             if run.id != own.id and _alike(own.run_config(), run.run_config())
         ]
-        return steps, others, at_most(n_samples, own.run_config().n_train)
+        samples = at_most(n_samples, own.run_config().n_train)
+        kept = (no_update,) * 3 if shown == own.id else ([], [], None)
+        return steps, others, samples, own.id, *kept
 
     @app.callback(
         Output("walk-plane", "data"),
@@ -261,10 +278,11 @@ def register(app: Dash, context: Context) -> None:
             return landscape_figure(None, theme=theme), "", True
         params = LandscapeParams.model_validate(wanted)
         (answer,) = desk.ask([params])
-        if answer.arrays is None:
+        if answer.packed is None:
             return no_update, answer.problem or waiting_words(answer), not answer.pending
+        arrays = answer.arrays()
         names = [store.run(run_id).name for run_id in dict.fromkeys(p[0] for p in params.places)]
-        return landscape_figure(answer.arrays, names, theme), _explained(answer.arrays), True
+        return landscape_figure(arrays, names, theme), _explained(arrays), True
 
 
 def _places(kept: Sequence[Checkpoint]) -> tuple[tuple[str, int, int], ...]:
@@ -272,17 +290,17 @@ def _places(kept: Sequence[Checkpoint]) -> tuple[tuple[str, int, int], ...]:
 
 
 def _alike(one: RunConfig, other: RunConfig) -> bool:
-    return all(getattr(one, name) == getattr(other, name) for name in _SAME)
+    return all(getattr(one, name) == getattr(other, name) for name in SAME)
 
 
-def _explained(arrays: Any) -> str:
-    if "explained" not in arrays:
-        return ""
-    first, second = (100 * float(share) for share in arrays["explained"])
-    return (
-        f"The two directions hold {first:.0f} % and {second:.0f} % of the path's variance: "
-        f"what is off the plane is not seen."
-    )
+def _explained(a: Arrays) -> str:
+    """What the plane leaves out."""
+    extent = float(np.ptp(a["at"], axis=0).max())
+    off = f"The paths are up to {float(a['off'].max()):.2g} off the plane, {extent:.2g} long on it."
+    if "explained" not in a:
+        return off
+    first, second = (100 * float(share) for share in a["explained"])
+    return f"The two directions hold {first:.0f} % and {second:.0f} % of the variance. {off}"
 
 
 WALK = Page("/walk", "Walk", "Walk · Feedback alignment", layout, register)

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.lab import LeftOff, compute, pack_arrays
 from app.settings import Settings
-from app.store import LEASE_S, Store, StoreError, Task
+from app.store import LEASE_S, Series, Store, StoreError, Task
 from app.worker.data import DataSets
 from app.worker.keeping import check_kept, checkpoint_path, track_path
 from app.worker.process import enter
@@ -80,6 +80,9 @@ class _Shelf:
         path = track_path(self._directory, run_id)
         check_kept(path)
         return path
+
+    def series(self, run_id: str, until: int) -> Series:
+        return self._store.series(run_id, until=until)
 
     def open(self, run_id: str, step: int) -> Trainer:
         config = self._store.run(run_id).run_config()

@@ -45,7 +45,11 @@ def test_the_spectrum_of_every_checkpoint(page: Page, site: Site) -> None:
     assert values[0] < 0
     assert values[1] == pytest.approx(values[0], rel=1e-3)
     assert values[2] == pytest.approx(values[0], rel=1e-2)
-    until(page, f"count => ({SERIES})().every(length => length === count)", len(kept))
+    page.wait_for_function(  # a spectrum each, one after another
+        f"count => ({SERIES})().every(length => length === count)",
+        arg=len(kept),
+        timeout=120_000,
+    )
 
     before = page.evaluate(COUNT)
     page.locator("#stab-at [role=slider]").press("Home")
@@ -70,6 +74,28 @@ def test_the_spectrum_of_every_checkpoint(page: Page, site: Site) -> None:
     expect(page.get_by_text("replicate = 3: allowed is from 1 to 2")).to_be_visible()
 
 
+def test_what_another_scheme_would_make_of_the_weights(page: Page, site: Site) -> None:
+    run_id = finished(site, scheme="bp", epochs=20)
+    page.goto(f"{site.url}/stability?run={run_id}")
+    until(page, f"() => ({COUNT})().includes('of 640')")
+    assert looked_at(page)[0] == 0  # backpropagation is stable everywhere
+    page.locator(".field", has_text="Of which scheme").locator("input").first.click()
+    page.get_by_role("option", name="Feedback alignment", exact=True).click()
+    until(page, f"() => !({COUNT})().startsWith('0 of')")
+    assert looked_at(page)[0] > 10
+
+
+def test_a_diverged_network_has_no_spectrum(page: Page, site: Site) -> None:
+    run_id = finished(site, activation="linear", loss="squared_error", learning_rate=5)
+    assert site.get(f"/api/runs/{run_id}")["state"] == "diverged"
+    page.goto(f"{site.url}/stability?run={run_id}")
+    expect(page.locator("#stab-numbers")).to_contain_text("This network had diverged by step")
+    page.click("#stab-kick-go")
+    expect(page.locator("#stab-kick-note")).to_contain_text("diverged")
+    page.goto(f"{site.url}/walk?run={run_id}")
+    until(page, "() => document.querySelector('#walk-shares .js-plotly-plot').data?.length >= 3")
+
+
 def test_a_kick_is_watched(page: Page, site: Site) -> None:
     run_id = finished(site)
     page.goto(f"{site.url}/stability?run={run_id}")
@@ -79,8 +105,11 @@ def test_a_kick_is_watched(page: Page, site: Site) -> None:
     page.click("#stab-kick-go")
     expect(page.get_by_text("steps = '0': allowed is a whole number from 1")).to_be_visible()
     steps.fill("40")
+    page.locator(".field", has_text="least stable mode, both ways").locator("input").first.click()
+    page.get_by_role("option", name="Random").click()
     page.click("#stab-kick-go")
     expect(page.locator("#stab-kick-note")).to_contain_text("times as far apart in the end")
+    expect(page.locator("#stab-kick-note")).to_contain_text("Kicked at step 66")
     curves = [y for y in page.evaluate(RETURN) if len(y) > 1]
     assert len(curves) == 3 * (8 + 1) + 2
     assert {len(y) for y in curves} == {41}

@@ -73,9 +73,7 @@ def test_two_runs_on_one_landscape(page: Page, site: Site) -> None:
     options.filter(has_text=two).click()
     page.keyboard.press("Escape")
     page.click("#walk-go")
-    expect(page.locator("#walk-plane-note")).to_contain_text(
-        "of the path's variance", timeout=45_000
-    )
+    expect(page.locator("#walk-plane-note")).to_contain_text("of the variance", timeout=45_000)
     surface, *paths = traces(page, "walk-landscape", 3)
     assert len(surface["z"]) == 9  # type: ignore[arg-type]
     kept = [len(site.get(f"/api/runs/{run}/checkpoints")["checkpoints"]) for run in (one, two)]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from app.figures.look import SymmetricLog
 from app.figures.stability import return_figure, spectrum_figure, stability_figure
 from app.figures.walk import distances_figure, landscape_figure, msd_figure, shares_figure
+from app.lab.walk import walk_lines
 from fa_engine import RunConfig, Trainer
 
 MODES = np.array([-0.5 + 0j, -1e-9 + 0j, 0.2 + 1j, 0.2 - 1j, 3 + 0j])
@@ -93,11 +94,12 @@ def test_a_real_walk(theme: str) -> None:
         step=np.array([m.step for m in found]),
         **{name: np.array([getattr(m, name) for m in found]) for name in names},
     )
-    shares = shares_figure(rows, theme)
+    lines = walk_lines(rows)
+    shares = shares_figure(lines, theme)
     text(shares)
     total = np.sum([np.abs(np.array(trace.y)) for trace in shares.data], axis=0)
     np.testing.assert_allclose(total, 1.0)
-    distances = distances_figure(rows, theme)
+    distances = distances_figure(lines, theme)
     text(distances)
     walked = {trace.name: trace.y for trace in distances.data}
     for layer in ("layer 1", "layer 2", "output layer"):
@@ -105,14 +107,34 @@ def test_a_real_walk(theme: str) -> None:
         assert all(a <= b + 1e-6 for a, b in zip(far, long, strict=True))
 
 
+def rows_of(descent: np.ndarray) -> SimpleNamespace:
+    """Measurements of a walk that nobody followed."""
+    undefined = np.full(descent.shape, np.nan)
+    return SimpleNamespace(
+        step=np.arange(len(descent)),
+        descent_share=descent,
+        displacement=undefined,
+        path_length=undefined,
+        update_cosine=undefined,
+        loss_change=undefined[:, :, 0],
+        predicted_loss_change=undefined[:, :, 0],
+    )
+
+
 def test_a_layer_that_points_uphill_is_drawn_below_zero() -> None:
-    descent = np.array([[[-1.0, 3.0]], [[-1.0, 3.0]]])
-    figure = shares_figure(SimpleNamespace(step=np.array([0, 1]), descent_share=descent))
-    drawn = {trace.name: list(trace.y) for trace in figure.data}
+    found = walk_lines(rows_of(np.array([[[-1.0, 3.0]], [[-1.0, 3.0]]])))
+    assert np.isnan(found["path_length"]).all()
+    drawn = {trace.name: list(trace.y) for trace in shares_figure(found).data}
     assert drawn["layer 1, uphill"] == [-0.25, -0.25]
     assert drawn["output layer"] == [0.75, 0.75]
 
 
+def test_a_replicate_that_diverged_leaves_the_others(recwarn: pytest.WarningsRecorder) -> None:
+    descent = np.array([[[1.0, 3.0], [np.nan, np.inf]], [[1.0, 3.0], [np.nan, np.nan]]])
+    found = walk_lines(rows_of(descent))
+    np.testing.assert_allclose(found["shares"], [[0.25, 0.75]] * 2)
+    assert not recwarn.list
+
+
 def test_a_walk_of_no_steps_yet() -> None:
-    empty = SimpleNamespace(step=np.zeros(0), descent_share=np.zeros((0, 2, 3)))
-    text(shares_figure(empty))
+    text(shares_figure(walk_lines(rows_of(np.zeros((0, 2, 3))))))

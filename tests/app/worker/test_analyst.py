@@ -44,11 +44,11 @@ def result(desk: Desk, wait: Any, params: Any) -> Arrays:
     def there() -> bool:
         (answer,) = desk.ask([params])
         assert not answer.problem
-        found.append(answer.arrays)
-        return answer.arrays is not None
+        found.append(answer)
+        return answer.packed is not None
 
     wait(there)
-    arrays: Arrays = found[-1]
+    arrays: Arrays = found[-1].arrays()
     return arrays
 
 
@@ -92,7 +92,7 @@ def test_a_spectrum_is_computed_beside_training_and_kept(
     assert (found["bp"] > -1e-5).all()
     shared.tasks.ask([])
     (again,) = desk.ask([params])  # from the cache, at once
-    assert again.arrays is not None
+    assert again.packed is not None
     wait(lambda: shared.run(busy).state.ended)
 
 
