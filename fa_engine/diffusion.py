@@ -22,6 +22,7 @@ from fa_engine.network import Network
 from fa_engine.seeding import SKETCH, generator
 
 MAX_SNAPSHOTS = 512
+LEAST_SNAPSHOTS = 3  # that have displacements over two lags
 SKETCH_SIZE = 256
 BIN = 1.2  # lags whose ratio is smaller than this are averaged together
 
@@ -157,8 +158,10 @@ def mean_squared_displacement(
         ValueError: there are fewer than three snapshots.
     """
     at, values = np.asarray(steps, dtype=np.int64), np.asarray(snapshots, dtype=np.float64)
-    if len(at) < 3:
-        raise ValueError(f"{len(at)} snapshots: a displacement against lag needs 3 or more")
+    if len(at) < LEAST_SNAPSHOTS:
+        raise ValueError(
+            f"{len(at)} snapshots: a displacement against lag needs {LEAST_SNAPSHOTS} or more"
+        )
     first, second = np.triu_indices(len(at), 1)
     lag = at[second] - at[first]
     near = lag <= max((at[-1] - at[0]) / 2, lag.min())

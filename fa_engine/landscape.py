@@ -30,7 +30,18 @@ from fa_engine.training import Trainer
 GRID_BYTES = 2**26  # of weights and operands at a time
 MAX_GRID = 201
 MAX_POINT_BYTES = 2**31
-SAME = ("dataset", "hidden", "activation", "loss", "bias")  # what runs on one surface share
+# What runs on one surface share: network, loss and samples. The samples of no data set depend on
+# the run's seed.
+SAME = (
+    "dataset",
+    "train_samples",
+    "label_noise",
+    "teacher_hidden",
+    "hidden",
+    "activation",
+    "loss",
+    "bias",
+)
 
 
 @dataclass(frozen=True)
@@ -273,7 +284,8 @@ def landscape(
         rows = []
         for place in run:
             check(progress, done, total)
-            rows.append(point(_same(load(place), first.config, replicate).network, replicate))
+            trainer = _same(load(place), first.config, replicate)
+            rows.append(_finite(point(trainer.network, replicate), replicate, trainer.step))
             done += 1
         paths.append(torch.stack(rows))
     plane = _plane(paths, through)
@@ -324,6 +336,14 @@ def _same(trainer: Trainer, first: RunConfig, replicate: int) -> Trainer:
         allowed = f"a whole number from 0 to {config.replicates - 1}"
         raise NotAllowed("replicate", replicate, allowed)
     return trainer
+
+
+def _finite(row: Tensor, replicate: int, step: int) -> Tensor:
+    """Refuses a point that has no place on any plane."""
+    if not torch.isfinite(row).all():
+        allowed = f"one that has not diverged: at step {step:,} its weights are not finite"
+        raise NotAllowed("replicate", replicate, allowed)
+    return row
 
 
 def _check_size(config: RunConfig, looks: int) -> None:

@@ -99,12 +99,24 @@ def perturb_and_return(
     parent = source if isinstance(source, Trainer) else Trainer.load(source, data_dir=data_dir)
     copies = 1 + (directions if along == "random" else 2)
     _check_size(parent, directions, copies)
+    if not 0 <= replicate < parent.config.replicates:
+        allowed = f"a whole number from 0 to {parent.config.replicates - 1}"
+        raise NotAllowed("replicate", replicate, allowed)
+    own = [p[replicate] for p in (*parent.network.weights, *parent.network.biases)]
+    if parent.diverged[replicate] or not all(bool(torch.isfinite(p).all()) for p in own):
+        raise NotAllowed("replicate", replicate, "one that has not diverged")
     trainer = fork(parent, replicate, copies, measure_every=NEVER)
     trainer.finished, trainer.total_steps = False, trainer.step + steps
     parameters = [*trainer.network.weights, *trainer.network.biases]
     start = [p[0].clone() for p in parameters]
+    length = math.sqrt(sum(p.square().sum(dtype=torch.float64).item() for p in start))
+    least = torch.finfo(start[0].dtype).eps * (1.0 if relative else length)
+    if epsilon <= least:
+        raise NotAllowed(
+            "epsilon", epsilon, f"a number above {least:.3g}: a shorter kick is lost in rounding"
+        )
     if relative:
-        epsilon *= math.sqrt(sum(p.square().sum(dtype=torch.float64).item() for p in start))
+        epsilon *= length
     if along == "random":
         kicks = _random(trainer, start, directions, seed)
     else:
@@ -140,16 +152,24 @@ def perturb_and_return(
 
 
 def _check(epsilon: float, directions: int, steps: int, every: int, along: str) -> None:
-    if not (math.isfinite(epsilon) and epsilon > 0):
+    if not (_is_number(epsilon) and math.isfinite(epsilon) and epsilon > 0):
         raise NotAllowed("epsilon", epsilon, "a number above 0")
-    if not 1 <= directions <= MAX_DIRECTIONS:
+    if not (_is_whole(directions) and 1 <= directions <= MAX_DIRECTIONS):
         raise NotAllowed("directions", directions, f"a whole number from 1 to {MAX_DIRECTIONS}")
-    if steps < 1:
+    if not (_is_whole(steps) and steps >= 1):
         raise NotAllowed("steps", steps, "a whole number from 1")
-    if not 1 <= every <= steps:
+    if not (_is_whole(every) and 1 <= every <= steps):
         raise NotAllowed("every", every, f"a whole number from 1 to {steps}, the steps")
     if along not in ALONG:
         raise NotAllowed("along", along, "one of " + ", ".join(ALONG))
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: object) -> bool:
+    return _is_whole(value) or isinstance(value, float)
 
 
 def _check_size(parent: Trainer, directions: int, copies: int) -> None:

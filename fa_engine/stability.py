@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -33,12 +34,15 @@ from fa_engine.feedback import SIGNALS
 from fa_engine.layers import Dense, Layer
 from fa_engine.losses import LOSSES, Loss
 from fa_engine.network import Network, Pass
+from fa_engine.progress import Progress, check
 from fa_engine.seeding import PROBE, generator
 from fa_engine.training import Trainer
 
 ComplexArray = NDArray[np.complex128]
+_Found = TypeVar("_Found")
 
 MAX_PROBE_BYTES = 2**31
+MAX_MODES = 2000  # of a probe set that a person waits for: 2560 took 15 s a decomposition
 FINITE_STEP = 1e-5  # length of a finite-difference step: float64 rounding and curvature balance
 
 
@@ -119,6 +123,25 @@ def check_probe(config: RunConfig, n_samples: int, limit_bytes: int = MAX_PROBE_
         f"{n_samples:,} would need {needed / 2**30:,.1f} GiB of memory, "
         f"and {limit_bytes / 2**30:,.1f} GiB are the limit",
     )
+
+
+def check_modes(config: RunConfig, n_samples: int) -> None:
+    """Refuses a probe set whose spectrum nobody would wait for.
+
+    Args:
+        config: the run whose network it is.
+        n_samples: ``N``.
+
+    Raises:
+        NotAllowed: its modes, ``N c``, are more than :data:`MAX_MODES`.
+    """
+    c = config.layers[-1].n_out
+    if n_samples * c > MAX_MODES:
+        raise NotAllowed(
+            "n_samples",
+            n_samples,
+            f"at most {MAX_MODES // c:,}: the spectrum of {n_samples * c:,} modes takes minutes",
+        )
 
 
 def kernel(trainer: Trainer, probe: Probe, *, backpropagation: bool = False) -> Tensor:
@@ -228,6 +251,7 @@ def spectrum(
     symmetric: bool = True,
     error: bool = True,
     finite_difference: bool = False,
+    progress: Progress | None = None,
 ) -> Spectrum:
     """Builds and decomposes the feedback kernel; the trainer stays as it is.
 
@@ -238,23 +262,38 @@ def spectrum(
         symmetric: decompose the symmetric part too.
         error: decompose ``H K`` too, where ``H`` is not the identity.
         finite_difference: take the change of the loss by two small steps too.
+        progress: reports the kernel and each decomposition, and may call the work off.
 
     Raises:
         NotAllowed: the probe set is too large for memory.
+        Cancelled: ``progress`` said so.
     """
     loss, network = LOSSES[trainer.config.loss], trainer.network
+    symmetric = symmetric or backpropagation
+    error = error and loss.curvature is not None
+    pieces = network.replicates * (symmetric + error + (not backpropagation))
+    done = 0
+
+    def told(found: _Found) -> _Found:
+        nonlocal done
+        done += 1
+        check(progress, done, pieces + 1)
+        return found
+
+    check(progress, 0, pieces + 1)
     matrix = kernel(trainer, probe, backpropagation=backpropagation)
-    matrix = matrix.cpu().to(torch.float64)
+    matrix = told(matrix.cpu().to(torch.float64))
     past = network.forward(probe.x)
     symmetric_values = error_values = None
-    if symmetric or backpropagation:
-        symmetric_values = np.stack([_hermitian(k) for k in (matrix + matrix.mT) / 2])
-    if error and loss.curvature is not None:
-        error_values = np.stack([_eigenvalues(k) for k in _error_kernel(matrix, past, loss)])
+    if symmetric:
+        symmetric_values = np.stack([told(_hermitian(k)) for k in (matrix + matrix.mT) / 2])
+    if error:
+        modes = _error_kernel(matrix, past, loss)
+        error_values = np.stack([told(_eigenvalues(k)) for k in modes])
     if backpropagation and symmetric_values is not None:  # K is symmetric, up to rounding
         eigenvalues = symmetric_values.astype(np.complex128)
     else:
-        eigenvalues = np.stack([_eigenvalues(k) for k in matrix])
+        eigenvalues = np.stack([told(_eigenvalues(k)) for k in matrix])
     step = step_on(trainer, probe, backpropagation=backpropagation)
     return Spectrum(
         n_samples=len(probe.x),
@@ -292,12 +331,15 @@ def least_stable(trainer: Trainer, probe: Probe) -> Direction:
     complex pair it is the real part.
 
     Raises:
-        NotAllowed: the probe set is too large for memory.
-        torch.linalg.LinAlgError: a replicate has diverged.
+        NotAllowed: the probe set is too large for memory, a replicate has diverged, or its mode
+            moves no weight: ``P^T v = 0``.
     """
     loss, network = LOSSES[trainer.config.loss], trainer.network
     past = network.forward(probe.x)
     matrix = kernel(trainer, probe).cpu().to(torch.float64)
+    for replicate, own in enumerate(matrix):
+        if not torch.isfinite(own).all():
+            raise NotAllowed("replicate", replicate, "one that has not diverged")
     n, c = probe.y.shape
     values, vectors = [], []
     for k in matrix if loss.curvature is None else _error_kernel(matrix, past, loss):
@@ -314,11 +356,32 @@ def least_stable(trainer: Trainer, probe: Probe) -> Direction:
     weights, biases = _directions(trainer, deltas, past, _bias_rate(trainer))
     squares = [t.square().sum(tuple(range(1, t.ndim))) for t in (*weights, *biases)]
     length = torch.stack(squares).sum(0).sqrt()
+    # Terms of P^T v that cancel leave rounding behind, which is no direction.
+    terms = torch.stack(
+        [
+            _lengths(network, delta) * (_lengths(network, h) + n**0.5)
+            for delta, h in zip(deltas, past.inputs, strict=True)
+            if delta is not None
+        ]
+    ).sum(0)
+    lost = length <= 8 * torch.finfo(length.dtype).eps * terms
+    if bool(lost.any()):
+        raise NotAllowed(
+            "replicate",
+            int(lost.int().argmax()),
+            "one whose least stable mode moves a weight: here units are dead or layers frozen",
+        )
     return Direction(
         tuple(w / length[:, None, None] for w in weights),
         tuple(b / length[:, None] for b in biases),
         np.array(values),
     )
+
+
+def _lengths(network: Network, operand: Tensor) -> Tensor:
+    """``(R,)`` of an operand, over all samples."""
+    found: Tensor = _stacked(network, operand).flatten(1).norm(dim=1)
+    return found
 
 
 def _moving(trainer: Trainer) -> list[int]:

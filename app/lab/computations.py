@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from app.lab.params import (
@@ -20,9 +21,10 @@ from app.lab.params import (
     WalkParams,
 )
 from app.lab.walk import WalkRows, walk_lines
-from fa_engine import Trainer
+from fa_engine import CheckpointError, Trainer
 from fa_engine.branching import fork
-from fa_engine.diffusion import mean_squared_displacement, power_law
+from fa_engine.config import NotAllowed
+from fa_engine.diffusion import LEAST_SNAPSHOTS, mean_squared_displacement, power_law
 from fa_engine.landscape import landscape
 from fa_engine.perturbation import perturb_and_return
 from fa_engine.stability import probe_set, spectrum
@@ -63,9 +65,16 @@ def _spectrum(params: SpectrumParams, shelf: Shelf, progress: Progress) -> Mappi
     if params.under != OWN:
         trainer.scheme = params.under
     probe = probe_set(trainer.data, params.n_samples)
-    found = spectrum(trainer, probe, finite_difference=True)
-    progress(0.8)
-    under_bp = spectrum(trainer, probe, backpropagation=True, error=False)
+    found = spectrum(
+        trainer, probe, finite_difference=True, progress=_told(lambda share: progress(0.8 * share))
+    )
+    under_bp = spectrum(
+        trainer,
+        probe,
+        backpropagation=True,
+        error=False,
+        progress=_told(lambda share: progress(0.8 + 0.2 * share)),
+    )
     result = {
         "eigenvalues": found.eigenvalues,
         "symmetric": found.symmetric,
@@ -113,8 +122,15 @@ def _walk(params: WalkParams, shelf: Shelf, _progress: Progress) -> Mapping[str,
 
 
 def _diffusion(params: DiffusionParams, shelf: Shelf, _progress: Progress) -> Mapping[str, Any]:
-    named = load_file(shelf.track(params.run_id))
-    steps = named["track.steps"].numpy()
+    try:
+        named = load_file(shelf.track(params.run_id))
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError("The track of this run cannot be read.") from error
+    steps, interval = named["track.steps"].numpy(), int(named["track.interval"])
+    if len(steps) < LEAST_SNAPSHOTS:
+        first = interval * (LEAST_SNAPSHOTS - 1)
+        allowed = f"a step from {first:,} on; the walk is looked at every {interval:,} steps"
+        raise NotAllowed("step", params.step, allowed)
     layers = range(sum(name.removeprefix("track.").isdecimal() for name in named))
     found = [mean_squared_displacement(steps, named[f"track.{i}"].numpy()) for i in layers]
     squared = np.stack([np.median(each.squared, 1) for each in found], 1)
@@ -149,7 +165,7 @@ def _landscape(params: LandscapeParams, shelf: Shelf, progress: Progress) -> Map
     }
 
 
-def _told(progress: Progress) -> Callable[[int, int], bool]:
+def _told(progress: Callable[[float], None]) -> Callable[[int, int], bool]:
     """The lab's progress as the engine reports it."""
 
     def tell(done: int, total: int) -> bool:
@@ -197,4 +213,11 @@ def compute(
         LeftOff: nobody wants it any more.
     """
     found = COMPUTATIONS[kind]
-    return found.run(found.params.model_validate(params), shelf, progress)
+    given = found.params.model_validate(params)
+    try:
+        return found.run(given, shelf, progress)
+    except NotAllowed as error:
+        if error.problem.field != "replicate":
+            raise
+        # The engine counts replicates from 0.
+        raise NotAllowed("replicate", given.replicate, error.problem.allowed) from error

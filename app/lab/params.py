@@ -18,7 +18,7 @@ from pydantic_core import PydanticCustomError
 
 from fa_engine import SCHEMES, Problem, RunConfig, problems
 from fa_engine.config import NotAllowed
-from fa_engine.stability import check_probe
+from fa_engine.stability import check_modes, check_probe
 
 
 def _param(
@@ -143,6 +143,7 @@ class ProbeParams(CheckpointParams):
         super().check(config)
         if self.n_samples > config.n_train:
             raise NotAllowed("n_samples", self.n_samples, f"at most {config.n_train}")
+        check_modes(config, self.n_samples)
         check_probe(config.replace(replicates=1), self.n_samples)
 
 

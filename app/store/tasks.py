@@ -23,6 +23,7 @@ WANTED_S = 8.0
 """How long a wish holds without being repeated, in seconds."""
 
 ATTEMPTS = 2  # a task whose analyst died twice is the likely cause
+FORGOTTEN_S = 3600.0  # after its last wish a task that was never begun is removed
 KEPT = 400  # finished tasks, the newest
 
 
@@ -114,7 +115,10 @@ class Tasks:
                 last = connection.execute(select(func.max(tasks.c.number))).scalar() or 0
                 ended = [state.value for state in TaskState if state.ended]
                 old = (tasks.c.number <= last - KEPT) & tasks.c.state.in_(ended)
-                connection.execute(delete(tasks).where(old))
+                forgotten = (tasks.c.state == TaskState.QUEUED.value) & (
+                    tasks.c.wanted_until < time.time() - FORGOTTEN_S
+                )
+                connection.execute(delete(tasks).where(old | forgotten))
                 connection.execute(insert(tasks), [_row(ask, until) for ask in new])
 
     def forget(self, key: str) -> None:
@@ -126,7 +130,10 @@ class Tasks:
     # -- the analyst's side ---------------------------------------------------------------------
 
     def claim(self, owner: str, lease_s: float) -> Task | None:
-        """Takes the most urgent task that is wanted, or None. No two owners get the same."""
+        """Takes the most urgent task that is wanted, or None. No two owners get the same.
+
+        Of equal rank, that which was wanted last goes first: its page is open now.
+        """
         now = time.time()
         with self._reader.connect() as connection:
             if connection.execute(_ANY, {"now": now}).one_or_none() is None:
@@ -225,7 +232,7 @@ def _wanted(now: Any) -> Any:
     return (
         select(tasks.c.number)
         .where(tasks.c.state == TaskState.QUEUED.value, tasks.c.wanted_until > now)
-        .order_by(tasks.c.rank, tasks.c.number)
+        .order_by(tasks.c.rank, tasks.c.wanted_until.desc(), tasks.c.number)
     )
 
 

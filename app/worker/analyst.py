@@ -24,6 +24,7 @@ from fa_engine.config import NotAllowed
 
 LOOK_S = 0.05  # between two looks for a task; a look costs 0.1 ms
 REPORT_S = 0.25  # between two reports of a task's progress
+UNFORESEEN = "This could not be computed; the log of the server says why."
 NICE = 5  # training goes first where both want the same core
 
 log = logging.getLogger(__name__)
@@ -59,12 +60,15 @@ class _Analyst:
             except LeftOff:
                 store.tasks.put_back(task.number, owner)
             except (NotAllowed, CheckpointError, DatasetError, StoreError) as error:
-                store.tasks.failed(task.number, owner, str(error))
+                # A person knows runs and steps, and not where their files are.
+                message = str(error).replace(f"{self._directory}{os.sep}", "")
+                store.tasks.failed(task.number, owner, message)
             except SQLAlchemyError:
                 raise
             except Exception as error:
-                log.exception("task %d (%s) failed", task.number, task.kind)
-                store.tasks.failed(task.number, owner, f"{type(error).__name__}: {error}")
+                kind = type(error).__name__
+                log.exception("task %d (%s) failed: %s", task.number, task.kind, kind)
+                store.tasks.failed(task.number, owner, UNFORESEEN)
             else:
                 store.tasks.done(task.number, owner, result)
 
@@ -78,7 +82,12 @@ class _Shelf:
     def track(self, run_id: str) -> Path:
         self._store.run(run_id)  # a name that comes from a browser is no path
         path = track_path(self._directory, run_id)
-        check_kept(path)
+        if not path.exists():
+            raise CheckpointError(
+                f"Run {run_id} has no track of its walk: none is kept yet, it had no room beside "
+                "its checkpoints (FA_CHECKPOINT_MB), or it made room for newer runs "
+                "(FA_CHECKPOINT_TOTAL_MB)."
+            )
         return path
 
     def series(self, run_id: str, until: int) -> Series:

@@ -170,9 +170,6 @@ class _Drive:
         self.stopping = stopping
         self.line = line
         self.tools = tools
-        self.keeping = Keeping(
-            tools.checkpoint_dir, run.id, self.config.total_steps, tools.checkpoint_bytes
-        )
         self.waiting: list[Command] = []  # heard while the data set was loading
         self.paused = False
         self.ended = False
@@ -183,7 +180,15 @@ class _Drive:
             return
         self.trainer = trainer = self._trainer(data)
         self.diverged = trainer.diverged.copy()
-        self.tracking = Tracking(self.tools.checkpoint_dir, self.run.id, trainer)
+        room = self.tools.checkpoint_bytes
+        self.tracking = Tracking(self.tools.checkpoint_dir, self.run.id, trainer, room)
+        self.keeping = Keeping(
+            self.tools.checkpoint_dir,
+            self.run.id,
+            trainer.total_steps,
+            room,
+            self.tracking.n_bytes,
+        )
         recorder = self.recorder
         recorder.trainer = trainer
         recorder.rate.restart(trainer.step)
@@ -270,17 +275,27 @@ class _Drive:
 
     def _keep(self, *, ending: bool = False) -> None:
         """Keeps a checkpoint; without one the run goes on, and a person is told."""
-        ending = ending or self.paused or self.trainer.step >= self.trainer.total_steps
         try:
-            draft = self.keeping.keep(self.trainer)
-            self.tracking.save(now=ending)
+            draft = self.keeping.keep(self.trainer, ending=ending)
+            self.tracking.save(now=self.paused)
             self.recorder.write(draft)
         except NoRoom as error:
             self.recorder.write(Draft.notice(self.trainer.step, str(error)))
         except OSError as error:
-            log.exception("no checkpoint of run %s", self.run.id)
-            message = f"No checkpoint was kept at step {self.trainer.step}: {error.strerror}"
-            self.recorder.write(Draft.notice(self.trainer.step, message))
+            self._not_written("checkpoint", error)
+
+    def _save_track(self) -> None:
+        """As the run ends, before anybody learns of it: the track up to its last step."""
+        try:
+            self.tracking.record(self.trainer.step)
+            self.tracking.save(now=True)
+        except OSError as error:
+            self._not_written("track", error)
+
+    def _not_written(self, what: str, error: OSError) -> None:
+        log.exception("no %s of run %s", what, self.run.id)
+        message = f"No {what} was kept at step {self.trainer.step}: {error.strerror}"
+        self.recorder.write(Draft.notice(self.trainer.step, message))
 
     def _do_set(self, command: Command) -> None:
         for name, new in command.changes.items():
@@ -299,6 +314,8 @@ class _Drive:
         self.recorder.write(Draft.state(state, self.trainer.step))
 
     def _end(self, state: RunState, reason: str) -> None:
+        if self.recorder.trainer is not None:  # else it ends while its samples are loading
+            self._save_track()
         self.recorder.end(state, reason)
         self.ended = True
 
@@ -316,6 +333,7 @@ class _Drive:
                     self.recorder.write(Draft.notice(measurement.step, message))
 
     def _conclude(self) -> None:
+        self._save_track()
         if not self.diverged.all():
             self.recorder.end(RunState.FINISHED, "")
             return

@@ -13,11 +13,16 @@ from safetensors.torch import save_file
 
 from app.store import Draft
 from fa_engine import CheckpointError, Trainer
-from fa_engine.diffusion import MAX_SNAPSHOTS, SKETCH_SIZE, Track
+from fa_engine.diffusion import LEAST_SNAPSHOTS, MAX_SNAPSHOTS, SKETCH_SIZE, Track
 
 MOST = 40  # kept on either schedule, however small they are
+MOST_KEPT = 100  # of a run, those on demand too
+GROWN = 1.02  # times the largest so far: a checkpoint for which the schedule is made anew
 TRACK_BYTES = 8 * 10**6  # of a run's track, about
+TRACK_SHARE = 0.2  # of a run's room is for its track, at most
+SOONER = 8  # times shorter than it ends is the interval that a track begins with
 TRACK_SAVE_S = 3.0  # between two times that it is saved
+TRACK_HEADER_BYTES = 2**13  # of its file: names and steps
 LEAST_CELLS = 16  # of a layer's sketch: its error is then a third
 SPACED_SHARE = 0.4  # of the room is for log-spaced steps, as much for tracking, the rest on demand
 
@@ -86,42 +91,57 @@ def make_room(directory: Path, n_bytes: int, keep: Collection[str]) -> list[str]
 
 
 class Tracking:
-    """Records a run's track, and saves it now and then.
+    """Records a run's track, and saves it now and then; where it has no room, does neither.
 
     Args:
         directory: of all checkpoints of an installation.
         run_id: whose.
         trainer: of the run.
+        budget_bytes: for the run's checkpoints and its track together.
+
+    Attributes:
+        n_bytes: what the track takes at most; 0: there is none.
     """
 
-    def __init__(self, directory: Path, run_id: str, trainer: Trainer) -> None:
+    def __init__(self, directory: Path, run_id: str, trainer: Trainer, budget_bytes: int) -> None:
         network = trainer.network
-        rows = network.replicates * network.n_layers * MAX_SNAPSHOTS
-        self._track = Track(
-            network,
-            every=max(1, trainer.total_steps // MAX_SNAPSHOTS),
-            size=min(SKETCH_SIZE, max(LEAST_CELLS, TRACK_BYTES // (4 * rows))),
+        item = network.weights[0].element_size()
+        cell = item * network.replicates * network.n_layers * MAX_SNAPSHOTS
+        size = min(
+            SKETCH_SIZE,
+            max(LEAST_CELLS, TRACK_BYTES // cell),
+            int(TRACK_SHARE * budget_bytes) // cell,
         )
+        every = max(1, trainer.total_steps // (SOONER * MAX_SNAPSHOTS))
+        self._track = None if size < LEAST_CELLS else Track(network, every=every, size=size)
+        self.n_bytes = 0 if self._track is None else cell * size + TRACK_HEADER_BYTES
         self._path = track_path(directory, run_id)
         self._saved_at = time.monotonic()
+        self._saved = 0  # snapshots
 
     def record(self, step: int) -> None:
         """Takes a snapshot where one is due."""
-        self._track.record(step)
+        if self._track is not None:
+            self._track.record(step)
 
     def save(self, *, now: bool = False) -> None:
-        """Saves it, whole or not at all; unless ``now``, only where the last time is long ago.
+        """Saves it, whole or not at all; unless ``now``, only where the last time is long ago or
+        the file is of no use yet.
 
         Raises:
             OSError: it cannot be written.
         """
-        if not now and time.monotonic() - self._saved_at < TRACK_SAVE_S:
+        if self._track is None or not self._track.steps:
+            return
+        count = len(self._track.steps)
+        of_use = self._saved < LEAST_SNAPSHOTS <= count
+        if not (now or of_use or time.monotonic() - self._saved_at >= TRACK_SAVE_S):
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
         scratch = self._path.with_suffix(".part")
         save_file(self._track.state(), scratch)
         scratch.replace(self._path)
-        self._saved_at = time.monotonic()
+        self._saved_at, self._saved = time.monotonic(), count
 
 
 class NoRoom(Exception):
@@ -136,13 +156,24 @@ class Keeping:
         run_id: whose.
         total_steps: of the run.
         budget_bytes: for the run's checkpoints together; 0 keeps none.
+        reserved_bytes: of the budget that something else takes.
     """
 
-    def __init__(self, directory: Path, run_id: str, total_steps: int, budget_bytes: int) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        run_id: str,
+        total_steps: int,
+        budget_bytes: int,
+        reserved_bytes: int = 0,
+    ) -> None:
         self._directory, self._run_id = directory, run_id
         self._total_steps, self._budget = total_steps, budget_bytes
-        self._room = 0  # in checkpoints, known from the first one's size
-        self._kept: set[int] = set()
+        self._reserved = reserved_bytes
+        self._kept: dict[int, int] = {}  # bytes by step
+        self._largest = 0  # in bytes, of those kept
+        self._header = 0  # in bytes, of the last one kept, beside its tensors
+        self._room = 0  # in checkpoints as large as the largest
         self._spaced: list[int] = [0] if budget_bytes else []
         self._every = 0
         self._tracked = 0
@@ -163,45 +194,67 @@ class Keeping:
         """
         self._every, self._tracked, self._next_tracked = every, 0, step
 
-    def keep(self, trainer: Trainer) -> Draft:
+    def keep(self, trainer: Trainer, *, ending: bool = False) -> Draft:
         """Keeps the state as it is, and returns the event that says so.
+
+        Args:
+            trainer: of the run.
+            ending: the run ends here: no room has to be left for its last state.
 
         Raises:
             NoRoom: the budget is spent.
             OSError: it cannot be written.
         """
         step = trainer.step
-        scheduled = self.due(step)
+        tensors = sum(tensor.nbytes for tensor in trainer.state().values())
+        expected = tensors + self._header
+        if not self._largest:
+            self._plan(expected)
         self._spaced = [later for later in self._spaced if later > step]
         if self._every and step >= self._next_tracked:
             self._advance(step)
-        if not self._budget or (self._room and len(self._kept | {step}) > self._room):
-            self._every = 0
-            megabytes = self._budget / 1e6
-            raise NoRoom(
-                f"No checkpoint was kept at step {step}: {len(self._kept)} of this run fill its "
-                f"{megabytes:g} MB (FA_CHECKPOINT_MB)"
-            )
+        ending = ending or step >= self._total_steps
+        others = {at: n for at, n in self._kept.items() if at != step}
+        taken = self._reserved + sum(others.values())
+        largest = max(expected, self._largest)
+        last = 0 if ending else largest
+        if taken + expected + last > self._budget or len(others) + 1 + (not ending) > MOST_KEPT:
+            raise self._no_room(step)
         path = checkpoint_path(self._directory, self._run_id, step)
         path.parent.mkdir(parents=True, exist_ok=True)
         trainer.save(path)
         n_bytes = path.stat().st_size
-        if not self._room:
-            self._plan(n_bytes, step, scheduled)
-        self._kept.add(step)
+        if taken + n_bytes > self._budget:  # by its header, whose size is not known before
+            path.unlink()
+            self._kept.pop(step, None)
+            raise self._no_room(step)
+        self._kept[step], self._header = n_bytes, n_bytes - tensors
+        if n_bytes > GROWN * self._largest:
+            self._largest = n_bytes
+            self._plan(n_bytes, step)
         return Draft.checkpoint(step, n_bytes)
 
-    def _plan(self, n_bytes: int, step: int, scheduled: bool) -> None:
-        """With the size of the first one known, chooses the steps of the others."""
-        self._room = max(2, min(self._budget // n_bytes, round(MOST / SPACED_SHARE)))
-        if scheduled:
+    def _no_room(self, step: int) -> NoRoom:
+        """Why nothing is kept at ``step``; of the schedules only the last step stays."""
+        self._every = 0
+        self._spaced = [self._total_steps] if self._budget and step < self._total_steps else []
+        last = "" if step >= self._total_steps else ", and room is left for its last"
+        return NoRoom(
+            f"No checkpoint was kept at step {step}: of this run {len(self._kept)} are kept in "
+            f"{self._budget / 1e6:g} MB (FA_CHECKPOINT_MB){last}"
+        )
+
+    def _plan(self, n_bytes: int, step: int = -1) -> None:
+        """Chooses the steps after ``step``, for checkpoints of a size."""
+        self._room = min(max(0, self._budget - self._reserved) // n_bytes, MOST_KEPT)
+        if self._budget:
             count = min(MOST, round(SPACED_SHARE * self._room))
             planned = log_spaced(self._total_steps, count)
             self._spaced = [later for later in planned if later > step]
 
     def _advance(self, step: int) -> None:
         self._tracked += 1
-        room = min(MOST, round(SPACED_SHARE * self._room)) if self._room else 2
+        room = min(MOST, round(SPACED_SHARE * self._room))
         left = room - self._tracked
         if left <= 0:
             self._every = 0

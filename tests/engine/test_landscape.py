@@ -158,3 +158,24 @@ def test_what_does_not_fit_is_refused_by_name(tmp_path):
         landscape([range(30)], load=lambda _place: huge)
     with pytest.raises(Cancelled):
         landscape([run], progress=lambda _done, _total: False)
+
+
+def test_a_path_that_leaves_every_plane_is_refused_in_words(tmp_path):
+    paths = checkpoints(tmp_path, CONFIG, [0, 3, 6])
+    trainer = Trainer.load(paths[1])
+    trainer.network.weights[0][1, 0, 0] = float("nan")
+    trainer.save(paths[1])
+    with pytest.raises(NotAllowed, match=r"replicate = 1: .* at step 3 its weights are not finite"):
+        landscape([paths], replicate=1, n=3, n_samples=20)
+    landscape([paths], replicate=0, n=3, n_samples=20)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("train_samples", 500), ("label_noise", 0.2), ("teacher_hidden", (5,))]
+)
+def test_runs_on_other_samples_have_no_place_on_the_surface(tmp_path, name, value):
+    config = CONFIG.replace(dataset="teacher")
+    other = config.replace(**{name: value}, scheme="bp")
+    runs = [checkpoints(tmp_path, run, [0, 1, 2]) for run in (config, other)]
+    with pytest.raises(NotAllowed, match=f"{name} = .* as in the first of the runs"):
+        landscape(runs, n=3, n_samples=20)

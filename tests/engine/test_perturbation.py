@@ -158,6 +158,12 @@ def test_progress_is_told_and_may_call_off():
     [
         ("epsilon", 0.0),
         ("epsilon", float("nan")),
+        ("epsilon", "x"),
+        ("epsilon", 1e-17),
+        ("steps", "a"),
+        ("steps", 2.5),
+        ("every", None),
+        ("directions", True),
         ("directions", 0),
         ("directions", 257),
         ("steps", 0),
@@ -177,3 +183,19 @@ def test_more_copies_than_memory_are_refused():
     trainer = Trainer(CONFIG.replace(hidden=(2000, 2000), dtype="float32", replicates=1))
     with pytest.raises(NotAllowed, match="directions = 20: allowed is at most 11"):
         perturb_and_return(trainer, epsilon=0.1, directions=20, steps=1, every=1)
+
+
+def test_a_kick_below_the_resolution_of_the_weights_is_refused():
+    trainer = Trainer(CONFIG.replace(dtype="float32"))
+    for relative in (True, False):
+        with pytest.raises(NotAllowed, match=r"epsilon = 1e-08: allowed is .* lost in rounding"):
+            perturb_and_return(trainer, epsilon=1e-8, relative=relative, steps=10)
+
+
+def test_a_replicate_that_has_diverged_is_not_kicked():
+    trainer = Trainer(CONFIG)
+    trainer.network.weights[1][1] = float("nan")
+    for along in ("random", "least_stable"):
+        with pytest.raises(NotAllowed, match="replicate = 1: allowed is one that has not diverged"):
+            perturb_and_return(trainer, epsilon=0.1, steps=10, replicate=1, along=along)
+        perturb_and_return(trainer, epsilon=0.1, steps=10, replicate=0, along=along)

@@ -12,9 +12,11 @@ from fa_engine.activations import ACTIVATIONS
 from fa_engine.config import NotAllowed
 from fa_engine.layers import Conv
 from fa_engine.losses import LOSSES
+from fa_engine.progress import Cancelled
 from fa_engine.stability import (
     Probe,
     Spectrum,
+    check_modes,
     kernel,
     least_stable,
     probe_bytes,
@@ -419,3 +421,37 @@ def test_feedback_alignment_leaves_a_minimum_of_backpropagation():
         (a - b).square().sum((1, 2)) for a, b in zip(trainer.network.weights, start, strict=True)
     )
     assert (moved.sqrt() > 1).all()
+
+
+def test_a_spectrum_tells_how_far_it_is_and_can_be_called_off():
+    trainer = walked(SMALL)
+    probe = probe_set(trainer.data, 3)
+    seen = []
+    spectrum(trainer, probe, progress=lambda done, total: seen.append((done, total)) or True)
+    assert seen == [(done, 7) for done in range(8)]  # the kernel, then 3 matrices of 2 replicates
+    with pytest.raises(Cancelled, match="2 of 7"):
+        spectrum(trainer, probe, progress=lambda done, _total: done < 2)
+
+
+def test_more_modes_than_anybody_waits_for_are_refused():
+    check_modes(SMALL, 200)
+    with pytest.raises(NotAllowed, match=r"n_samples = 201: .* at most 200: .* 2,010 modes"):
+        check_modes(SMALL, 201)
+
+
+def test_the_least_stable_mode_of_what_diverged_is_refused_in_words():
+    trainer = walked(SMALL)
+    trainer.network.weights[0][1] = float("inf")
+    with pytest.raises(NotAllowed, match="replicate = 1: allowed is one that has not diverged"):
+        least_stable(trainer, probe_set(trainer.data, 3))
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_mode_that_moves_no_weight_is_refused_in_words(bias):
+    trainer = walked(SMALL.replace(activation="relu", loss="squared_error", bias=bias))
+    trainer.network.weights[0].copy_(-trainer.network.weights[0].abs())
+    trainer.network.biases[0].zero_()  # dead: every unit of the bottom layer is 0 on every sample
+    trainer.network.weights[1].zero_()
+    trainer.network.biases[1].zero_()
+    with pytest.raises(NotAllowed, match="units are dead"):
+        least_stable(trainer, probe_set(trainer.data, 3))

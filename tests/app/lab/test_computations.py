@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.torch import save_file
 
 from app.lab import (
+    DiffusionParams,
     KickParams,
     LandscapeParams,
     LeftOff,
@@ -19,6 +21,8 @@ from app.lab import (
 )
 from app.lab.computations import kind_of
 from fa_engine import SCHEMES, RunConfig, Trainer
+from fa_engine.config import NotAllowed
+from fa_engine.diffusion import Track
 
 CONFIG = RunConfig(hidden=(7, 6), replicates=2, epochs=1, learning_rate=0.1, dtype="float64")
 
@@ -35,7 +39,7 @@ class Folder:
             trainer.advance()
 
     def track(self, run_id: str) -> Path:
-        raise NotImplementedError(run_id)
+        return self._directory / f"{run_id}.track"
 
     def open(self, _run_id: str, step: int) -> Trainer:
         return Trainer.load(self._directory / str(step))
@@ -89,6 +93,23 @@ def test_what_nobody_wants_is_left_off(tmp_path: Path) -> None:
     for params in (SpectrumParams(step=0), KickParams(step=0)):
         with pytest.raises(LeftOff):
             compute(kind_of(params), params.model_dump(), folder, left)
+
+
+def test_a_track_that_is_too_short_says_from_when_on_it_is_not(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, CONFIG)
+    trainer = Trainer(CONFIG)
+    track = Track(trainer.network, every=5)
+    params = DiffusionParams(run_id="run", step=9)
+    for step in range(11):
+        track.record(step)
+        save_file(track.state(), folder.track("run"))
+        if step < 10:
+            with pytest.raises(
+                NotAllowed, match=r"step = 9: allowed is a step from 10 on; .* 5 st"
+            ):
+                run(params, folder)
+        trainer.advance()
+    assert run(params, folder)["lags"] == pytest.approx([5.0])
 
 
 def test_results_keep_numbers_texts_and_complex_arrays() -> None:

@@ -101,3 +101,26 @@ def test_old_results_make_room(store: Store, monkeypatch: pytest.MonkeyPatch) ->
     found = store.tasks.ask([ask("a"), ask("d")])
     assert found["a"].state is TaskState.QUEUED
     assert found["d"].result == b"d"
+
+
+def test_what_was_never_begun_is_removed_once_nobody_has_wanted_it_for_long(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = store.tasks.ask([ask("left"), ask("begun", -1)])["left"].number
+    assert store.tasks.claim("one", LEASE_S)
+    store.tasks.ask([ask("new")])
+    assert store.tasks.ask([ask("left")])["left"].number == number
+    monkeypatch.setattr(module, "FORGOTTEN_S", -60.0)  # as if an hour had passed
+    asked = store.tasks.ask([ask("newer")])
+    monkeypatch.undo()
+    assert asked["newer"].state is TaskState.QUEUED
+    assert store.tasks.ask([ask("left")])["left"].number > asked["newer"].number
+    assert store.tasks.ask([ask("begun")])["begun"].state is TaskState.RUNNING
+
+
+def test_the_page_that_is_open_now_goes_first(store: Store) -> None:
+    store.tasks.ask([ask("closed"), ask("background", 1)])
+    time.sleep(0.01)
+    store.tasks.ask([ask("open")])
+    claimed = [store.tasks.claim("one", LEASE_S) for _ in range(3)]
+    assert [task.key for task in claimed if task] == ["open", "closed", "background"]

@@ -10,15 +10,16 @@ import numpy as np
 import pytest
 from flask import Flask
 from flask_caching import Cache
+from safetensors.torch import load_file
 
 from app.lab import Desk, DiffusionParams, LandscapeParams, SpectrumParams
 from app.lab.results import Arrays
 from app.settings import Settings
 from app.store import Command, Parent, RunState, Store, UnknownCheckpoint
-from app.worker.analyst import analyse
-from app.worker.keeping import checkpoint_path
+from app.worker.analyst import UNFORESEEN, analyse
+from app.worker.keeping import checkpoint_path, track_path
 from app.worker.supervisor import Supervisor
-from fa_engine import RunConfig, Trainer
+from fa_engine import RunConfig, Trainer, checkpoint
 from fa_engine.branching import fork
 from fa_engine.stability import probe_set, spectrum
 
@@ -61,8 +62,8 @@ def test_a_run_keeps_checkpoints_and_tells_of_them(
     assert len(kept) > 10
     told = [e for e in shared.events(run_id) if e.kind == "checkpoint"]
     assert [e.seq for e in told] == [c.seq for c in kept]
-    for checkpoint, event in zip(kept, told, strict=True):
-        path = checkpoint_path(shared_settings.checkpoint_dir, run_id, checkpoint.step)
+    for entry, event in zip(kept, told, strict=True):
+        path = checkpoint_path(shared_settings.checkpoint_dir, run_id, entry.step)
         assert path.stat().st_size == event.header["bytes"]
     trainer = Trainer(CONFIG)
     for _ in trainer:
@@ -107,6 +108,66 @@ def test_a_checkpoint_that_cannot_be_read_is_said(
     wait(lambda: not desk.ask([params])[0].pending)
     (answer,) = desk.ask([params])
     assert "is not a checkpoint" in answer.problem
+    assert str(shared_settings.state_dir) not in answer.problem
+
+
+def test_what_no_one_foresaw_is_said_in_one_sentence_without_a_path(
+    shared: Store, shared_settings: Settings, desk: Desk, wait: Any
+) -> None:
+    run_id = finished(shared, wait)
+    last = shared.checkpoints(run_id)[-1]
+    path = checkpoint_path(shared_settings.checkpoint_dir, run_id, last.step)
+    _, progress, tensors = checkpoint.read(path)
+    del progress["learning_rate"]
+    checkpoint.write(path, CONFIG, progress, tensors)
+    params = SpectrumParams(run_id=run_id, step=last.step, seq=last.seq)
+    wait(lambda: not desk.ask([params])[0].pending)
+    assert desk.ask([params])[0].problem == UNFORESEEN
+
+
+@pytest.mark.parametrize("end", ["diverged", "stopped", "finished"])
+def test_every_end_of_a_run_leaves_its_track(
+    shared: Store, shared_settings: Settings, wait: Any, end: str
+) -> None:
+    config = (
+        CONFIG.replace(activation="relu", loss="squared_error", learning_rate=100)
+        if end == "diverged"
+        else CONFIG
+    )
+    config = config.replace(epochs=5000) if end == "stopped" else config
+    run_id = shared.create_run(config).id
+    if end == "stopped":
+        wait(lambda: shared.run(run_id).step > 20)
+        shared.send(run_id, Command(command="stop"))
+    wait(lambda: shared.run(run_id).state.ended)
+    assert shared.run(run_id).state.value == end
+    steps = load_file(track_path(shared_settings.checkpoint_dir, run_id))["track.steps"]
+    if end == "finished":
+        assert steps[-1] == CONFIG.total_steps
+
+
+def test_without_room_for_checkpoints_a_run_writes_nothing(settings: Settings, wait: Any) -> None:
+    spare = Settings(**{**settings.model_dump(), "checkpoint_mb": 0})
+    with Supervisor(spare), Store(spare.database_url) as store:
+        finished(store, wait)
+    assert not list(spare.checkpoint_dir.glob("**/*"))
+
+
+def test_a_run_without_a_track_says_so(
+    shared: Store, shared_settings: Settings, desk: Desk, wait: Any
+) -> None:
+    run_id = finished(shared, wait)
+    last = shared.checkpoints(run_id)[-1]
+    path = track_path(shared_settings.checkpoint_dir, run_id)
+    params = DiffusionParams(run_id=run_id, step=last.step, seq=last.seq)
+    path.write_bytes(b"no track")
+    for words in ("cannot be read", "has no track"):
+        wait(lambda: not desk.ask([params])[0].pending)
+        problem = desk.ask([params])[0].problem
+        assert words in problem
+        assert str(shared_settings.state_dir) not in problem
+        path.unlink(missing_ok=True)
+        desk.again(params)
 
 
 def test_a_killed_analyst_is_replaced_and_its_task_begun_anew(

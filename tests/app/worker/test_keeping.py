@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 from pathlib import Path
@@ -13,10 +14,12 @@ from hypothesis import strategies as st
 from app.worker.keeping import (
     Keeping,
     NoRoom,
+    Tracking,
     check_kept,
     checkpoint_path,
     log_spaced,
     make_room,
+    track_path,
 )
 from fa_engine import CheckpointError, RunConfig, Trainer
 
@@ -74,6 +77,63 @@ def test_the_budget_holds(tmp_path: Path) -> None:
     assert 5 <= len(files) <= 12
     assert sum(file.stat().st_size for file in files) <= budget
     assert checkpoint_path(tmp_path, "run", trainer.total_steps) in files
+
+
+@pytest.mark.parametrize("share", [2.5, 7])
+@pytest.mark.parametrize("track_every", [0, 1])
+def test_the_budget_holds_for_checkpoints_that_grow_and_the_track(
+    tmp_path: Path, share: float, track_every: int
+) -> None:
+    config = CONFIG.replace(hidden=(64, 64), optimizer="adam", walk=True, epochs=2)
+    trainer = Trainer(config)
+    trainer.save(tmp_path / "first")
+    budget = int(share * 4 * (tmp_path / "first").stat().st_size)
+    tracking = Tracking(tmp_path, "run", trainer, budget)
+    keeping = Keeping(tmp_path, "run", trainer.total_steps, budget, tracking.n_bytes)
+    keeping.track(0, track_every)
+    while True:
+        tracking.record(trainer.step)
+        if keeping.due(trainer.step):
+            with contextlib.suppress(NoRoom):
+                keeping.keep(trainer)
+        if trainer.step == trainer.total_steps:
+            break
+        trainer.advance()
+    tracking.save(now=True)
+    files = list((tmp_path / "run").iterdir())
+    sizes = [file.stat().st_size for file in files]
+    assert max(sizes) > 2 * (tmp_path / "first").stat().st_size
+    assert sum(sizes) <= budget
+    assert checkpoint_path(tmp_path, "run", trainer.total_steps) in files
+    if tracking.n_bytes:
+        assert track_path(tmp_path, "run").stat().st_size <= tracking.n_bytes
+
+
+def test_a_step_kept_again_counts_once_and_the_end_of_a_run_has_room(tmp_path: Path) -> None:
+    trainer = Trainer(CONFIG)
+    trainer.save(tmp_path / "one")
+    size = (tmp_path / "one").stat().st_size
+    keeping = Keeping(tmp_path, "run", trainer.total_steps, int(2.5 * size))
+    for _ in range(5):
+        keeping.keep(trainer)
+    trainer.advance()
+    with pytest.raises(NoRoom, match="left for its last"):
+        keeping.keep(trainer)
+    assert keeping.keep(trainer, ending=True).header["step"] == 1
+    assert len(list((tmp_path / "run").iterdir())) == 2
+
+
+def test_what_is_larger_than_the_budget_is_not_written(tmp_path: Path) -> None:
+    trainer = Trainer(CONFIG.replace(hidden=(64, 64)))
+    keeping = Keeping(tmp_path, "run", trainer.total_steps, 20_000)
+    assert keeping.due(0)
+    with pytest.raises(NoRoom, match="FA_CHECKPOINT_MB"):
+        keeping.keep(trainer)
+    assert not keeping.due(trainer.total_steps - 1)
+    tracking = Tracking(tmp_path, "run", trainer, 0)
+    tracking.record(0)
+    tracking.save(now=True)
+    assert not (tmp_path / "run").exists()
 
 
 def test_tracking_keeps_at_the_distance_asked_for_and_then_further_apart(tmp_path: Path) -> None:
