@@ -31,8 +31,10 @@
       gd.layout.xaxis.autorangeoptions = moving
         ? { include: Math.min(run.total_steps, last + room) }
         : {};
-      gd.layout.yaxis.autorangeoptions =
-        moving && isFinite(lowest) ? { include: BELOW * lowest } : {};
+      Object.assign(gd.data[meta.room], {
+        x: [moving ? last : 0],
+        y: [moving && isFinite(lowest) ? BELOW * lowest : null],
+      });
     }
 
     /* A line of one point is none. */

@@ -35,6 +35,7 @@
     fetching: false,
     refreshing: false,
     refreshes: 0,
+    stale: false, // hidden for so long that it is drawn anew when it is seen
     buttons: null, // the state for which they are enabled
     controls: {}, // what the two live controls show
     stats: { frames: 0, draws: 0, quick: 0, gaps: 0, duplicates: 0, fetches: 0 },
@@ -158,15 +159,26 @@
       hear(event);
       view.queue.push(event);
     }
+    const many = view.queue.length > MAX_WAITING || points(view.queue) > MAX_POINTS;
     if (!shown()) {
       view.queue = []; // another page is shown; coming back draws everything anew
-    } else if (view.queue.length > MAX_WAITING) {
+    } else if (many) {
       view.queue = [];
-      refresh();
+      if (document.hidden) view.stale = true;
+      else refresh();
     }
     showRun();
     requestDraw();
   }
+
+  const points = (events) =>
+    events.reduce((sum, { bands }) => sum + (bands ? bands.loss.step.length : 0), 0);
+
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden || !view.stale) return;
+    view.stale = false;
+    refresh();
+  });
 
   async function catchUp() {
     if (view.fetching || !view.run) return;
@@ -370,22 +382,35 @@
     view.nextDraw = took < QUICK_MS ? 0 : started + DRAW_SHARE * took;
   }
 
-  /* What waits to be drawn: index of a trace -> { x, y }. */
+  /* What waits to be drawn: index of a trace -> { x, y }. The edges of a band meet where they are
+     not defined, on the last median before (app/figures/bands.py does the same). */
   function added() {
     const more = new Map();
     for (const event of view.queue) {
       for (const [key, band] of Object.entries(event.bands || {})) {
-        for (const [part, index] of Object.entries(view.meta.places[key] || {})) {
-          const line = more.get(index) || { x: [], y: [] };
-          for (let i = 0; i < band.step.length; i += 1) {
+        const places = view.meta.places[key] || {};
+        let last = "low" in places ? lastDefined(places.median, more) : null;
+        const lines = Object.entries(places).map(([part, index]) => {
+          if (!more.has(index)) more.set(index, { x: [], y: [] });
+          return [band[part], more.get(index)];
+        });
+        for (let i = 0; i < band.step.length; i += 1) {
+          if (band.median[i] !== null) last = band.median[i];
+          for (const [values, line] of lines) {
             line.x.push(band.step[i]);
-            line.y.push(band[part][i]);
+            line.y.push(values === band.median || values[i] !== null ? values[i] : last);
           }
-          more.set(index, line);
         }
       }
     }
     return more;
+  }
+
+  function lastDefined(index, more) {
+    for (const y of [(more.get(index) || { y: [] }).y, view.gd.data[index].y]) {
+      for (let i = y.length - 1; i >= 0; i -= 1) if (y[i] !== null) return y[i];
+    }
+    return null;
   }
 
   /* Draws what waits without plotly, where that will do. */

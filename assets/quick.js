@@ -7,16 +7,18 @@
 
   const axisOf = (gd, trace) => gd._fullLayout[trace.yaxis.replace("y", "yaxis")];
 
-  /* Where the points stand, "x,y" in pixels; a value that is not defined stands nowhere. */
+  /* Where the points stand, "x,y" in pixels; a value that is not defined stands nowhere. Null where
+     one has no place on the axis, as 0 on a logarithmic one. */
   function pixels(across, up, { x, y }) {
     const found = [];
     for (let i = 0; i < x.length; i += 1) {
       if (y[i] === null) continue;
-      found.push(`${across.d2p(x[i]).toFixed(2)},${up.d2p(y[i]).toFixed(2)}`);
+      const [left, top] = [across.d2p(x[i]), up.d2p(y[i])];
+      if (!isFinite(left) || !isFinite(top)) return null;
+      found.push(`${left.toFixed(2)},${top.toFixed(2)}`);
     }
     return found;
   }
-
   /* Whether the axis shows the values as it stands; one that was zoomed shows what it shows. */
   function holds(axis, values) {
     if (!axis.autorange) return true;
@@ -40,26 +42,30 @@
     const groups = groupsOf(gd);
     if (groups.size < gd.data.length) return false; // plotly is about to draw
     const added = (index) => index !== undefined && more.has(index) && more.get(index).x.length > 0;
-    const tasks = [];
+    const longer = (index) => {
+      const { x, y } = more.get(index);
+      return { x: gd.data[index].x.concat(x), y: gd.data[index].y.concat(y) };
+    };
+    const paths = []; // [path, its new shape]: all are known before anything is changed
     for (const { low, high, median } of Object.values(places)) {
       if (!added(median)) continue;
       const trace = gd.data[median];
       const { x, y } = more.get(median);
       const path = [...groups.get(median).querySelectorAll(".lines > .js-line")].pop();
       if (!path && y.every((value) => value === null)) continue; // not defined all along
-      const gap = y.includes(null) && !trace.connectgaps;
+      const gap = !trace.connectgaps && [...trace.y.slice(-1), ...y].includes(null);
       const up = axisOf(gd, trace);
       if (!path || gap || trace.mode !== "lines" || !holds(across, x) || !holds(up, y)) return false;
-      tasks.push(() => {
-        path.setAttribute("d", [path.getAttribute("d"), ...pixels(across, up, { x, y })].join("L"));
-      });
+      const line = pixels(across, up, { x, y });
+      if (!line) return false;
+      paths.push([path, [path.getAttribute("d"), ...line].join("L")]);
       const fill = added(low) && groups.get(low).querySelector(".js-fill");
       if (!fill) continue;
-      tasks.push(() => {
-        const above = pixels(across, up, gd.data[high]);
-        const below = pixels(across, up, gd.data[low]).reverse();
-        fill.setAttribute("d", `M${[...above, ...below].join("L")}Z`);
-      });
+      if (!holds(up, more.get(low).y) || !holds(up, more.get(high).y)) return false;
+      const above = pixels(across, up, longer(high));
+      const below = pixels(across, up, longer(low));
+      if (!above || !below) return false;
+      paths.push([fill, `M${[...above, ...below.reverse()].join("L")}Z`]);
     }
     const texts = words.flatMap((index) => wordsOf(gd, groups, index));
     if (texts.includes(null)) return false;
@@ -68,7 +74,8 @@
       trace.x = trace.x.concat(x);
       trace.y = trace.y.concat(y);
     }
-    for (const task of [...tasks, ...texts]) task();
+    for (const [path, shape] of paths) path.setAttribute("d", shape);
+    for (const task of texts) task();
     return true;
   }
 

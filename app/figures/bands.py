@@ -72,9 +72,20 @@ class Band:
         """Lists for a chart, ``(x, y)`` each, with at most ``limit`` points a line."""
         found = {"median": _line(self.step, self.median, limit)}
         if self.low is not None and self.high is not None:
-            found["low"] = _line(self.step, self.low, limit)
-            found["high"] = _line(self.step, self.high, limit)
+            found["low"] = _line(self.step, closed(self.low, self.median), limit)
+            found["high"] = _line(self.step, closed(self.high, self.median), limit)
         return found
+
+
+def closed(edge: Array, median: Array) -> Array:
+    """``edge`` (T,) with the last defined median before it wherever it is not defined.
+
+    Both edges of a band meet there, so that a gap holds nothing; plotly would fill it.
+    """
+    defined = np.where(np.isfinite(median), np.arange(len(median)), -1)
+    before = np.maximum.accumulate(defined) if len(defined) else defined
+    filled: Array = np.where(np.isfinite(edge) | (before < 0), edge, median[before])
+    return filled
 
 
 def bands(rows: Rows) -> dict[str, Band]:

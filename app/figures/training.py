@@ -143,11 +143,14 @@ def training_figure(history: History, theme: str | None = None) -> go.Figure:
             }
         )
         traces.append(_words(here, axis, history, colours))
+    room = len(traces)
+    traces.append(_room())
     figure = go.Figure(traces, _layout(history, colours))
     figure.update_layout(
         meta={
             **history.meta,
             "places": places,
+            "room": room,
             "ends": ends,
             "ticks": _TICKS,
             "control": [_control(0, "{}", row, colours) for row in range(len(_CONTROL_TEXTS))],
@@ -199,6 +202,20 @@ def _edge(look: _Look, part: str, lines: Lines) -> go.Scatter:
         fillcolor=css(look.colour, 0.2),
         hoverinfo="skip",
         name=f"{look.name}, {part}",
+    )
+
+
+def _room() -> go.Scatter:
+    """A point that nobody sees: the browser puts it where the loss axis of a run that goes on is to
+    reach down to. plotly's own option for that turns a logarithmic axis upside down."""
+    return go.Scatter(
+        x=[0],
+        y=[None],
+        yaxis="y",
+        mode="markers",
+        marker={"size": 1, "opacity": 0},
+        hoverinfo="skip",
+        name="room",
     )
 
 

@@ -300,6 +300,82 @@ def test_between_two_drawings_by_plotly_the_screen_shows_what_was_told(
     state(page, "stopped")
 
 
+# Whether each panel's axis stands upright and holds all that it shows, now.
+UPRIGHT = """() => {
+  const { gd, meta } = faLive;
+  return Object.values(meta.places).flatMap(Object.values).every(index => {
+    const trace = gd.data[index];
+    const axis = gd._fullLayout[trace.yaxis.replace('y', 'yaxis')];
+    const [low, high] = axis.range;
+    const at = value => axis.type === 'log' ? Math.log10(value) : value;
+    const room = 0.02 * (high - low);
+    return low < high && trace.y.every(value =>
+      value === null || (axis.type === 'log' && value <= 0)
+      || (at(value) >= low - room && at(value) <= high + room));
+  });
+}"""
+
+
+def test_the_axes_stand_upright_and_hold_all_that_is_measured(page: Page, site: Site) -> None:
+    run_id = site.start(  # slow enough that most of the fall of the loss is watched
+        hidden=[64, 64], replicates=8, learning_rate=0.02, epochs=1200, measure_every=20
+    )
+    open_run(page, site, run_id)
+    for _ in range(25):
+        assert page.evaluate(UPRIGHT)
+        page.wait_for_timeout(150)
+    assert page.evaluate("faLive.stats.quick") > 5
+    page.reload()
+    until(page, DRAWN, KEYS)
+    assert page.evaluate(UPRIGHT)
+    stop(site, run_id)
+    state(page, "stopped")
+    until(page, "() => faLive.drawn === faLive.head")
+    assert page.evaluate(UPRIGHT)
+
+
+def test_a_loss_of_zero_on_a_zoomed_axis_is_drawn_once(page: Page, site: Site) -> None:
+    run_id = site.start(
+        hidden=[32], activation="relu", learning_rate=0.05, batch_size=1, epochs=40,
+        replicates=8, measure_every=10,
+    )  # fmt: skip
+    page.goto(f"{site.url}/?run={run_id}")
+    until(page, DRAWN, ["loss"])
+    drag(page)
+    page.wait_for_timeout(2500)
+    in_order(page)
+    stop(site, run_id)
+    state(page, "stopped")
+    in_order(page)
+
+
+def test_a_band_is_empty_where_nothing_is_defined(page: Page, site: Site) -> None:
+    run_id = site.start(**(LONG | {"replicates": 4, "measure_every": 10}))
+    open_run(page, site, run_id)
+    address = f"/api/runs/{run_id}/commands"
+    for scheme in ("shallow", "fa"):
+        step = steps(page)[-1]
+        site.post(address, {"command": "set", "scheme": scheme})
+        until(page, f"step => ({POINTS})('loss') && faLive.run.step > step + 1500", step)
+    site.post(address, {"command": "pause"})
+    state(page, "paused")
+    until(page, "() => faLive.drawn === faLive.head")
+    live, reloaded = [], []
+    for found in (live, reloaded):
+        found += page.evaluate(
+            """() => { const { low, high, median } = faLive.meta.places['gradient_angle_deg/1'];
+              const [l, h, m] = [low, high, median].map(index => faLive.gd.data[index]);
+              return [m.y.filter(v => v === null).length > 3,
+                l.y.every(v => v !== null), h.y.every(v => v !== null),
+                m.x.every((x, i) => m.y[i] !== null || l.x[i] !== x || l.y[i] === h.y[i])]; }"""
+        )
+        page.reload()
+        until(page, DRAWN, KEYS)
+    assert live == [True] * 4
+    assert reloaded[1:3] == [True, True]
+    stop(site, run_id)
+
+
 def test_the_charts_follow_the_theme_of_the_system(chromium: Browser, site: Site) -> None:
     run_id = site.start(epochs=2)
     ink = "() => faLive.gd && faLive.gd._fullLayout.font.color"

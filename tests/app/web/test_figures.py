@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from app.figures import CHART_CONFIG, Control, History, training_figure
-from app.figures.bands import as_list, band, bands, quantiles, thin
+from app.figures.bands import as_list, band, bands, closed, quantiles, thin
 from app.figures.palette import DARK, LIGHT, Palette
 from app.figures.training import shown
 from app.store import Draft, Progress
@@ -244,3 +244,12 @@ def test_the_loss_has_room_for_its_ticks(low: float, high: float) -> None:
         assert 2 <= len(inside) <= 9
     else:
         assert np.log10(high / low) < 0.7
+
+
+def test_a_band_is_closed_where_it_is_not_defined() -> None:
+    nan = float("nan")
+    median = np.array([nan, 2.0, 3.0, nan, nan, 5.0])
+    edge = np.array([nan, 1.0, 2.0, nan, nan, 4.0])
+    np.testing.assert_array_equal(closed(edge, median), [nan, 1.0, 2.0, 3.0, 3.0, 4.0])
+    np.testing.assert_array_equal(closed(edge[:0], median[:0]), [])
+    np.testing.assert_array_equal(closed(edge[:1], median[:1]), [nan])
