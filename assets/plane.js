@@ -22,7 +22,8 @@
   function network(setup, name, t, b) {
     const { activation, x, y } = setup.cases[name];
     const tanh = activation === "tanh";
-    return { tanh, x, y: y.map((v) => t * v), b, oneCurve: !tanh || x.length === 1 };
+    const aimed = t !== 0;
+    return { name, tanh, x, y: y.map((v) => t * v), aimed, b, oneCurve: !tanh || x.length === 1 };
   }
 
   /* Loss, update u, gradient g and, with them, what stability needs. */
@@ -123,7 +124,7 @@
     const judged = ([w1, w2]) => [w1, w2, stability(at(net, bp, w1, w2))];
     const points = [];
     const curve = [];
-    if (net.oneCurve) {
+    if (net.oneCurve || !net.aimed || (!bp && net.b === 0)) {
       const across = (w1) => trace(at(net, bp, w1, best(net, w1)));
       const place = (w1) => [w1, best(net, w1), across(w1)];
       const sizes = spread(reach / 100, reach, CURVE);
@@ -136,12 +137,12 @@
         });
         curve.push([null, null, null]);
       }
-      if (net.y.every((y) => y === 0)) {
+      if (!net.aimed && (bp || net.b !== 0)) {
         for (const w2 of even(-reach, reach, CURVE)) curve.push([0, w2, trace(at(net, bp, 0, w2))]);
       } else {
         curve.pop();
       }
-      if (bp) points.push([0, 0]);
+      if (bp && net.aimed) points.push([0, 0]);
     } else {
       const pull = (w1) => at(net, bp, w1, best(net, w1)).pull;
       for (const w1 of roots(pull, reach)) points.push([w1, best(net, w1)]);
@@ -304,7 +305,7 @@
   /* What is to be seen, as the controls last said; null before they did. */
   let view = null;
 
-  function draw(name, t, b, rate, noise, background, starts, setup) {
+  function draw(name, t, b, rate, noise, background, starts, setup, texts) {
     const net = network(setup, name, t, b);
     const walks = (scheme) =>
       starts.map((start, i) =>
@@ -327,7 +328,8 @@
       },
     };
     renew();
-    return [...[t, b, rate, noise].map(written), told(net, setup.reach)];
+    const values = [t, b, rate, noise].map(written);
+    return [...values, told(net, setup.reach), ...described(net, texts)];
   }
 
   /* Loss and cosine along the walks. */
@@ -386,8 +388,11 @@
 
   /* Where the fixed points of FA are unstable, in words. */
   function told(net, reach) {
+    if (net.b === 0) return "";
+    if (!net.aimed) return `Unstable where w₁ = 0 and w₂ ${net.b > 0 ? "<" : ">"} 0.`;
     const { curve, points } = fixed(net, false, reach);
     if (!net.oneCurve) {
+      if (points.length === 0) return "No fixed point is in sight.";
       const stable = points.filter((p) => p[2] > 0).length;
       return `${points.length} fixed points in sight, ${stable} of them stable.`;
     }
@@ -396,6 +401,13 @@
     const edge = away.reduce((a, v) => (Math.abs(v) > Math.abs(a) ? v : a));
     const range = edge < 0 ? `${written(edge)} < w₁ < 0` : `0 < w₁ < ${written(edge)}`;
     return `Unstable where ${range}.`;
+  }
+
+  /* What to look for: on the plane of FA, on that of BP, along the way. */
+  function described(net, { fa, bp, along }) {
+    const kind = net.aimed ? net.name : "no_target";
+    const fed = net.b === 0 ? "no_feedback" : kind;
+    return [fa[fed], bp[kind], along[fed]];
   }
 
   /* -- clicks ------------------------------------------------------------------------------------ */

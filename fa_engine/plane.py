@@ -132,7 +132,7 @@ class Plane:
         """``w1`` at which a linear network's fixed points change their stability.
 
         ``K = b w2 + w1^2`` vanishes on ``w1 w2 = t`` at ``w1^3 = -b t``, so that the stretch from 0
-        to there, ``abs(w1) < (b t)^(1/3)``, is unstable.
+        to there is unstable: ``abs(w1) < abs(b t)^(1/3)`` on the branch with ``b w2 < 0``.
         """
         return float(np.cbrt(-self.feedback * self.slope))
 
@@ -224,15 +224,20 @@ class Plane:
 
         On a curve: ``e = 0`` for a single sample, and ``w1 w2 = slope`` for a linear network. With
         tanh and several samples ``sum(e phi' x) = 0`` and ``sum(e h) = 0`` have isolated common
-        roots, most of them spurious: ``P^T e = 0`` although ``e != 0``. As ``b`` is a number, FA
-        has no fixed point that BP does not have: each is an extremum (or a saddle) of the loss. BP
-        has more, with ``w2 = 0`` and ``sum(y h) = 0``, such as the saddle at the origin.
+        roots, most of them spurious: ``P^T e = 0`` although ``e != 0``. As ``b`` is a number other
+        than 0, FA has no fixed point that BP does not have: each is a critical point of the loss,
+        minimum or saddle. BP has more, with ``w2 = 0`` and ``sum(y h) = 0``, such as the saddle at
+        the origin.
+
+        Whatever the network, both axes are fixed where ``t = 0``, and for FA with ``b = 0`` the
+        curve of the ``w2`` that fit best. The axis ``w1 = 0``, fixed too without feedback, is left
+        out then: on it ``K = 0``, neither stable nor unstable.
         """
         _known(scheme)
-        if self.one_curve:
+        if self.one_curve or self._aimless or self._unfed(scheme):
             curve = self._curve(scheme, reach, points)
             across = np.trace(self.jacobian(curve, scheme), axis1=-2, axis2=-1)
-            isolated = self._dead() if scheme == "bp" else np.empty((0, 2))
+            isolated = np.empty((0, 2)) if scheme == "fa" or self.slope == 0 else self._dead()
         else:
             curve, across = np.empty((0, 2)), np.empty(0)
             roots = [self._best(w1) for w1 in _roots(self._pull, reach)]
@@ -286,6 +291,13 @@ class Plane:
             path[step + 1] = w
         return Paths(path, self.loss(path), self.cosine(path, scheme))
 
+    @property
+    def _aimless(self) -> bool:
+        return self.target == 0 or not any(self.y)
+
+    def _unfed(self, scheme: str) -> bool:
+        return scheme == "fa" and self.feedback == 0
+
     def _pass(self, w: ArrayLike) -> tuple[Array, Array, Array]:
         """Errors, hidden outputs and ``phi'(w1 x) x``, each ``(..., N)``."""
         w = _points(w)
@@ -332,7 +344,7 @@ class Plane:
                 at = _bisect(lambda v: self._across(v, scheme), w1[i], w1[i + 1])
                 on_it = np.insert(on_it, i + 1, self._best(at), axis=0)
             pieces += [on_it, np.full((1, 2), np.nan)]
-        if self.slope == 0:  # the axis w1 = 0 fits as well
+        if self.slope == 0 and not self._unfed(scheme):  # the axis w1 = 0 fits as well
             up = np.linspace(-reach, reach, points)
             pieces.append(np.stack([np.zeros(points), up], -1))
         else:

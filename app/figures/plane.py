@@ -292,6 +292,8 @@ def unstable_start(plane: Plane) -> tuple[float, float] | None:
     if seen.any():
         candidates = fixed.curve[seen]
         w1, w2 = candidates[len(candidates) // 2]
+        if w1 == 0:  # along that axis is along the line
+            return 0.05, round(float(w2), 3)
     elif (fixed.stability < 0).any():
         w1, w2 = fixed.points[np.argmin(fixed.stability)]
     else:

@@ -51,24 +51,81 @@ _INTRO = (
     "its feedback matrix is one number $b$. Click on either plane to let both schemes walk from "
     "there."
 )
-_FA_TEXT = (
-    "Find the line of fixed points, where the loss is zero. It is solid where feedback alignment "
-    "comes to rest and dashed where it leaves: exactly where the background, the cosine of update "
-    "and gradient, says that the update points uphill. Every path keeps to its dotted parabola "
-    "until it meets a solid stretch. Three samples leave single points: discs are stable, crosses "
-    "are not."
-)
-_BP_TEXT = (
-    "The same loss, the same starts, the true gradient. All of the line is stable, the cosine is 1 "
-    "everywhere, and paths follow hyperbolas, downhill to the nearest minimum. The one other fixed "
-    "point is the saddle at the origin."
-)
-_ALONG_TEXT = (
+# What to look for, by network; without a target the network makes no difference, nor does it to
+# feedback alignment without feedback. assets/plane.js chooses, and puts in front what it counts.
+_SAME = "The same loss, the same starts, the true gradient: the cosine is 1 everywhere. "
+_ALONG = (
     "Loss (on a logarithmic scale, feedback alignment solid, backpropagation dashed) and cosine "
-    "along every walk. From the unstable stretch the walk climbs first, often a thousandfold, for "
-    "as long as the cosine is negative, and only then finds a minimum that it can stay in. Nothing "
-    "pulls the cosine up: the walk goes on until it reaches a place where alignment holds."
+    "along every walk. "
 )
+_TO_THE_LINE = (
+    _ALONG + "While the cosine is negative the loss rises, from the unstable stretch often a "
+    "thousandfold. Nothing pulls the cosine up: the walk goes on until it reaches a place where "
+    "alignment holds."
+)
+TEXTS = {
+    "fa": {
+        "linear": (
+            "Find the line of fixed points, where the loss is zero: solid where feedback alignment "
+            "comes to rest, dashed where it leaves, which is where the background, the cosine of "
+            "update and gradient, says that the update points uphill. Every path keeps to its "
+            "dotted parabola until it meets a solid stretch."
+        ),
+        "tanh": (
+            "The line of fixed points, where the loss is zero, is bent, but still solid where "
+            "feedback alignment comes to rest and dashed where it leaves and the update points "
+            "uphill. Every path keeps to its dotted curve, steeper than a parabola, until it meets "
+            "a solid stretch."
+        ),
+        "tanh_several": (
+            "No weights fit all three samples, so that fixed points are single, with an error that "
+            "the feedback does not see: discs are stable, crosses are not. Each has a mirror "
+            "image, both signs changed, and feedback alignment can rest in only one of the two, be "
+            "they minima or saddles: compare the discs of backpropagation."
+        ),
+        "no_target": (
+            "With target 0 both axes are fixed points, where the loss is zero: solid where "
+            "feedback alignment comes to rest, dashed where it leaves. All of them are minima, so "
+            "that to leave one is to walk uphill."
+        ),
+        "no_feedback": (
+            "Without feedback w₁ stands still, and every path is vertical. It ends on the solid "
+            "line, where w₂ is the best for its w₁."
+        ),
+    },
+    "bp": {
+        "linear": (
+            _SAME + "All of the line is stable, and paths follow hyperbolas downhill. The one "
+            "other fixed point, the cross, is the saddle at the origin."
+        ),
+        "tanh": (
+            _SAME + "All of the line is stable, and paths follow the dotted curves downhill. The "
+            "one other fixed point, the cross, is the saddle at the origin."
+        ),
+        "tanh_several": (
+            _SAME + "Discs are minima, both of a mirrored pair stable, and crosses are saddles. "
+            "The one at the origin is a fixed point of backpropagation alone."
+        ),
+        "no_target": (
+            _SAME + "Both axes are stable throughout: the origin, a saddle for every other target, "
+            "is a minimum as well."
+        ),
+    },
+    "along": {
+        "linear": _TO_THE_LINE,
+        "tanh": _TO_THE_LINE,
+        "tanh_several": (
+            _ALONG + "While the cosine is negative the loss rises. So feedback alignment may end "
+            "at a saddle, from where backpropagation would go on downhill."
+        ),
+        "no_target": _TO_THE_LINE,
+        "no_feedback": (
+            _ALONG + "Without feedback only the second layer learns, along its own gradient, so "
+            "that the cosine is never negative. The loss falls to the least that the first weight, "
+            "left as it is, allows."
+        ),
+    },
+}
 _THEORY = r"""
 **The walk.** With the error $e = f - t y$ the weights follow
 
@@ -83,7 +140,8 @@ while
 
 $$K = b\, w_2 + w_1^2 > 0,$$
 
-which fails on one branch, for $|w_1| < (b t)^{1/3}$. The loss falls at the rate
+which fails where $|w_1| < |b t|^{1/3}$ on the branch with $b\, w_2 < 0$ (with $t = 0$ on the
+half of the axis $w_1 = 0$ with $b\, w_2 < 0$). The loss falls at the rate
 $\langle g, u \rangle = K e^2$: alignment *is* stability. For backpropagation
 $K = w_2^2 + w_1^2$.
 
@@ -91,8 +149,10 @@ $K = w_2^2 + w_1^2$.
 $w_1^2 - w_2^2$, up to a drift in proportion to the learning rate.
 
 **With tanh** one sample bends the picture. Three samples break the line into isolated points, none
-of them a perfect fit: $P^\top e = 0$ although $e \neq 0$. All are extrema of the loss, but feedback
-alignment prefers others than backpropagation does, saddles among them.
+of them a perfect fit: $P^\top e = 0$ although $e \neq 0$. All are critical points of the loss,
+minima and saddles, and mirrored: $(-w_1, -w_2)$ is one as well. Backpropagation is stable at every
+minimum, feedback alignment here at the minima with $b\, w_2 > 0$ and at the saddles with
+$b\, w_2 < 0$.
 """
 
 
@@ -101,6 +161,7 @@ def layout(_context: Context) -> Component:
     return html.Div(
         [
             dcc.Store(id="plane-setup", data=setup()),
+            dcc.Store(id="plane-texts", data=TEXTS),
             dcc.Store(id="plane-starts", data=[list(start) for start in _FIRST.starts]),
             html.Aside([_network(), _trajectories()], className="plane-side", **aria("Controls")),
             html.Div(
@@ -114,13 +175,12 @@ def layout(_context: Context) -> Component:
                                 "plane-fa",
                                 "Feedback alignment",
                                 plane_figure(_FIRST, "fa"),
-                                [html.Strong(id="plane-told"), " ", _FA_TEXT],
+                                html.Strong(id="plane-told"),
                             ),
                             _picture(
                                 "plane-bp",
                                 "Backpropagation",
                                 plane_figure(_FIRST, "bp"),
-                                [_BP_TEXT],
                             ),
                         ],
                         className="plane-pair plane-panels",
@@ -129,8 +189,7 @@ def layout(_context: Context) -> Component:
                         "plane-along",
                         "Along the way",
                         along_figure(_FIRST),
-                        [_ALONG_TEXT],
-                        ("Loss", "Cosine (shaded: uphill)"),
+                        panels=("Loss", "Cosine (shaded: uphill)"),
                     ),
                 ],
                 className="plane-pictures",
@@ -239,7 +298,11 @@ def _weight(name: str, title: str) -> Any:
 
 
 def _picture(
-    id_: str, title: str, figure: Any, text: list[Any], panels: Sequence[str] = ()
+    id_: str,
+    title: str,
+    figure: Any,
+    told: Component | None = None,
+    panels: Sequence[str] = (),
 ) -> Component:
     return html.Section(
         [
@@ -257,7 +320,13 @@ def _picture(
                 ],
                 className="plane-panel" if id_ in _FIGURES[:2] else "plane-chart",
             ),
-            html.P(text, className="plane-text"),
+            html.P(
+                [
+                    *((told, " ") if told is not None else ()),
+                    html.Span(TEXTS[id_.removeprefix("plane-")][_FIRST.case], id=f"{id_}-text"),
+                ],
+                className="plane-text",
+            ),
         ],
         className="plane-picture",
         **aria(title),
@@ -295,9 +364,11 @@ def register(app: Dash, _context: Context) -> None:
         ClientsideFunction("plane", "draw"),
         *(Output(f"plane-{name}-value", "children") for name, *_ in _SLIDERS),
         Output("plane-told", "children"),
+        *(Output(f"{id_}-text", "children") for id_ in _FIGURES),
         *(Input(*control) for control in controls),
         Input("plane-starts", "data"),
         State("plane-setup", "data"),
+        State("plane-texts", "data"),
     )
 
     @app.callback(

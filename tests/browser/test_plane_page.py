@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from app.figures.palette import DARK, LIGHT, css
 from app.figures.plane import CASES, MAX_STARTS, View, along_figure, plane_figure
+from app.pages.plane import TEXTS
 
 pytestmark = pytest.mark.browser
 
@@ -184,6 +186,40 @@ def test_what_is_drawn_is_what_the_engine_says(page: Page, site: Site, case: str
     assert view.target == 0
     for scheme in ("fa", "bp"):
         agree(held(page, scheme), plane_figure(view, scheme))
+
+
+def test_the_words_are_those_of_the_picture(page: Page, site: Site) -> None:
+    def says(kind: str, fa_kind: str, told: str | re.Pattern[str]) -> None:
+        expect(page.locator("#plane-told")).to_have_text(told)
+        for picture, which in (("fa", fa_kind), ("bp", kind), ("along", fa_kind)):
+            expect(page.locator(f"#plane-{picture}-text")).to_have_text(TEXTS[picture][which])
+
+    open_plane(page, site)
+    says("linear", "linear", "Unstable where −1.00 < w₁ < 0.")
+    choose(page, "tanh_several")
+    says("tanh_several", "tanh_several", "4 fixed points in sight, 2 of them stable.")
+    kinds = [held(page, name)["points"]["text"] for name in ("fa", "bp")]
+    assert [kind.count("stable") for kind in kinds] == [2, 2]
+    assert [len(kind) for kind in kinds] == [4, 5]
+    press(page, "target", "End", 1)
+    says("tanh_several", "tanh_several", re.compile("in sight"))
+    choose(page, "tanh")
+    says("tanh", "tanh", re.compile("Unstable where −"))
+    for case in CASES:
+        choose(page, case)
+        drag(page, "target", 0.5)
+        says("no_target", "no_target", "Unstable where w₁ = 0 and w₂ < 0.")
+        unstable = points(held(page, "fa")["unstable"])
+        unstable = unstable[~np.isnan(unstable[:, 0])]
+        assert (unstable[:, 0] == 0).all()
+        assert (unstable[:, 1] < 0).all()
+    press(page, "feedback", "Home", 1)
+    says("no_target", "no_target", "Unstable where w₁ = 0 and w₂ > 0.")
+    drag(page, "feedback", 0.5)
+    says("no_target", "no_feedback", "")
+    press(page, "target", "ArrowRight", 2)
+    says("tanh_several", "no_feedback", "")
+    agree(held(page, "fa"), plane_figure(seen(page, "tanh_several"), "fa"))
 
 
 def test_the_drawn_numbers_obey_the_closed_forms(page: Page, site: Site) -> None:

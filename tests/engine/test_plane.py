@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fa_engine.plane import SCHEMES, Plane, PlaneError, noise_draws
+from fa_engine.plane import ACTIVATIONS, SCHEMES, Plane, PlaneError, noise_draws
 
 SEVERAL = {"x": (0.2, 0.6, 2.0), "y": (0.9, 0.3, 1.2)}
 PLANES = [
@@ -76,7 +76,7 @@ def test_stability_changes_at_the_cube_root(t: float, b: float) -> None:
     np.testing.assert_allclose(w1 * w2, t, rtol=1e-14)
     k = fixed.curve_stability[~np.isnan(fixed.curve_stability)]
     np.testing.assert_allclose(k, b * w2 + w1**2, rtol=1e-13, atol=1e-13)
-    # abs(w1) < (b t)^(1/3), on the branch where b w2 < 0, and nothing else
+    # abs(w1) < abs(b t)^(1/3), on the branch where b w2 < 0, and nothing else
     edge = abs(b * t) ** (1 / 3)
     assert plane.boundary == pytest.approx(-np.sign(b * t) * edge)
     assert np.abs(w1 - plane.boundary).min() < 1e-12  # the edge itself is a point of the curve
@@ -97,11 +97,39 @@ def test_every_minimum_is_stable_for_backpropagation_and_the_origin_is_a_saddle(
     assert Plane().fixed("fa", 4.0).points.shape == (0, 2)
 
 
-def test_without_a_target_an_axis_is_fixed_as_well() -> None:
-    fixed = Plane(target=0.0).fixed("fa", 3.0)
+@pytest.mark.parametrize("b", [1.0, -0.5])
+@pytest.mark.parametrize("x", [(1.0,), (0.5, -2.0)])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_without_a_target_an_axis_is_fixed_as_well(
+    activation: str, x: tuple[float, ...], b: float
+) -> None:
+    plane = Plane(0.0, b, activation, x, (1.0,) * len(x))
+    fixed = plane.fixed("fa", 3.0)
     on_axis = fixed.curve[:, 0] == 0
-    np.testing.assert_allclose(fixed.curve_stability[on_axis], fixed.curve[on_axis, 1])  # b w2
-    assert np.nanmax(np.abs(Plane(target=0.0).update(fixed.curve, "fa"))) == 0
+    k = b * fixed.curve[on_axis, 1] * np.square(x).mean()
+    np.testing.assert_allclose(fixed.curve_stability[on_axis], k)
+    assert (fixed.curve_stability[~on_axis & ~np.isnan(fixed.curve[:, 0])] > 0).all()
+    for scheme in SCHEMES:
+        assert np.nanmax(np.abs(plane.update(plane.fixed(scheme, 3.0).curve, scheme))) == 0
+    # for BP both are minima, and the origin where they meet is no saddle
+    assert np.nanmin(plane.fixed("bp", 3.0).curve_stability) > 0
+    assert plane.fixed("bp", 3.0).points.size == 0
+    assert plane.loss([0.0, 0.0]) == 0
+
+
+@pytest.mark.parametrize("t", [0.0, 0.8])
+def test_without_feedback_every_best_fit_is_fixed_and_stable(t: float) -> None:
+    plane = Plane(t, 0.0, "tanh", **SEVERAL)
+    fixed = plane.fixed("fa", 3.0)
+    assert fixed.points.size == 0
+    assert np.nanmax(np.abs(plane.update(fixed.curve, "fa"))) < 1e-14
+    assert np.nanmin(fixed.curve_stability) > 0
+    w1 = 0.7
+    end = plane.walk([[w1, -1.0]], "fa", 0.5, 500).w[:, 0]
+    end = end[np.isfinite(end[:, 0])][-1]
+    near = fixed.curve[np.nanargmin(np.abs(fixed.curve[:, 0] - w1))]
+    assert end[0] == w1
+    assert end[1] == pytest.approx(near[1], abs=0.05)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -226,7 +254,7 @@ def test_tanh_and_several_samples_have_spurious_fixed_points() -> None:
     # P^T e = 0 although e != 0
     np.testing.assert_allclose(plane.update(fa.points, "fa"), 0, atol=1e-14)
     assert (np.abs(plane.error(fa.points)).max(-1) > 0.1).all()
-    # each of them is an extremum of the loss, and the loss has one more, with w2 = 0
+    # each of them is a critical point of the loss, and the loss has one more, with w2 = 0
     np.testing.assert_allclose(plane.update(fa.points, "bp"), 0, atol=1e-14)
     np.testing.assert_allclose(bp.points[:4], fa.points, atol=1e-12)
     assert bp.points[4:].tolist() == [[0, 0]]
@@ -238,6 +266,19 @@ def test_tanh_and_several_samples_have_spurious_fixed_points() -> None:
         for w, a, b in zip(fa.points, fa.stability, bp.stability[:4], strict=True)
     }
     assert set(stable_for.values()) == {(a, b) for a in (True, False) for b in (True, False)}
+
+
+@pytest.mark.parametrize("b", [-1.7, -0.05, 0.3, 2.0])
+@pytest.mark.parametrize("t", [-1.0, 0.6])
+def test_feedback_of_either_sign_keeps_one_of_each_mirrored_pair(t: float, b: float) -> None:
+    plane = Plane(t, b, "tanh", **SEVERAL)
+    found = plane.fixed("fa", 3.0).points
+    assert len(found) == 4
+    fa, bp = (np.linalg.det(plane.jacobian(found, scheme)) for scheme in ("fa", "bp"))
+    np.testing.assert_allclose(fa, b / found[:, 1] * bp, rtol=1e-9)
+    # minima where b w2 > 0, saddles where b w2 < 0
+    kept = (plane.stability(found, "bp") > 0) == (b * found[:, 1] > 0)
+    np.testing.assert_array_equal(plane.stability(found, "fa") > 0, kept)
 
 
 def test_a_walk_returns_to_a_stable_fixed_point_and_leaves_an_unstable_one() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from app.figures.plane import (
     setup,
     unstable_start,
 )
-from app.pages.plane import weight
+from app.pages.plane import TEXTS, weight
 
 
 @pytest.mark.parametrize("case", list(CASES))
@@ -39,7 +40,30 @@ def test_the_preset_starts_beside_a_fixed_point_that_the_walk_leaves(case: str) 
     assert (walked.cosine[:ended, 0] < 0).any()
 
 
-@pytest.mark.parametrize("view", [View(feedback=0.0), View(target=0.0, feedback=0.0)])
+@pytest.mark.parametrize("case", list(CASES))
+def test_without_a_target_the_preset_starts_beside_the_axis(case: str) -> None:
+    view = View(case, target=0.0, feedback=-1.0)
+    start = unstable_start(view.plane)
+    assert start is not None
+    assert start[1] > 0  # b w2 < 0
+    walked = View(case, target=0.0, feedback=-1.0, starts=(start,)).walk("fa")
+    ended = int(np.isfinite(walked.loss[:, 0]).sum()) - 1
+    assert np.hypot(*(walked.w[ended, 0] - start)) > 0.5
+
+
+@pytest.mark.parametrize("case", list(CASES))
+@pytest.mark.parametrize("picture", ["fa", "bp", "along"])
+def test_every_picture_has_two_or_three_sentences(picture: str, case: str) -> None:
+    for kind in (case, "no_target", "no_feedback"):
+        if (picture, kind) != ("bp", "no_feedback"):  # backpropagation has none to lack
+            assert 2 <= len(re.findall(r"\.(?= |$)", TEXTS[picture][kind])) <= 3
+
+
+@pytest.mark.parametrize(
+    "view",
+    [*(View(case, feedback=0.0) for case in CASES), View(target=0.0, feedback=0.0)],
+    ids=lambda view: f"{view.case} {view.target:g}",
+)
 def test_where_nothing_is_unstable_there_is_no_preset(view: View) -> None:
     assert unstable_start(view.plane) is None
 
