@@ -95,6 +95,37 @@ def test_what_nobody_wants_is_left_off(tmp_path: Path) -> None:
             compute(kind_of(params), params.model_dump(), folder, left)
 
 
+def test_a_spectrum_can_be_left_off_between_any_two_decompositions(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, CONFIG)
+    params = SpectrumParams(step=0, n_samples=4)
+    told: list[float] = []
+    compute("spectrum", params.model_dump(), folder, told.append)
+    assert told == sorted(told)
+    assert told[-1] == 1.0
+    assert len(set(told)) >= 6
+
+    def left(share: float) -> None:
+        if share > 0.3:
+            raise LeftOff
+
+    with pytest.raises(LeftOff):
+        compute("spectrum", params.model_dump(), folder, left)
+
+
+def test_a_network_that_diverged_is_refused_by_the_number_a_person_knows(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, CONFIG)
+    trainer = folder.open("run", 5)
+    trainer.network.weights[0][1] = float("nan")
+    trainer.save(tmp_path / "5")
+    places = tuple(("run", step, 0) for step in (0, 5, 10))
+    for params in (
+        KickParams(step=5, replicate=2, steps=3),
+        LandscapeParams(places=places, replicate=2, resolution=5, n_samples=20),
+    ):
+        with pytest.raises(NotAllowed, match="replicate = 2: allowed is one that has not diverged"):
+            run(params, folder)
+
+
 def test_a_track_that_is_too_short_says_from_when_on_it_is_not(tmp_path: Path) -> None:
     folder = Folder(tmp_path, CONFIG)
     trainer = Trainer(CONFIG)
