@@ -143,8 +143,8 @@ class ProbeParams(CheckpointParams):
         super().check(config)
         if self.n_samples > config.n_train:
             raise NotAllowed("n_samples", self.n_samples, f"at most {config.n_train}")
-        check_modes(config, self.n_samples)
         check_probe(config.replace(replicates=1), self.n_samples)
+        check_modes(config, self.n_samples)
 
 
 class SpectrumParams(ProbeParams):

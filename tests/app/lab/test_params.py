@@ -36,6 +36,8 @@ def test_every_number_says_what_is_allowed(kind: type[Params]) -> None:
     ("kind", "values", "message"),
     [
         (SpectrumParams, {"replicate": 4}, "replicate = 4: allowed is from 1 to 3"),
+        (SpectrumParams, {"n_samples": 300}, "the spectrum of 3,000 modes takes minutes"),
+        (SpectrumParams, {"under": "magic"}, "under = 'magic': allowed is own or the name"),
         (SpectrumParams, {"n_samples": 1439}, "n_samples = 1439: allowed is at most 1438"),
         (KickParams, {"along": "north"}, "along = 'north': allowed is least_stable or random"),
         (KickParams, {"epsilon": 0}, "epsilon = 0: allowed is a number above 0"),
