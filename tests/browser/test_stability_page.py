@@ -93,7 +93,7 @@ def test_a_diverged_network_has_no_spectrum(page: Page, site: Site) -> None:
     page.click("#stab-kick-go")
     expect(page.locator("#stab-kick-note")).to_contain_text("diverged")
     page.goto(f"{site.url}/walk?run={run_id}")
-    until(page, "() => document.querySelector('#walk-shares .js-plotly-plot').data?.length >= 3")
+    until(page, "() => document.querySelector('#walk-shares .js-plotly-plot')?.data?.length >= 3")
 
 
 def test_a_kick_is_watched(page: Page, site: Site) -> None:
