@@ -162,10 +162,16 @@ class Trainer:
     def _switch(self, row: RunConfig) -> None:
         """Takes up the scheme of ``row``, with its parts."""
         self.feedback = self._feedback(row)
-        # The weights' own momentum goes on; learned matrices start with none.
-        state = self.optimizer.state()
+        # The weights' own momentum goes on. Kolen-Pollack's matrices take the weights' increments
+        # from the first step, so they need the same state; other learned ones start with none.
+        state = {k: v for k, v in self.optimizer.state().items() if ".matrix." not in k}
+        if self.feedback.learns and self.feedback.scheme.route == "layerwise":
+            for i in range(len(self.feedback.matrices)):
+                weight, matrix = f"optimizer.weight.{i + 1}.", f"optimizer.matrix.{i}."
+                of_weight = {k: v for k, v in state.items() if k.startswith(weight)}
+                state |= {matrix + k.removeprefix(weight): v for k, v in of_weight.items()}
         self.optimizer = self._optimizer(self.optimizer.rate)
-        self.optimizer.load_state({k: v for k, v in state.items() if ".matrix." not in k})
+        self.optimizer.load_state(state)
         if self._walker is not None:
             self._walker.follow(self._conserving())
 

@@ -84,6 +84,26 @@ def test_kolen_pollack_takes_the_same_increments_with_every_optimizer(optimizer)
         torch.testing.assert_close(w - b, was, rtol=1e-9, atol=1e-10)
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "nesterov", "rmsprop", "adam"])
+@pytest.mark.parametrize("before", ["fa", "kp", "dkp"])
+def test_kolen_pollack_takes_the_same_increments_from_a_live_switch_on(before, optimizer):
+    momentum = 0.9 if optimizer in {"sgd", "nesterov"} else 0.0
+    config = SMALL.replace(
+        scheme=before, momentum=momentum, optimizer=optimizer, learning_rate=0.01, replicates=2
+    )
+    trainer = Trainer(config)
+    for _ in range(15):
+        trainer.advance()
+    trainer.scheme = "dfa"
+    trainer.advance()
+    trainer.scheme = "kp"
+    pairs = list(zip(trainer.network.weights[1:], trainer.feedback.matrices, strict=True))
+    start = [(w - b).clone() for w, b in pairs]
+    list(trainer)
+    for (w, b), was in zip(pairs, start, strict=True):
+        torch.testing.assert_close(w - b, was, rtol=1e-9, atol=1e-10)
+
+
 @pytest.mark.parametrize("scheme", ["usf", "frsf", "brsf"])
 def test_sign_feedback_has_the_signs_of_the_weights_from_the_start(scheme):
     trainer = Trainer(SMALL.replace(scheme=scheme))
