@@ -149,7 +149,8 @@ class Trainer:
         ones the scheme would have drawn at the start, and its parts are those of its row.
 
         Raises:
-            pydantic.ValidationError: there is no such scheme.
+            pydantic.ValidationError: there is no such scheme, or the rest of the configuration
+                does not go with it.
         """
         return self.feedback.name
 
