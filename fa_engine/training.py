@@ -415,7 +415,10 @@ class Trainer:
 def data_options(config: RunConfig) -> DataOptions:
     """What the configuration asks of its data set."""
     return DataOptions(
-        config.label_noise, config.teacher_hidden, regression=config.loss == "squared_error"
+        config.label_noise,
+        config.teacher_hidden,
+        regression=config.loss == "squared_error",
+        train_samples=config.train_samples,
     )
 
 
