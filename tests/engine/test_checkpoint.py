@@ -23,6 +23,13 @@ CONFIG = RunConfig(hidden=(12, 9), batch_size=32, epochs=2, replicates=2, evalua
         {"delay_modules": 3},
         {"walk": True},
         {"delay_modules": 2, "replicates": 1},
+        # What pooling and the unfolded patches remember is on its way with the error.
+        {
+            "hidden": "conv 4x3, pool 2, 9",
+            "delay_modules": 3,
+            "optimizer": "adam",
+            "learning_rate": 0.001,
+        },
     ],
     ids=lambda fields: "-".join(map(str, fields.values())) or "plain",
 )
