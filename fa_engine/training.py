@@ -308,7 +308,7 @@ class Trainer:
             CheckpointError: a tensor of this network is missing or has another shape.
         """
         parts = {part: progress[part] for part in ("scheme", "route", "signal", "matrix")}
-        self.drawn_as = list(progress.get("drawn_as", self.drawn_as))
+        self.drawn_as = list(progress["drawn_as"])
         self._switch(self.config.replace(**parts))
         self.learning_rate = progress["learning_rate"]
         self.step = progress["step"]
