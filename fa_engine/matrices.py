@@ -223,8 +223,9 @@ class MirroredMatrices(Matrices):
         for seed in self.options.seeds:
             source = generator(seed, MIRROR, step)
             for layer, (_, n_in) in enumerate(self.shapes):
-                noise = torch.randn(samples, n_in, generator=source, dtype=like.dtype)
-                noises[layer].append(noise)
+                # In float64 whatever the dtype, so that this changes nothing but rounding.
+                noise = torch.randn(samples, n_in, generator=source, dtype=torch.float64)
+                noises[layer].append(noise.to(like.dtype))
         for layer, matrix in enumerate(self.tensors):
             noise_in = network.operand(torch.stack(noises[layer]).to(like.device))
             noise_out = network.matmul(noise_in, network.weight_operands[layer + 1].mT)

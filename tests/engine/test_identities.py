@@ -271,6 +271,19 @@ def test_frozen_layers_stay(frozen):
         assert torch.equal(a, b) == (index % 3 + 1 in frozen)
 
 
+@pytest.mark.parametrize("scheme", ["fa", "brsf", "wm"])
+def test_a_dtype_changes_nothing_but_rounding(scheme):
+    """What is drawn at the start and at each step is the same."""
+    wide, narrow = (
+        Trainer(SMALL.replace(scheme=scheme, dtype=dtype)) for dtype in ("float64", "float32")
+    )
+    for _ in range(3):
+        wide.advance()
+        narrow.advance()
+    for a, b in zip(wide.feedback.matrices, narrow.feedback.matrices, strict=True):
+        torch.testing.assert_close(b.double(), a, rtol=1e-4, atol=1e-5)
+
+
 def test_without_biases_they_stay_zero():
     trainer = train(SMALL.replace(bias=False))
     assert all((b == 0).all() for b in trainer.network.biases)
