@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from fa_engine import SCHEMES, RunConfig, Trainer
-from fa_engine.alignment import RowProducts
+from fa_engine.alignment import RowProducts, cosine, degrees
 
 
 def angle(p, q):
@@ -248,3 +248,10 @@ def test_rows_of_zeros_cost_no_second_product(monkeypatch):
         for _ in range(3):
             trainer.advance(measure=True)
     assert again == []
+
+
+def test_rounding_carries_no_cosine_past_one():
+    one = np.ones(3)
+    cosines = cosine(one, np.array([1 + 1e-9, -1 - 1e-9, 0.5]), one)
+    np.testing.assert_array_equal(cosines, [1, -1, 0.5])
+    np.testing.assert_allclose(degrees(cosines), [0, 180, 60])
