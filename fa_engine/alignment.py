@@ -2,7 +2,8 @@
 
 Measuring shares the forward pass, the output error and the feedback deltas with the training step:
 only the true deltas are new. Products are formed in the network's dtype and rows of them summed in
-float64. No denominator has an epsilon; what is undefined, a norm of 0 in that dtype, is ``nan``.
+float64; where float32 loses a product, a square that turns subnormal or 0, that pair is multiplied
+in float64 instead. No denominator has an epsilon; what is undefined, a norm of 0, is ``nan``.
 """
 
 from __future__ import annotations
@@ -64,6 +65,9 @@ unwarned = np.errstate(divide="ignore", invalid="ignore", over="ignore")
 # Pairs of matrices whose rows are multiplied, or such products already, (3, ..., rows).
 Pair = tuple[Tensor, Tensor] | Tensor
 
+# A square whose row has entries of 1e-4 of its length is still made of normal float32 numbers.
+SMALL_SQUARE = 1e-30
+
 FUSED_VALUES = 2**15  # of a matrix: below it a copy costs less than a call
 
 
@@ -98,6 +102,9 @@ def measure(
         pairs += [_delta_pair(u, g) for u, g in both[:n]]
         pairs += _weight_pairs(network, feedback)
     products = RowProducts(pairs, network.replicates)
+    if true[0].dtype == torch.float32:
+        for index in _lost(products, pairs, both):
+            products.put(index, _in_float64(index, network, feedback, both))
     sums = products.sums()
     gradient = sums[..., :n]
     together = np.add.reduce(gradient, -1, keepdims=True)
@@ -152,6 +159,19 @@ class RowProducts:
         rows = torch.cat(blocks, -1) if len(blocks) > 1 else blocks[0]
         self._rows: Array = rows.reshape(3, replicates, -1).cpu().numpy().astype(np.float64)
 
+    def put(self, index: int, pair: Pair) -> None:
+        """Multiplies a pair again, from operands of the same shapes."""
+        start, end = self._layout.spans[index]
+        rows = _multiplied([pair]).reshape(3, self._rows.shape[1], -1)
+        self._rows[..., start:end] = rows.cpu().numpy()
+
+    def small(self) -> list[int]:
+        """The pairs of which some row has a square below :data:`SMALL_SQUARE`, 0 included."""
+        low = np.any(np.abs(self._rows[[PP, QQ]]) < SMALL_SQUARE, axis=(0, 1))
+        if not low.any():
+            return []
+        return [i for i, (start, end) in enumerate(self._layout.spans) if low[start:end].any()]
+
     def rows(self, index: int) -> Array:
         """``(3, R, rows)`` products of the rows of a pair: ``<p, p>``, ``<p, q>``, ``<q, q>``."""
         start, end = self._layout.spans[index]
@@ -162,6 +182,51 @@ class RowProducts:
         sums = np.add.reduceat(self._rows, self._layout.starts, axis=-1)
         ordered: Array = sums.take(self._layout.ranks, -1)
         return ordered
+
+
+def _lost(
+    products: RowProducts, pairs: Sequence[Pair], both: Sequence[tuple[Product, Product]]
+) -> list[int]:
+    """The pairs whose products float32 cannot hold; a row of zeros alone loses nothing."""
+    lost = []
+    for index in products.small():
+        pair, squares = pairs[index], products.rows(index)[[PP, QQ]]
+        if ((np.abs(squares) < SMALL_SQUARE) & (squares != 0)).any():
+            lost.append(index)
+            continue
+        if isinstance(pair, Tensor):  # of a gradient: the others that are ready are nan
+            (s, _), (d, _) = both[index]
+            pair = s, d
+        for operand, square in zip(pair, squares, strict=True):
+            nonzero = operand.any(-1).reshape(square.shape).cpu().numpy()
+            if (nonzero & (square == 0)).any():
+                lost.append(index)
+                break
+    return lost
+
+
+def _in_float64(
+    index: int,
+    network: Network,
+    feedback: Feedback,
+    both: Sequence[tuple[Product, Product]],
+) -> Pair:
+    """A pair of :func:`measure`, by its index, from operands cast to float64."""
+    n = network.n_layers - 1
+    if index > 2 * n:
+        return _weight_pairs(network, feedback, torch.float64)[index - 2 * n - 1]
+    (s, h), (d, k) = both[index if index <= n else index - n - 1]
+    wide_s, wide_h = s.double(), _double_input(h)
+    wide = (
+        (wide_s, wide_h),
+        (wide_s if d is s else d.double(), wide_h if k is h else _double_input(k)),
+    )
+    return gradient_pair(*wide) if index <= n else _delta_pair(*wide)
+
+
+def _double_input(h: Tensor) -> Tensor:
+    """In float64; what is the same for every replicate is cast once."""
+    return h[0].double().expand_as(h) if h.ndim == 3 and h.stride(0) == 0 else h.double()
 
 
 @dataclass(frozen=True)
@@ -225,16 +290,17 @@ def _products(p: Tensor, q: Tensor, p2: Tensor | None = None, q2: Tensor | None 
 
 
 def cosine(pp: Array, pq: Array, qq: Array) -> Array:
-    """Cosines from the inner products of pairs ``(p, q)``; nan where a norm is 0."""
+    """Cosines in [-1, 1] from the inner products of pairs ``(p, q)``; nan where a norm is 0."""
     found: Array = pq / (np.sqrt(pp) * np.sqrt(qq))
     found[np.isinf(found)] = np.nan  # a norm underflowed to 0 before the product did
-    return found
+    # Rounding may carry a cosine past 1.
+    clamped: Array = np.minimum(np.maximum(found, -1.0), 1.0)
+    return clamped
 
 
 def degrees(cosines: Array) -> Array:
     """Angles in degrees from cosines."""
-    # Rounding may carry a cosine past 1.
-    angles: Array = np.degrees(np.arccos(np.minimum(np.maximum(cosines, -1.0), 1.0)))
+    angles: Array = np.degrees(np.arccos(cosines))
     return angles
 
 
@@ -311,19 +377,31 @@ def _delta_pair(u: Product, g: Product) -> Pair:
     return (s, d) if h is k else d.new_full((3, *d.shape[:-1]), torch.nan)
 
 
-def _weight_pairs(network: Network, feedback: Feedback) -> list[Pair]:
-    """Each feedback matrix and what it stands for; nan where they cannot be compared."""
-    targets: list[Tensor | None] = list(network.weight_operands[1:])
+def _weight_pairs(
+    network: Network, feedback: Feedback, dtype: torch.dtype | None = None
+) -> list[Pair]:
+    """Each feedback matrix and what it stands for; nan where they cannot be compared.
+
+    Args:
+        network: whose weights they stand for.
+        feedback: whose matrices they are.
+        dtype: what they are cast to first; None: theirs.
+    """
+    weights = [w.to(dtype or w.dtype) for w in network.weight_operands]
+    targets: list[Tensor | None] = list(weights[1:])
     if feedback.scheme.route == "direct":
         # Above a convolution the chain of weights is no product of matrices.
         for layer in range(len(targets) - 2, -1, -1):
-            above, own = targets[layer + 1], network.weight_operands[layer + 1]
+            above, own = targets[layer + 1], weights[layer + 1]
             dense = isinstance(network.layers[layer + 1], Dense)
             targets[layer] = above @ own if dense and above is not None else None
-    matrices: list[Tensor | None] = [network.operand(m) for m in feedback.matrices]
+    matrices: list[Tensor | None] = [
+        w if m is own else network.operand(m).to(w.dtype)
+        for m, own, w in zip(feedback.matrices, network.weights[1:], weights[1:], strict=False)
+    ]
     matrices = matrices or [None] * len(targets)
     return [
-        _undefined(network.weight_operands[0].shape[:-2], network.weight_operands[0])
+        _undefined(weights[0].shape[:-2], weights[0])
         if matrix is None or target is None or matrix.shape != target.shape
         else (matrix, target)
         for matrix, target in zip(matrices, targets, strict=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import safetensors
+from pydantic import BaseModel, ConfigDict, Field
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -19,6 +20,23 @@ FORMAT = "fa_engine checkpoint 1"
 
 class CheckpointError(RuntimeError):
     """A file is not a checkpoint that this version can read."""
+
+
+class _Progress(BaseModel):
+    """What :meth:`fa_engine.Trainer.progress` names, as a file may have it."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    step: int = Field(ge=0)
+    next_evaluation: int = Field(ge=0)
+    finished: bool
+    diverged: list[bool]
+    learning_rate: float
+    scheme: str
+    route: str
+    signal: str
+    matrix: str
+    drawn_as: list[int]
 
 
 def write(
@@ -36,6 +54,7 @@ def write(
         "format": FORMAT,
         "config": config.model_dump_json(),
         "progress": json.dumps(progress),
+        "tensors": json.dumps(sorted(tensors)),
     }
     path = Path(path)
     scratch = path.with_name(f"{path.name}.{os.getpid()}.part")
@@ -50,7 +69,7 @@ def read(path: Path | str) -> tuple[RunConfig, dict[str, Any], dict[str, Tensor]
     """Configuration, progress and tensors of a checkpoint, tensors on the CPU.
 
     Raises:
-        CheckpointError: the file is not a checkpoint of this format.
+        CheckpointError: the file is not a checkpoint of this format, or is not complete.
     """
     try:
         with safetensors.safe_open(path, "pt") as file:
@@ -63,6 +82,27 @@ def read(path: Path | str) -> tuple[RunConfig, dict[str, Any], dict[str, Tensor]
         raise CheckpointError(f"{path} has {found!r} where {FORMAT!r} is read")
     try:
         config = RunConfig.model_validate_json(header["config"], context={"limits": UNLIMITED})
-        return config, json.loads(header["progress"]), tensors
-    except (KeyError, ValueError) as error:
+        progress = _Progress.model_validate_json(header["progress"])
+        _check(progress, config)
+        missing = sorted(set(json.loads(header["tensors"])) - set(tensors))
+    except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path} was written by another version: {error}") from error
+    if missing:
+        raise CheckpointError(f"{path} is not complete: it lacks {', '.join(missing)}")
+    return config, progress.model_dump(), tensors
+
+
+def _check(progress: _Progress, config: RunConfig) -> None:
+    """Refuses progress that no run of this configuration can have made.
+
+    Raises:
+        ValueError: it says what is wrong.
+    """
+    parts = ("scheme", "route", "signal", "matrix", "learning_rate")
+    config.replace(**{part: getattr(progress, part) for part in parts})
+    if progress.step > config.total_steps:
+        raise ValueError(f"step = {progress.step}: allowed is at most {config.total_steps}")
+    for name in ("diverged", "drawn_as"):
+        count = len(getattr(progress, name))
+        if count != config.replicates:
+            raise ValueError(f"{name}: {count} values where there are {config.replicates} networks")

@@ -517,8 +517,12 @@ class RunConfig(BaseModel):
                 raise _refusal("route", scheme.route, with_matrix)
             fitting = ", ".join(m for m, kind in MATRICES.items() if scheme.route in kind.routes)
             raise _refusal("matrix", scheme.matrix, f"{fitting} with route = {scheme.route!r}")
-        if self.feedback_rank is None:
+        matrix = MATRICES[scheme.matrix]
+        if self.feedback_rank is None or not matrix.is_drawn:
             return
+        if not matrix.keeps_rank:
+            of_full_rank = f"empty with matrix = {scheme.matrix!r}, which is of full rank"
+            raise _refusal("feedback_rank", self.feedback_rank, of_full_rank)
         if self.feedback_density < 1:
             raise _refusal("feedback_density", self.feedback_density, "1 with a feedback_rank")
         shapes = ROUTES[scheme.route].shapes(self.layers)
@@ -649,7 +653,7 @@ def _allowed(field: FieldInfo, name: str, limits: Limits) -> str:
     found = _bounds(field)
     if name == "epochs":
         found["le"] = limits.max_epochs
-    words = {"gt": "above", "ge": "from", "lt": "below", "le": "to at most"}
+    words = {"gt": "above", "ge": "from", "lt": "below", "le": "at most"}
     order = [key for key in ("gt", "ge", "lt", "le") if key in found]
     range_text = ", ".join(f"{words[key]} {found[key]:,}" for key in order)
     kind = "a whole number" if field.annotation in (int, int | None) else "a number"

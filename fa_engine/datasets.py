@@ -66,11 +66,14 @@ class DataOptions:
         label_noise: share of training labels replaced by another class, drawn evenly.
         teacher_hidden: widths of the teacher's own hidden layers.
         regression: targets are the teacher's outputs, not the class of the largest.
+        train_samples: only the first so many training samples, of which ``label_noise`` is a
+            share; None: all.
     """
 
     label_noise: float = 0.0
     teacher_hidden: tuple[int, ...] = (32,)
     regression: bool = False
+    train_samples: int | None = None
 
 
 # float64 samples in [0, 1] or about 0, and labels or targets: train, then test
@@ -139,6 +142,7 @@ def load_dataset(
     spec, options = DATASETS[name], options or DataOptions()
     directory = Path(data_dir or default_data_dir())
     x_train, y_train, x_test, y_test = spec.read(directory, options)
+    x_train, y_train = x_train[: options.train_samples], y_train[: options.train_samples]
     if options.label_noise and y_train.ndim == 1:
         y_train = _noisy(y_train, spec.n_classes, options.label_noise)
 
@@ -153,7 +157,7 @@ def load_dataset(
         return torch.nn.functional.one_hot(indices, spec.n_classes).to(device, dtype)
 
     data = Dataset(samples(x_train), targets(y_train), samples(x_test), targets(y_test))
-    check_shapes(name, data)
+    check_shapes(name, data, options.train_samples)
     return data
 
 

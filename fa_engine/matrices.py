@@ -67,12 +67,16 @@ class Matrices:
         title: what a person reads.
         routes: the routes it is defined for.
         follows_weights: made from the weights before each step.
+        is_drawn: made, at the start at least, from random draws.
+        keeps_rank: what is drawn with a rank carries the signal with that rank.
         tensors: one a hidden layer, bottom first.
     """
 
     title = "Fixed random"
     follows_weights = False  # what make() draws is not yet what the first step uses
     routes: tuple[str, ...] = ("layerwise", "direct", "none")
+    is_drawn = True
+    keeps_rank = True
 
     def __init__(self, network: Network, route: str, options: FeedbackOptions) -> None:
         self.network, self.route, self.options = network, route, options
@@ -107,6 +111,7 @@ class WeightMatrices(Matrices):
 
     title = "The weights themselves"
     routes = ("layerwise", "none")
+    is_drawn = False
 
     def make(self) -> tuple[Tensor, ...]:
         return self.network.weights[1:] if self.shapes else ()
@@ -121,6 +126,7 @@ class TiedMatrices(Matrices):
     title = "Copies of the weights"
     follows_weights = True
     routes = ("layerwise",)
+    is_drawn = False
 
     def make(self) -> tuple[Tensor, ...]:
         return tuple(w.clone() for w in self.network.weights[1:])
@@ -152,6 +158,7 @@ class SignedRandomMatrices(Matrices):
     title = "The signs of the weights, fixed random magnitudes"
     follows_weights = True
     routes = ("layerwise",)
+    keeps_rank = False  # signs of their own make it full
 
     def make(self) -> tuple[Tensor, ...]:
         self._magnitudes = tuple(m.abs_() for m in super().make())
@@ -173,6 +180,7 @@ class SignedRedrawnMatrices(Matrices):
     title = "The signs of the weights, magnitudes redrawn at each step"
     follows_weights = True
     routes = ("layerwise",)
+    keeps_rank = False
 
     def refresh(self, step: int) -> None:
         # The step is part of the key: a resumed run redraws what it would have drawn.
@@ -215,8 +223,9 @@ class MirroredMatrices(Matrices):
         for seed in self.options.seeds:
             source = generator(seed, MIRROR, step)
             for layer, (_, n_in) in enumerate(self.shapes):
-                noise = torch.randn(samples, n_in, generator=source, dtype=like.dtype)
-                noises[layer].append(noise)
+                # In float64 whatever the dtype, so that this changes nothing but rounding.
+                noise = torch.randn(samples, n_in, generator=source, dtype=torch.float64)
+                noises[layer].append(noise.to(like.dtype))
         for layer, matrix in enumerate(self.tensors):
             noise_in = network.operand(torch.stack(noises[layer]).to(like.device))
             noise_out = network.matmul(noise_in, network.weight_operands[layer + 1].mT)

@@ -149,7 +149,8 @@ class Trainer:
         ones the scheme would have drawn at the start, and its parts are those of its row.
 
         Raises:
-            pydantic.ValidationError: there is no such scheme.
+            pydantic.ValidationError: there is no such scheme, or the rest of the configuration
+                does not go with it.
         """
         return self.feedback.name
 
@@ -162,10 +163,16 @@ class Trainer:
     def _switch(self, row: RunConfig) -> None:
         """Takes up the scheme of ``row``, with its parts."""
         self.feedback = self._feedback(row)
-        # The weights' own momentum goes on; learned matrices start with none.
-        state = self.optimizer.state()
+        # The weights' own momentum goes on. Kolen-Pollack's matrices take the weights' increments
+        # from the first step, so they need the same state; other learned ones start with none.
+        state = {k: v for k, v in self.optimizer.state().items() if ".matrix." not in k}
+        if self.feedback.learns and self.feedback.scheme.route == "layerwise":
+            for i in range(len(self.feedback.matrices)):
+                weight, matrix = f"optimizer.weight.{i + 1}.", f"optimizer.matrix.{i}."
+                of_weight = {k: v for k, v in state.items() if k.startswith(weight)}
+                state |= {matrix + k.removeprefix(weight): v for k, v in of_weight.items()}
         self.optimizer = self._optimizer(self.optimizer.rate)
-        self.optimizer.load_state({k: v for k, v in state.items() if ".matrix." not in k})
+        self.optimizer.load_state(state)
         if self._walker is not None:
             self._walker.follow(self._conserving())
 
@@ -301,7 +308,7 @@ class Trainer:
             CheckpointError: a tensor of this network is missing or has another shape.
         """
         parts = {part: progress[part] for part in ("scheme", "route", "signal", "matrix")}
-        self.drawn_as = list(progress.get("drawn_as", self.drawn_as))
+        self.drawn_as = list(progress["drawn_as"])
         self._switch(self.config.replace(**parts))
         self.learning_rate = progress["learning_rate"]
         self.step = progress["step"]
@@ -408,7 +415,10 @@ class Trainer:
 def data_options(config: RunConfig) -> DataOptions:
     """What the configuration asks of its data set."""
     return DataOptions(
-        config.label_noise, config.teacher_hidden, regression=config.loss == "squared_error"
+        config.label_noise,
+        config.teacher_hidden,
+        regression=config.loss == "squared_error",
+        train_samples=config.train_samples,
     )
 
 

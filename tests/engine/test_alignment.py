@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from fa_engine import SCHEMES, RunConfig, Trainer
+from fa_engine.alignment import RowProducts, cosine, degrees
 
 
 def angle(p, q):
@@ -166,3 +167,91 @@ def test_descent_shares_predict_the_loss(scheme):
     f = trainer.network.forward(x).outputs
     after = -(torch.log_softmax(f, -1) * y).sum(-1).mean(-1).numpy()
     np.testing.assert_allclose((m.loss - after) / 1e-7, m.descent_share.sum(1), rtol=1e-4)
+
+
+def cosine_of(p, q):
+    return (p * q).sum((-1, -2)) / (p.norm(dim=(-2, -1)) * q.norm(dim=(-2, -1)))
+
+
+@pytest.mark.parametrize("measures", ["all", "gradient"])
+@pytest.mark.parametrize("replicates", [1, 2])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"hidden": (12, 9, 8), "weight_std": 10.0},
+        {"hidden": (12, 9, 8), "weight_std": 100.0, "activation": "sigmoid"},
+        {"hidden": (64,) * 20, "weight_std": 0.01},
+        {"hidden": (64,) * 20, "weight_std": 0.01, "scheme": "bp", "batch_size": 8},
+        {"hidden": (64,) * 20, "weight_std": 0.01, "scheme": "dfa"},
+    ],
+    ids=str,
+)
+def test_small_deltas_are_measured_as_they_are(monkeypatch, fields, replicates, measures):
+    """In float32 their squares underflow; held against float64 products of the same deltas."""
+    config = RunConfig(
+        **{"batch_size": 32, **fields}, replicates=replicates, dtype="float32", measures=measures
+    )
+    trainer = Trainer(config)
+    seen = {}
+    directions_of, deltas_of = trainer.feedback.directions, trainer.feedback.true_deltas
+
+    def directions(*args):
+        seen["u"] = directions_of(*args)
+        return seen["u"]
+
+    def true_deltas(moves, top, past):
+        seen["d"], seen["h"] = deltas_of(moves, top, past), past.inputs
+        return seen["d"]
+
+    monkeypatch.setattr(trainer.feedback, "directions", directions)
+    monkeypatch.setattr(trainer.feedback, "true_deltas", true_deltas)
+    for _ in range(6):
+        chain = trainer.network.weights[-1].double()
+        chains = [chain]
+        for w in trainer.network.weights[-2:0:-1]:
+            chains.insert(0, chain := chain @ w.double())
+        stands_for = chains if trainer.scheme == "dfa" else trainer.network.weights[1:]
+        pairs = zip(trainer.feedback.matrices, stands_for, strict=True)
+        weight = [cosine_of(b.double(), w.double()).numpy() for b, w in pairs]
+        m = trainer.advance(measure=True)
+        for layer in range(len(config.hidden)):
+            wide = [
+                t.double().expand(replicates, *t.shape[-2:])
+                for t in (*seen["u"][layer], seen["d"][layer], seen["h"][layer])
+            ]
+            s, h, d, k = wide
+            u, g = s.mT @ h, d.mT @ k
+            np.testing.assert_allclose(m.gradient_norm[:, layer], g.norm(dim=(1, 2)), rtol=1e-4)
+            np.testing.assert_allclose(m.update_norm[:, layer], u.norm(dim=(1, 2)), rtol=1e-4)
+            found = np.cos(np.radians(m.gradient_angle_deg[:, layer]))
+            np.testing.assert_allclose(found, cosine_of(u, g), atol=2e-4)
+            if measures == "gradient":
+                continue
+            found = np.cos(np.radians(m.delta_angle_deg[:, layer]))
+            np.testing.assert_allclose(found, cosine_of(s, d), atol=2e-5)
+            samples = (s * d).sum(-1) / (s.norm(dim=-1) * d.norm(dim=-1))
+            np.testing.assert_allclose(
+                m.delta_cosine_mean[:, layer], samples.nanmean(-1), atol=2e-5
+            )
+            found = np.cos(np.radians(m.weight_angle_deg[:, layer]))
+            np.testing.assert_allclose(found, weight[layer], atol=2e-5)
+
+
+def test_rows_of_zeros_cost_no_second_product(monkeypatch):
+    """Dead units and layers that hear nothing have nothing that float32 could lose."""
+    again = []
+    monkeypatch.setattr(RowProducts, "put", lambda *args: again.append(args))
+    for fields in ({"activation": "relu", "weight_std": 0.2}, {"scheme": "shallow"}):
+        trainer = Trainer(RunConfig(hidden=(30, 20), **fields))
+        for bias in trainer.network.biases[:-1]:
+            bias[:, ::2] = -1e3  # of a rectifier: dead
+        for _ in range(3):
+            trainer.advance(measure=True)
+    assert again == []
+
+
+def test_rounding_carries_no_cosine_past_one():
+    one = np.ones(3)
+    cosines = cosine(one, np.array([1 + 1e-9, -1 - 1e-9, 0.5]), one)
+    np.testing.assert_array_equal(cosines, [1, -1, 0.5])
+    np.testing.assert_allclose(degrees(cosines), [0, 180, 60])

@@ -1,11 +1,15 @@
 """Saving, loading and going on equals never having stopped, bit for bit."""
 
+import json
+
 import numpy as np
 import pytest
 import safetensors
 import torch
+from safetensors.torch import save_file
 
 from fa_engine import SCHEMES, CheckpointError, RunConfig, Trainer
+from fa_engine.branching import handed_config
 from fa_engine.checkpoint import FORMAT
 
 CONFIG = RunConfig(hidden=(12, 9), batch_size=32, epochs=2, replicates=2, evaluate_every=30)
@@ -23,6 +27,13 @@ CONFIG = RunConfig(hidden=(12, 9), batch_size=32, epochs=2, replicates=2, evalua
         {"delay_modules": 3},
         {"walk": True},
         {"delay_modules": 2, "replicates": 1},
+        # What pooling and the unfolded patches remember is on its way with the error.
+        {
+            "hidden": "conv 4x3, pool 2, 9",
+            "delay_modules": 3,
+            "optimizer": "adam",
+            "learning_rate": 0.001,
+        },
     ],
     ids=lambda fields: "-".join(map(str, fields.values())) or "plain",
 )
@@ -91,8 +102,6 @@ def test_another_file_is_refused_by_name(tmp_path):
         Trainer.load(path)
     with pytest.raises(CheckpointError, match="absent"):
         Trainer.load(tmp_path / "absent")
-    from safetensors.torch import save_file
-
     save_file({"w": torch.zeros(1)}, path)
     with pytest.raises(CheckpointError, match=FORMAT):
         Trainer.load(path)
@@ -102,6 +111,81 @@ def test_another_file_is_refused_by_name(tmp_path):
     Trainer(CONFIG).save(path)
     with safetensors.safe_open(path, "pt") as file:
         header = file.metadata()
-    save_file({"weight.0": torch.zeros(1)}, path, header)
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    save_file(tensors | {"weight.0": torch.zeros(1)}, path, header)
     with pytest.raises(CheckpointError, match=r"lacks weight\.0"):
+        Trainer.load(path)
+
+
+def saved(path):
+    """Header and tensors of a checkpoint that has every kind of tensor."""
+    trainer = Trainer(
+        CONFIG.replace(optimizer="adam", learning_rate=0.001, delay_modules=3, walk=True)
+    )
+    for _ in range(5):
+        trainer.advance()
+    trainer.save(path)
+    with safetensors.safe_open(path, "pt") as file:
+        return file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+
+
+@pytest.mark.parametrize(
+    "start",
+    ["weight.", "bias.", "feedback.", "optimizer.", "past.", "delta.", "walk.start", "walk.path"],
+)
+def test_a_checkpoint_that_lacks_tensors_is_refused(tmp_path, start):
+    path = tmp_path / "c"
+    header, tensors = saved(path)
+    name = next(name for name in sorted(tensors) if name.startswith(start))
+    del tensors[name]
+    save_file(tensors, path, header)
+    with pytest.raises(CheckpointError, match=f"c is not complete: it lacks {name}"):
+        Trainer.load(path)
+
+
+KEYS = list(Trainer(CONFIG).progress())
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("reader", [Trainer.load, handed_config], ids=["load", "hand over"])
+def test_a_checkpoint_that_lacks_progress_is_refused(tmp_path, reader, key):
+    path = tmp_path / "c"
+    header, tensors = saved(path)
+    progress = json.loads(header["progress"])
+    del progress[key]
+    save_file(tensors, path, header | {"progress": json.dumps(progress)})
+    with pytest.raises(CheckpointError, match=key):
+        reader(path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("step", "five"),
+        ("step", -1),
+        ("step", 10**9),
+        ("step", 2.5),
+        ("finished", "no"),
+        ("diverged", [False]),
+        ("diverged", 0),
+        ("drawn_as", [0, 1, 2]),
+        ("drawn_as", None),
+        ("learning_rate", -1.0),
+        ("learning_rate", "fast"),
+        ("scheme", "magic"),
+        ("scheme", 3),
+        ("route", "around"),
+        ("matrix", "sign of the times"),
+    ],
+)
+def test_progress_that_no_run_makes_is_refused(tmp_path, key, value):
+    path = tmp_path / "c"
+    header, tensors = saved(path)
+    progress = json.loads(header["progress"]) | {key: value}
+    save_file(tensors, path, header | {"progress": json.dumps(progress)})
+    for reader in (Trainer.load, handed_config):
+        with pytest.raises(CheckpointError, match=key):
+            reader(path)
+    save_file(tensors, path, header | {"progress": "[]"})
+    with pytest.raises(CheckpointError):
         Trainer.load(path)

@@ -5,7 +5,7 @@ import math
 import pytest
 from pydantic import ValidationError
 
-from fa_engine import SCHEMES, Limits, RunConfig, allowed, bounds, problems
+from fa_engine import SCHEMES, Limits, RunConfig, Trainer, allowed, bounds, problems
 
 BAD = [
     ("dataset", "imagenet", "digits, mnist"),
@@ -43,6 +43,7 @@ BAD = [
     ("schedule", "warmup", "constant, step, cosine"),
     ("label_noise", 1.5, "at most 1"),
     ("teacher_hidden", (0,), "up to 8 widths"),
+    ("replicates", 257, "a whole number from 1, at most 256"),
     ("learning_rate", math.nan, "above 0"),
     ("learning_rate", math.inf, "above 0"),
     ("learning_rate", 0, "above 0"),
@@ -92,6 +93,9 @@ def test_a_bad_value_is_refused_by_name(field, value, expected):
         ({"scheme": "usf", "route": "direct"}, "route", "layerwise with matrix = 'sign'"),
         ({"scheme": "bp", "route": "direct"}, "route", "layerwise, none"),
         ({"feedback_rank": 3, "feedback_density": 0.5}, "feedback_density", "1 with"),
+        ({"feedback_rank": 11}, "feedback_rank", "at most 10, the smallest side"),
+        ({"scheme": "frsf", "feedback_rank": 3}, "feedback_rank", "empty with matrix = 'signed_r"),
+        ({"scheme": "brsf", "feedback_rank": 3}, "feedback_rank", "empty with matrix = 'signed_r"),
         ({"optimizer": "nesterov"}, "momentum", "above 0"),
         ({"optimizer": "adam", "momentum": 0.9}, "momentum", "0 with optimizer"),
         ({"hidden": (8,), "delay_modules": 3}, "delay_modules", "at most 2"),
@@ -108,6 +112,17 @@ def test_impossible_combinations_are_refused_by_name(fields, field, expected):
     (problem,) = problems(caught.value)
     assert problem.field == field
     assert expected in problem.allowed
+
+
+@pytest.mark.parametrize("scheme", ["bp", "usf", "sham", "shallow"])
+def test_a_rank_is_nothing_to_schemes_that_draw_no_matrix(scheme):
+    assert RunConfig(scheme=scheme, feedback_rank=11).scheme == scheme
+    # Through a convolution of 3 channels no layerwise matrix has a rank of 5.
+    trainer = Trainer(
+        RunConfig(scheme="dfa", hidden="conv 4x3, conv 3x2", feedback_rank=5, replicates=1)
+    )
+    trainer.scheme = scheme
+    assert trainer.scheme == scheme
 
 
 def test_every_problem_is_named_at_once():

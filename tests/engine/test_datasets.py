@@ -242,6 +242,15 @@ def test_label_noise_replaces_the_share_asked_for(share):
     assert torch.equal(clean.y_test, noisy.y_test)
 
 
+@pytest.mark.parametrize("train_samples", [40, 100])
+def test_label_noise_is_a_share_of_the_samples_that_are_used(train_samples):
+    config = RunConfig(train_samples=train_samples, batch_size=20, label_noise=0.25)
+    noisy = Trainer(config).data.y_train.argmax(1)
+    clean = Trainer(config.replace(label_noise=0)).data.y_train.argmax(1)
+    assert len(noisy) == train_samples
+    assert (noisy != clean).sum() == train_samples / 4
+
+
 def test_the_first_training_samples_alone():
     config = RunConfig(hidden=(5,), train_samples=40, batch_size=20, epochs=3, shuffle=False)
     assert (config.steps_per_epoch, config.total_steps) == (2, 6)

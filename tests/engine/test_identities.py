@@ -84,6 +84,26 @@ def test_kolen_pollack_takes_the_same_increments_with_every_optimizer(optimizer)
         torch.testing.assert_close(w - b, was, rtol=1e-9, atol=1e-10)
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "nesterov", "rmsprop", "adam"])
+@pytest.mark.parametrize("before", ["fa", "kp", "dkp"])
+def test_kolen_pollack_takes_the_same_increments_from_a_live_switch_on(before, optimizer):
+    momentum = 0.9 if optimizer in {"sgd", "nesterov"} else 0.0
+    config = SMALL.replace(
+        scheme=before, momentum=momentum, optimizer=optimizer, learning_rate=0.01, replicates=2
+    )
+    trainer = Trainer(config)
+    for _ in range(15):
+        trainer.advance()
+    trainer.scheme = "dfa"
+    trainer.advance()
+    trainer.scheme = "kp"
+    pairs = list(zip(trainer.network.weights[1:], trainer.feedback.matrices, strict=True))
+    start = [(w - b).clone() for w, b in pairs]
+    list(trainer)
+    for (w, b), was in zip(pairs, start, strict=True):
+        torch.testing.assert_close(w - b, was, rtol=1e-9, atol=1e-10)
+
+
 @pytest.mark.parametrize("scheme", ["usf", "frsf", "brsf"])
 def test_sign_feedback_has_the_signs_of_the_weights_from_the_start(scheme):
     trainer = Trainer(SMALL.replace(scheme=scheme))
@@ -249,6 +269,19 @@ def test_frozen_layers_stay(frozen):
     after = (*trainer.network.weights, *trainer.network.biases)
     for index, (a, b) in enumerate(zip(after, before, strict=True)):
         assert torch.equal(a, b) == (index % 3 + 1 in frozen)
+
+
+@pytest.mark.parametrize("scheme", ["fa", "brsf", "wm"])
+def test_a_dtype_changes_nothing_but_rounding(scheme):
+    """What is drawn at the start and at each step is the same."""
+    wide, narrow = (
+        Trainer(SMALL.replace(scheme=scheme, dtype=dtype)) for dtype in ("float64", "float32")
+    )
+    for _ in range(3):
+        wide.advance()
+        narrow.advance()
+    for a, b in zip(wide.feedback.matrices, narrow.feedback.matrices, strict=True):
+        torch.testing.assert_close(b.double(), a, rtol=1e-4, atol=1e-5)
 
 
 def test_without_biases_they_stay_zero():

@@ -1,6 +1,7 @@
 """Random configurations: refused by name, or trained without a crash and without a silent nan."""
 
 import numpy as np
+import torch
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -54,6 +55,27 @@ FIELDS = {
 }
 
 
+def far_from_overflow(trainer):
+    """``(R,)``: no product of a few layers' parameters leaves float32."""
+    tensors = (*trainer.network.weights, *trainer.network.biases, *trainer.feedback.matrices)
+    # Written so that nan is not below the limit.
+    return torch.stack([(t.abs() < 1e4).flatten(1).all(1) for t in tensors]).all(0).numpy()
+
+
+def check_that_nothing_is_silently_undefined(m, healthy, config):
+    """Of healthy replicates norms, shares and the walk are numbers; angles but of a norm of 0."""
+    names = ["update_norm", "gradient_norm", "descent_share"]
+    names += ["displacement", "path_length"] if config.walk else []
+    for name in names:
+        assert np.isfinite(getattr(m, name)[healthy]).all(), name
+    undefined = np.isnan(m.gradient_angle_deg) & healthy[:, None]
+    assert ((m.update_norm == 0) | (m.gradient_norm == 0))[undefined].all()
+    cosines = [m.delta_cosine_mean, *([m.update_cosine] if config.walk else [])]
+    for cosine in cosines:
+        assert (np.abs(cosine[np.isfinite(cosine)]) <= 1).all()
+        assert not np.isinf(cosine).any()
+
+
 # Its products overflow before its loss does.
 @example(
     {
@@ -79,6 +101,7 @@ def test_a_random_configuration_trains_or_is_refused_by_name(fields):
     trainer = Trainer(config)
     previous = None
     for _ in range(8):
+        healthy = far_from_overflow(trainer)
         m = trainer.advance()
         if trainer.finished:
             break
@@ -97,3 +120,4 @@ def test_a_random_configuration_trains_or_is_refused_by_name(fields):
         assert ((angles >= 0) & (angles <= 180))[defined & alive[:, None]].all()
         zero = (m.update_norm == 0) | (m.gradient_norm == 0)
         assert np.isnan(angles[zero]).all()
+        check_that_nothing_is_silently_undefined(m, healthy & np.isfinite(m.loss), config)
