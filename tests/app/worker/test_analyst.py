@@ -15,11 +15,11 @@ from safetensors.torch import load_file
 from app.lab import Desk, DiffusionParams, LandscapeParams, SpectrumParams
 from app.lab.results import Arrays
 from app.settings import Settings
-from app.store import Command, Parent, RunState, Store, UnknownCheckpoint
+from app.store import Ask, Command, Parent, RunState, Store, UnknownCheckpoint
 from app.worker.analyst import UNFORESEEN, analyse
 from app.worker.keeping import checkpoint_path, track_path
 from app.worker.supervisor import Supervisor
-from fa_engine import RunConfig, Trainer, checkpoint
+from fa_engine import RunConfig, Trainer
 from fa_engine.branching import fork
 from fa_engine.stability import probe_set, spectrum
 
@@ -112,17 +112,11 @@ def test_a_checkpoint_that_cannot_be_read_is_said(
 
 
 def test_what_no_one_foresaw_is_said_in_one_sentence_without_a_path(
-    shared: Store, shared_settings: Settings, desk: Desk, wait: Any
+    shared: Store, wait: Any
 ) -> None:
-    run_id = finished(shared, wait)
-    last = shared.checkpoints(run_id)[-1]
-    path = checkpoint_path(shared_settings.checkpoint_dir, run_id, last.step)
-    _, progress, tensors = checkpoint.read(path)
-    del progress["learning_rate"]
-    checkpoint.write(path, CONFIG, progress, tensors)
-    params = SpectrumParams(run_id=run_id, step=last.step, seq=last.seq)
-    wait(lambda: not desk.ask([params])[0].pending)
-    assert desk.ask([params])[0].problem == UNFORESEEN
+    ask = Ask("of a page of another version", "divination", {})
+    wait(lambda: shared.tasks.ask([ask])[ask.key].state.ended)
+    assert shared.tasks.ask([ask])[ask.key].message == UNFORESEEN
 
 
 @pytest.mark.parametrize("end", ["diverged", "stopped", "finished"])
