@@ -72,7 +72,7 @@ def shares_figure(found: Arrays, theme: str | None = None) -> go.Figure:
             hovermode="x unified",
             showlegend=True,
             legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
-            margin={"l": 62, "r": 16, "t": 36, "b": 44},
+            margin={"l": 62, "r": 16, "t": 60, "b": 44},  # the legend takes two rows on a telephone
             xaxis=_steps(colours, "y"),
             yaxis=axis(
                 colours,
