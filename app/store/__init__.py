@@ -3,6 +3,7 @@
 from app.store.blocks import SHAPES, Series, pack, unpack
 from app.store.commands import COMMANDS, Command
 from app.store.database import Store
+from app.store.engine import Changes
 from app.store.records import (
     LEASE_S,
     Checkpoint,
@@ -25,6 +26,7 @@ __all__ = [
     "LEASE_S",
     "SHAPES",
     "Ask",
+    "Changes",
     "Checkpoint",
     "Command",
     "Draft",

@@ -22,7 +22,7 @@ from sqlalchemy.engine import Connection
 from app.store import engine
 from app.store.blocks import Series, joined
 from app.store.commands import Command
-from app.store.engine import commands, events, runs
+from app.store.engine import Changes, commands, events, runs
 from app.store.records import (
     ACTIVE,
     Checkpoint,
@@ -68,6 +68,10 @@ class Store:
 
     def __exit__(self, *_error: object) -> None:
         self.close()
+
+    def changes(self) -> Changes:
+        """A look at whether anything has been written; close it."""
+        return Changes(self._reader)
 
     # -- read by anyone -------------------------------------------------------------------------
 

@@ -126,6 +126,44 @@ def connect(url: str) -> tuple[Engine, Engine]:
     return reader, writer
 
 
+class Changes:
+    """Tells whether somebody has written to the database, so that a look for something new can be
+    left out; close it, or use it as a context manager.
+
+    A query is a tenth of a millisecond, and several times that on the thread of a process that
+    computes, whose caches it empties. SQLite counts what other connections commit, and that number
+    is read in two microseconds. Elsewhere the answer is always yes.
+
+    Safe in threads, one at a time.
+    """
+
+    def __init__(self, reader: Engine) -> None:
+        sqlite = reader.dialect.name == "sqlite"
+        self._connection = reader.raw_connection() if sqlite else None
+        self._version: int | None = None
+
+    def since_last_time(self) -> bool:
+        """Whether there may be something new; true the first time."""
+        if self._connection is None:
+            return True
+        before = self._version
+        driver: Any = self._connection.driver_connection
+        (self._version,) = driver.execute("PRAGMA data_version").fetchone()
+        return self._version != before
+
+    def close(self) -> None:
+        """Gives the connection back."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def __enter__(self) -> Changes:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+
 def _prepare_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:

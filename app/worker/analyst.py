@@ -22,7 +22,7 @@ from app.worker.process import enter
 from fa_engine import CheckpointError, DatasetError, Trainer
 from fa_engine.config import NotAllowed
 
-LOOK_S = 0.05  # between two looks for a task; a look costs 0.1 ms
+LOOK_S = 0.05  # between two looks for a task
 REPORT_S = 0.25  # between two reports of a task's progress
 UNFORESEEN = "This could not be computed; the log of the server says why."
 NICE = 5  # training goes first where both want the same core
@@ -36,9 +36,9 @@ def analyse(settings: Settings, owner: str) -> None:
     os.nice(NICE)
     parent = multiprocessing.parent_process()
     analyst = _Analyst(settings)
-    with Store(settings.database_url) as store:
+    with Store(settings.database_url) as store, store.changes() as changes:
         while not stop.asked and (parent is None or parent.is_alive()):
-            task = store.tasks.claim(owner, LEASE_S)
+            task = store.tasks.claim(owner, LEASE_S) if changes.since_last_time() else None
             if task is None:
                 time.sleep(LOOK_S)
             else:

@@ -32,6 +32,7 @@ class Line:
 
     def __init__(self, store: Store, run_id: str, owner: str) -> None:
         self._store, self._run_id, self._owner = store, run_id, owner
+        self._changes = store.changes()
         self._outbox: deque[tuple[Sequence[Measurement], Sequence[Draft], Progress | None]]
         self._outbox = deque()
         self._inbox: deque[Command] = deque()
@@ -52,6 +53,7 @@ class Line:
         self._closing = True
         self._wake.set()
         self._thread.join()
+        self._changes.close()
 
     def say(
         self,
@@ -144,6 +146,8 @@ class Line:
             log.warning("a heartbeat did not get through", exc_info=True)
 
     def _listen(self) -> None:
+        if not self._changes.since_last_time():
+            return
         for number, command in self._store.commands(self._run_id, after=self._number):
             self._number = number
             self._inbox.append(command)

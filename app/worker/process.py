@@ -17,7 +17,7 @@ from app.worker.drive import Tools, drive
 from fa_engine import RunConfig, Trainer
 
 SWITCH_S = 0.0005
-CLAIM_S = 0.02  # between two looks at the queue; a look costs 0.1 ms
+CLAIM_S = 0.02  # between two looks at the queue
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s [%(process)d]: %(message)s"
 
 log = logging.getLogger(__name__)
@@ -41,9 +41,9 @@ def work(settings: Settings, owner: str) -> None:
     )
     _warm_up(data_sets)
     parent = multiprocessing.parent_process()
-    with Store(settings.database_url) as store:
+    with Store(settings.database_url) as store, store.changes() as changes:
         while not stop.asked and (parent is None or parent.is_alive()):
-            run = store.claim(owner, LEASE_S)
+            run = store.claim(owner, LEASE_S) if changes.since_last_time() else None
             if run is None:
                 time.sleep(CLAIM_S)
             else:

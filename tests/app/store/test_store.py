@@ -404,3 +404,17 @@ def test_a_database_of_an_earlier_version_is_opened(tmp_path: Path) -> None:
         assert store.run(old).parent is None
         store.create_run(RunConfig(hidden=(8,)))
         assert store.tasks.claim("w", LEASE_S) is None
+
+
+def test_changes_are_seen_and_their_absence_too(store: Store, url: str) -> None:
+    run = store.create_run(RunConfig())
+    with store.changes() as changes, Store(url) as elsewhere:
+        assert changes.since_last_time()  # the first time there is no last time
+        quiet = [changes.since_last_time() for _ in range(3)]
+        assert not any(quiet) or not url.startswith("sqlite")
+        store.send(run.id, Command(command="pause"))
+        assert changes.since_last_time()
+        elsewhere.send(run.id, Command(command="resume"))
+        assert changes.since_last_time()
+        store.runs()
+        assert not changes.since_last_time() or not url.startswith("sqlite")
