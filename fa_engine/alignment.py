@@ -167,9 +167,10 @@ class RowProducts:
 
     def small(self) -> list[int]:
         """The pairs of which some row has a square below :data:`SMALL_SQUARE`, 0 included."""
-        low = np.any(np.abs(self._rows[[PP, QQ]]) < SMALL_SQUARE, axis=(0, 1))
-        if not low.any():
+        squares = self._rows[PP : QQ + 1 : QQ - PP]
+        if np.minimum.reduce(squares, axis=None) >= SMALL_SQUARE:  # nearly always; nan is not
             return []
+        low = np.any(np.abs(squares) < SMALL_SQUARE, axis=(0, 1))
         return [i for i, (start, end) in enumerate(self._layout.spans) if low[start:end].any()]
 
     def rows(self, index: int) -> Array:

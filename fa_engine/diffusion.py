@@ -2,8 +2,8 @@
 
 The displacement over a lag grows as a power of it: with exponent 1 in a random walk, with exponent
 2 where the weights drift one way (docs/MATH.md, section 7). A run is too long to keep all its
-weights, so a :class:`Track` keeps at most 512 snapshots at even steps, doubling the interval when
-it is full, and of every layer a sketch instead of all weights. Whole snapshots, those of
+weights, so a :class:`Trajectory` keeps at most 512 snapshots at even steps, doubling the interval
+when it is full, and of every layer a sketch instead of all weights. Whole snapshots, those of
 checkpoints for example, go into the same :func:`mean_squared_displacement`.
 """
 
@@ -27,7 +27,7 @@ SKETCH_SIZE = 256
 BIN = 1.2  # lags whose ratio is smaller than this are averaged together
 
 
-class Track:
+class Trajectory:
     """Snapshots of a network's weights, layer by layer, at even steps and bounded cost.
 
     A layer with no more than ``size`` weights is kept whole. Of a larger one a **count sketch** is
@@ -95,21 +95,21 @@ class Track:
     def state(self) -> dict[str, Tensor]:
         """What has to be saved to go on recording, by name."""
         named = {
-            "track.steps": torch.tensor(self.steps),
-            "track.interval": torch.tensor(self.interval),
+            "trajectory.steps": torch.tensor(self.steps),
+            "trajectory.interval": torch.tensor(self.interval),
         }
         if self._rows:
             for layer in range(self._network.n_layers):
-                named[f"track.{layer}"] = torch.stack([row[layer] for row in self._rows])
+                named[f"trajectory.{layer}"] = torch.stack([row[layer] for row in self._rows])
         return named
 
     def load_state(self, named: Mapping[str, Tensor]) -> None:
-        """Takes up what :meth:`state` of a track with the same size and seed named."""
+        """Takes up what :meth:`state` of a trajectory with the same size and seed named."""
         device = self._network.weights[0].device
-        self.steps = [int(step) for step in named["track.steps"]]
-        self.interval = int(named["track.interval"])
+        self.steps = [int(step) for step in named["trajectory.steps"]]
+        self.interval = int(named["trajectory.interval"])
         layers = [
-            named[f"track.{layer}"].to(device) if self.steps else torch.empty(0)
+            named[f"trajectory.{layer}"].to(device) if self.steps else torch.empty(0)
             for layer in range(self._network.n_layers)
         ]
         self._rows = [[kept[i] for kept in layers] for i in range(len(self.steps))]

@@ -50,8 +50,8 @@ class Progress(Protocol):
 class Shelf(Protocol):
     """Where checkpoints are found."""
 
-    def track(self, run_id: str) -> Path:
-        """The file of a run's track, :class:`fa_engine.diffusion.Track`."""
+    def trajectory(self, run_id: str) -> Path:
+        """The file of a run's trajectory, :class:`fa_engine.diffusion.Trajectory`."""
 
     def series(self, run_id: str, until: int) -> WalkRows:
         """What a run has measured up to an event."""
@@ -123,16 +123,16 @@ def _walk(params: WalkParams, shelf: Shelf, _progress: Progress) -> Mapping[str,
 
 def _diffusion(params: DiffusionParams, shelf: Shelf, _progress: Progress) -> Mapping[str, Any]:
     try:
-        named = load_file(shelf.track(params.run_id))
+        named = load_file(shelf.trajectory(params.run_id))
     except (OSError, SafetensorError) as error:
-        raise CheckpointError("The track of this run cannot be read.") from error
-    steps, interval = named["track.steps"].numpy(), int(named["track.interval"])
+        raise CheckpointError("The trajectory of this run cannot be read.") from error
+    steps, interval = named["trajectory.steps"].numpy(), int(named["trajectory.interval"])
     if len(steps) < LEAST_SNAPSHOTS:
         first = interval * (LEAST_SNAPSHOTS - 1)
         allowed = f"a step from {first:,} on; the walk is looked at every {interval:,} steps"
         raise NotAllowed("step", params.step, allowed)
-    layers = range(sum(name.removeprefix("track.").isdecimal() for name in named))
-    found = [mean_squared_displacement(steps, named[f"track.{i}"].numpy()) for i in layers]
+    layers = range(sum(name.removeprefix("trajectory.").isdecimal() for name in named))
+    found = [mean_squared_displacement(steps, named[f"trajectory.{i}"].numpy()) for i in layers]
     squared = np.stack([np.median(each.squared, 1) for each in found], 1)
     exponent, factor = power_law(found[0].lags, squared)
     return {"lags": found[0].lags, "squared": squared, "exponent": exponent, "factor": factor}

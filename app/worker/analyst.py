@@ -17,7 +17,7 @@ from app.lab import LeftOff, compute, pack_arrays
 from app.settings import Settings
 from app.store import LEASE_S, Series, Store, StoreError, Task
 from app.worker.data import DataSets
-from app.worker.keeping import check_kept, checkpoint_path, track_path
+from app.worker.keeping import check_kept, checkpoint_path, trajectory_path
 from app.worker.process import enter
 from fa_engine import CheckpointError, DatasetError, Trainer
 from fa_engine.config import NotAllowed
@@ -79,13 +79,13 @@ class _Shelf:
     def __init__(self, store: Store, directory: Path, data_sets: DataSets) -> None:
         self._store, self._directory, self._data_sets = store, directory, data_sets
 
-    def track(self, run_id: str) -> Path:
+    def trajectory(self, run_id: str) -> Path:
         self._store.run(run_id)  # a name that comes from a browser is no path
-        path = track_path(self._directory, run_id)
+        path = trajectory_path(self._directory, run_id)
         if not path.exists():
             raise CheckpointError(
-                f"Run {run_id} has no track of its walk: none is kept yet, it had no room beside "
-                "its checkpoints (FA_CHECKPOINT_MB), or it made room for newer runs "
+                f"Run {run_id} has no record of its trajectory: none is kept yet, it had no room "
+                "beside its checkpoints (FA_CHECKPOINT_MB), or it made room for newer runs "
                 "(FA_CHECKPOINT_TOTAL_MB)."
             )
         return path

@@ -14,7 +14,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.store import Command, Draft, LeaseLost, Progress, Run, RunState, Store
 from app.worker.data import DataSets
-from app.worker.keeping import Keeping, NoRoom, Tracking, check_kept, checkpoint_path, make_room
+from app.worker.keeping import (
+    Keeping,
+    NoRoom,
+    TrajectoryRecorder,
+    check_kept,
+    checkpoint_path,
+    make_room,
+)
 from app.worker.line import Line
 from fa_engine import DATASETS, Dataset, Measurement, Trainer, problems
 from fa_engine.branching import hand_over
@@ -181,13 +188,13 @@ class _Drive:
         self.trainer = trainer = self._trainer(data)
         self.diverged = trainer.diverged.copy()
         room = self.tools.checkpoint_bytes
-        self.tracking = Tracking(self.tools.checkpoint_dir, self.run.id, trainer, room)
+        self.trajectory = TrajectoryRecorder(self.tools.checkpoint_dir, self.run.id, trainer, room)
         self.keeping = Keeping(
             self.tools.checkpoint_dir,
             self.run.id,
             trainer.total_steps,
             room,
-            self.tracking.n_bytes,
+            self.trajectory.n_bytes,
         )
         recorder = self.recorder
         recorder.trainer = trainer
@@ -199,7 +206,7 @@ class _Drive:
             if self.paused:
                 time.sleep(IDLE_S)
             elif not trainer.finished:
-                self.tracking.record(trainer.step)
+                self.trajectory.record(trainer.step)
                 if self.keeping.due(trainer.step):
                     self._keep()
                 self._note(trainer.advance())
@@ -277,20 +284,20 @@ class _Drive:
         """Keeps a checkpoint; without one the run goes on, and a person is told."""
         try:
             draft = self.keeping.keep(self.trainer, ending=ending)
-            self.tracking.save(now=self.paused)
+            self.trajectory.save(now=self.paused)
             self.recorder.write(draft)
         except NoRoom as error:
             self.recorder.write(Draft.notice(self.trainer.step, str(error)))
         except OSError as error:
             self._not_written("checkpoint", error)
 
-    def _save_track(self) -> None:
-        """As the run ends, before anybody learns of it: the track up to its last step."""
+    def _save_trajectory(self) -> None:
+        """As the run ends, before anybody learns of it: the trajectory up to its last step."""
         try:
-            self.tracking.record(self.trainer.step)
-            self.tracking.save(now=True)
+            self.trajectory.record(self.trainer.step)
+            self.trajectory.save(now=True)
         except OSError as error:
-            self._not_written("track", error)
+            self._not_written("trajectory", error)
 
     def _not_written(self, what: str, error: OSError) -> None:
         log.exception("no %s of run %s", what, self.run.id)
@@ -315,7 +322,7 @@ class _Drive:
 
     def _end(self, state: RunState, reason: str) -> None:
         if self.recorder.trainer is not None:  # else it ends while its samples are loading
-            self._save_track()
+            self._save_trajectory()
         self.recorder.end(state, reason)
         self.ended = True
 
@@ -333,7 +340,7 @@ class _Drive:
                     self.recorder.write(Draft.notice(measurement.step, message))
 
     def _conclude(self) -> None:
-        self._save_track()
+        self._save_trajectory()
         if not self.diverged.all():
             self.recorder.end(RunState.FINISHED, "")
             return

@@ -13,16 +13,16 @@ from safetensors.torch import save_file
 
 from app.store import Draft
 from fa_engine import CheckpointError, Trainer
-from fa_engine.diffusion import LEAST_SNAPSHOTS, MAX_SNAPSHOTS, SKETCH_SIZE, Track
+from fa_engine.diffusion import LEAST_SNAPSHOTS, MAX_SNAPSHOTS, SKETCH_SIZE, Trajectory
 
 MOST = 40  # kept on either schedule, however small they are
 MOST_KEPT = 100  # of a run, those on demand too
 GROWN = 1.02  # times the largest so far: a checkpoint for which the schedule is made anew
-TRACK_BYTES = 8 * 10**6  # of a run's track, about
-TRACK_SHARE = 0.2  # of a run's room is for its track, at most
-SOONER = 2  # times shorter than it ends is the interval that a track begins with
-TRACK_SAVE_S = 3.0  # between two times that it is saved
-TRACK_HEADER_BYTES = 2**13  # of its file: names and steps
+TRAJECTORY_BYTES = 8 * 10**6  # of a run's trajectory, about
+TRAJECTORY_SHARE = 0.2  # of a run's room is for its trajectory, at most
+SOONER = 2  # times shorter than it ends is the interval that a trajectory begins with
+TRAJECTORY_SAVE_S = 3.0  # between two times that it is saved
+TRAJECTORY_HEADER_BYTES = 2**13  # of its file: names and steps
 LEAST_CELLS = 16  # of a layer's sketch: its error is then a third
 SPACED_SHARE = 0.4  # of the room is for log-spaced steps, as much for tracking, the rest on demand
 
@@ -45,9 +45,9 @@ def check_kept(path: Path) -> None:
         )
 
 
-def track_path(directory: Path, run_id: str) -> Path:
-    """Where a run's track lies."""
-    return directory / run_id / "track.safetensors"
+def trajectory_path(directory: Path, run_id: str) -> Path:
+    """Where a run's trajectory lies."""
+    return directory / run_id / "trajectory.safetensors"
 
 
 def log_spaced(total_steps: int, count: int) -> list[int]:
@@ -90,17 +90,17 @@ def make_room(directory: Path, n_bytes: int, keep: Collection[str]) -> list[str]
     return gone
 
 
-class Tracking:
-    """Records a run's track, and saves it now and then; where it has no room, does neither.
+class TrajectoryRecorder:
+    """Records a run's trajectory, and saves it now and then; where it has no room, does neither.
 
     Args:
         directory: of all checkpoints of an installation.
         run_id: whose.
         trainer: of the run.
-        budget_bytes: for the run's checkpoints and its track together.
+        budget_bytes: for the run's checkpoints and its trajectory together.
 
     Attributes:
-        n_bytes: what the track takes at most; 0: there is none.
+        n_bytes: what the trajectory takes at most; 0: there is none.
     """
 
     def __init__(self, directory: Path, run_id: str, trainer: Trainer, budget_bytes: int) -> None:
@@ -109,20 +109,22 @@ class Tracking:
         cell = item * network.replicates * network.n_layers * MAX_SNAPSHOTS
         size = min(
             SKETCH_SIZE,
-            max(LEAST_CELLS, TRACK_BYTES // cell),
-            int(TRACK_SHARE * budget_bytes) // cell,
+            max(LEAST_CELLS, TRAJECTORY_BYTES // cell),
+            int(TRAJECTORY_SHARE * budget_bytes) // cell,
         )
         every = max(1, trainer.total_steps // (SOONER * MAX_SNAPSHOTS))
-        self._track = None if size < LEAST_CELLS else Track(network, every=every, size=size)
-        self.n_bytes = 0 if self._track is None else cell * size + TRACK_HEADER_BYTES
-        self._path = track_path(directory, run_id)
+        self._trajectory = (
+            None if size < LEAST_CELLS else Trajectory(network, every=every, size=size)
+        )
+        self.n_bytes = 0 if self._trajectory is None else cell * size + TRAJECTORY_HEADER_BYTES
+        self._path = trajectory_path(directory, run_id)
         self._saved_at = time.monotonic()
         self._saved = 0  # snapshots
 
     def record(self, step: int) -> None:
         """Takes a snapshot where one is due."""
-        if self._track is not None:
-            self._track.record(step)
+        if self._trajectory is not None:
+            self._trajectory.record(step)
 
     def save(self, *, now: bool = False) -> None:
         """Saves it, whole or not at all; unless ``now``, only where the last time is long ago or
@@ -131,15 +133,15 @@ class Tracking:
         Raises:
             OSError: it cannot be written.
         """
-        if self._track is None or not self._track.steps:
+        if self._trajectory is None or not self._trajectory.steps:
             return
-        count = len(self._track.steps)
+        count = len(self._trajectory.steps)
         of_use = self._saved < LEAST_SNAPSHOTS <= count
-        if not (now or of_use or time.monotonic() - self._saved_at >= TRACK_SAVE_S):
+        if not (now or of_use or time.monotonic() - self._saved_at >= TRAJECTORY_SAVE_S):
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
         scratch = self._path.with_suffix(".part")
-        save_file(self._track.state(), scratch)
+        save_file(self._trajectory.state(), scratch)
         scratch.replace(self._path)
         self._saved_at, self._saved = time.monotonic(), count
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from fa_engine import RunConfig, Trainer
-from fa_engine.diffusion import MAX_SNAPSHOTS, Track, mean_squared_displacement, power_law
+from fa_engine.diffusion import MAX_SNAPSHOTS, Trajectory, mean_squared_displacement, power_law
 
 CONFIG = RunConfig(hidden=(64, 16), batch_size=16, epochs=10, replicates=3, learning_rate=0.05)
 
@@ -70,7 +70,7 @@ def test_what_cannot_be_said_is_nan_or_refused():
     with pytest.raises(ValueError, match="2 snapshots"):
         mean_squared_displacement([0, 1], np.ones((2, 1, 4)))
     with pytest.raises(ValueError, match="no snapshot"):
-        Track(Trainer(CONFIG).network).snapshots()
+        Trajectory(Trainer(CONFIG).network).snapshots()
 
 
 def test_a_sketch_keeps_squared_lengths_within_its_error():
@@ -79,42 +79,42 @@ def test_a_sketch_keeps_squared_lengths_within_its_error():
     exact = network.weights[0].square().sum().item()
     found = []
     for seed in range(200):
-        track = Track(network, size=128, seed=seed)
-        track.record(0)
-        found.append((track.snapshots(0) ** 2).sum() / exact)
+        trajectory = Trajectory(network, size=128, seed=seed)
+        trajectory.record(0)
+        found.append((trajectory.snapshots(0) ** 2).sum() / exact)
     assert np.mean(found) == pytest.approx(1, abs=4 * (2 / 128 / 200) ** 0.5)
     assert np.std(found) == pytest.approx((2 / 128) ** 0.5, rel=0.25)
 
 
 def test_a_sketch_is_linear_and_a_small_layer_exact():
     trainer = Trainer(CONFIG)
-    track = Track(trainer.network, size=1024)
-    assert track.whole == [False, True, True]
+    trajectory = Trajectory(trainer.network, size=1024)
+    assert trajectory.whole == [False, True, True]
     kept = [w.clone() for w in trainer.network.weights]
-    track.record(0)
+    trajectory.record(0)
     for weight in trainer.network.weights:
         weight.mul_(3)
-    track.record(1)
-    one, three = track.snapshots(0)
+    trajectory.record(1)
+    one, three = trajectory.snapshots(0)
     np.testing.assert_allclose(three, 3 * one, rtol=1e-5, atol=1e-5)
-    np.testing.assert_array_equal(track.snapshots(2)[0], kept[2].flatten(1).numpy())
-    assert track.snapshots().shape == (2, 3, 1024 + 1024 + 160)
+    np.testing.assert_array_equal(trajectory.snapshots(2)[0], kept[2].flatten(1).numpy())
+    assert trajectory.snapshots().shape == (2, 3, 1024 + 1024 + 160)
 
 
 def test_a_track_follows_a_run_at_bounded_cost_and_leaves_it_alone():
     tracked, plain = Trainer(CONFIG), Trainer(CONFIG)
-    track, all_of_it = Track(tracked.network, size=256), []
+    trajectory, all_of_it = Trajectory(tracked.network, size=256), []
     for _ in range(800):
-        track.record(tracked.step)
+        trajectory.record(tracked.step)
         all_of_it.append(tracked.network.weights[0].flatten(1).double().numpy().copy())
         tracked.advance()
         plain.advance()
-        assert len(track.steps) < MAX_SNAPSHOTS
+        assert len(trajectory.steps) < MAX_SNAPSHOTS
     assert all(map(torch.equal, tracked.network.weights, plain.network.weights))
-    assert track.interval == 2
-    assert track.steps == list(range(0, 800, 2))
-    sketched = mean_squared_displacement(track.steps, track.snapshots(0))
-    exact = mean_squared_displacement(track.steps, np.stack(all_of_it[::2]))
+    assert trajectory.interval == 2
+    assert trajectory.steps == list(range(0, 800, 2))
+    sketched = mean_squared_displacement(trajectory.steps, trajectory.snapshots(0))
+    exact = mean_squared_displacement(trajectory.steps, np.stack(all_of_it[::2]))
     np.testing.assert_allclose(sketched.squared, exact.squared, rtol=4 * (2 / 256) ** 0.5)
     np.testing.assert_allclose(sketched.exponent, exact.exponent, atol=0.1)
     assert ((exact.exponent > 0.8) & (exact.exponent < 2.05)).all()
@@ -122,8 +122,8 @@ def test_a_track_follows_a_run_at_bounded_cost_and_leaves_it_alone():
 
 def test_a_saved_track_goes_on():
     trainer = Trainer(CONFIG)
-    whole, first = Track(trainer.network, every=2), Track(trainer.network, every=2)
-    second = Track(trainer.network)
+    whole, first = Trajectory(trainer.network, every=2), Trajectory(trainer.network, every=2)
+    second = Trajectory(trainer.network)
     for step in range(20):
         whole.record(step)
         if step < 9:

@@ -22,7 +22,7 @@ from app.lab import (
 from app.lab.computations import kind_of
 from fa_engine import SCHEMES, RunConfig, Trainer
 from fa_engine.config import NotAllowed
-from fa_engine.diffusion import Track
+from fa_engine.diffusion import Trajectory
 
 CONFIG = RunConfig(hidden=(7, 6), replicates=2, epochs=1, learning_rate=0.1, dtype="float64")
 
@@ -38,8 +38,8 @@ class Folder:
                 trainer.save(directory / str(trainer.step))
             trainer.advance()
 
-    def track(self, run_id: str) -> Path:
-        return self._directory / f"{run_id}.track"
+    def trajectory(self, run_id: str) -> Path:
+        return self._directory / f"{run_id}.trajectory"
 
     def open(self, _run_id: str, step: int) -> Trainer:
         return Trainer.load(self._directory / str(step))
@@ -126,14 +126,14 @@ def test_a_network_that_diverged_is_refused_by_the_number_a_person_knows(tmp_pat
             run(params, folder)
 
 
-def test_a_track_that_is_too_short_says_from_when_on_it_is_not(tmp_path: Path) -> None:
+def test_a_trajectory_that_is_too_short_says_from_when_on_it_is_not(tmp_path: Path) -> None:
     folder = Folder(tmp_path, CONFIG)
     trainer = Trainer(CONFIG)
-    track = Track(trainer.network, every=5)
+    trajectory = Trajectory(trainer.network, every=5)
     params = DiffusionParams(run_id="run", step=9)
     for step in range(11):
-        track.record(step)
-        save_file(track.state(), folder.track("run"))
+        trajectory.record(step)
+        save_file(trajectory.state(), folder.trajectory("run"))
         if step < 10:
             with pytest.raises(
                 NotAllowed, match=r"step = 9: allowed is a step from 10 on; .* 5 st"

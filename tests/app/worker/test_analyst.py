@@ -17,7 +17,7 @@ from app.lab.results import Arrays
 from app.settings import Settings
 from app.store import Ask, Command, Parent, RunState, Store, UnknownCheckpoint
 from app.worker.analyst import UNFORESEEN, analyse
-from app.worker.keeping import checkpoint_path, track_path
+from app.worker.keeping import checkpoint_path, trajectory_path
 from app.worker.supervisor import Supervisor
 from fa_engine import RunConfig, Trainer
 from fa_engine.branching import fork
@@ -135,7 +135,7 @@ def test_every_end_of_a_run_leaves_its_track(
         shared.send(run_id, Command(command="stop"))
     wait(lambda: shared.run(run_id).state.ended)
     assert shared.run(run_id).state.value == end
-    steps = load_file(track_path(shared_settings.checkpoint_dir, run_id))["track.steps"]
+    steps = load_file(trajectory_path(shared_settings.checkpoint_dir, run_id))["trajectory.steps"]
     if end == "finished":
         assert steps[-1] == CONFIG.total_steps
 
@@ -152,10 +152,10 @@ def test_a_run_without_a_track_says_so(
 ) -> None:
     run_id = finished(shared, wait)
     last = shared.checkpoints(run_id)[-1]
-    path = track_path(shared_settings.checkpoint_dir, run_id)
+    path = trajectory_path(shared_settings.checkpoint_dir, run_id)
     params = DiffusionParams(run_id=run_id, step=last.step, seq=last.seq)
-    path.write_bytes(b"no track")
-    for words in ("cannot be read", "has no track"):
+    path.write_bytes(b"no trajectory")
+    for words in ("cannot be read", "has no record"):
         wait(lambda: not desk.ask([params])[0].pending)
         problem = desk.ask([params])[0].problem
         assert words in problem

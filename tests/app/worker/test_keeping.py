@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from app.worker.keeping import (
     Keeping,
     NoRoom,
-    Tracking,
+    TrajectoryRecorder,
     check_kept,
     checkpoint_path,
     log_spaced,
     make_room,
-    track_path,
+    trajectory_path,
 )
 from fa_engine import CheckpointError, RunConfig, Trainer
 
@@ -88,25 +88,25 @@ def test_the_budget_holds_for_checkpoints_that_grow_and_the_track(
     trainer = Trainer(config)
     trainer.save(tmp_path / "first")
     budget = int(share * 4 * (tmp_path / "first").stat().st_size)
-    tracking = Tracking(tmp_path, "run", trainer, budget)
-    keeping = Keeping(tmp_path, "run", trainer.total_steps, budget, tracking.n_bytes)
+    recorder = TrajectoryRecorder(tmp_path, "run", trainer, budget)
+    keeping = Keeping(tmp_path, "run", trainer.total_steps, budget, recorder.n_bytes)
     keeping.track(0, track_every)
     while True:
-        tracking.record(trainer.step)
+        recorder.record(trainer.step)
         if keeping.due(trainer.step):
             with contextlib.suppress(NoRoom):
                 keeping.keep(trainer)
         if trainer.step == trainer.total_steps:
             break
         trainer.advance()
-    tracking.save(now=True)
+    recorder.save(now=True)
     files = list((tmp_path / "run").iterdir())
     sizes = [file.stat().st_size for file in files]
     assert max(sizes) > 2 * (tmp_path / "first").stat().st_size
     assert sum(sizes) <= budget
     assert checkpoint_path(tmp_path, "run", trainer.total_steps) in files
-    if tracking.n_bytes:
-        assert track_path(tmp_path, "run").stat().st_size <= tracking.n_bytes
+    if recorder.n_bytes:
+        assert trajectory_path(tmp_path, "run").stat().st_size <= recorder.n_bytes
 
 
 def test_a_step_kept_again_counts_once_and_the_end_of_a_run_has_room(tmp_path: Path) -> None:
@@ -130,9 +130,9 @@ def test_what_is_larger_than_the_budget_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(NoRoom, match="FA_CHECKPOINT_MB"):
         keeping.keep(trainer)
     assert not keeping.due(trainer.total_steps - 1)
-    tracking = Tracking(tmp_path, "run", trainer, 0)
-    tracking.record(0)
-    tracking.save(now=True)
+    recorder = TrajectoryRecorder(tmp_path, "run", trainer, 0)
+    recorder.record(0)
+    recorder.save(now=True)
     assert not (tmp_path / "run").exists()
 
 
