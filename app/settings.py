@@ -117,6 +117,12 @@ class Settings(BaseSettings):
         description="Most weights and biases of a run, all replicates together.",
         json_schema_extra={"allowed": _COUNT},
     )
+    max_activations: int = Field(
+        default=Limits().max_activations,
+        ge=1,
+        description="Most values of a batch in all layers and replicates of a run.",
+        json_schema_extra={"allowed": _COUNT},
+    )
     max_epochs: int = Field(
         default=Limits().max_epochs,
         ge=1,
@@ -175,7 +181,11 @@ class Settings(BaseSettings):
     @property
     def limits(self) -> Limits:
         """What one run may ask of this installation."""
-        return Limits(max_parameters=self.max_parameters, max_epochs=self.max_epochs)
+        return Limits(
+            max_parameters=self.max_parameters,
+            max_activations=self.max_activations,
+            max_epochs=self.max_epochs,
+        )
 
 
 def settings_or_exit() -> Settings:

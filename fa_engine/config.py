@@ -43,14 +43,16 @@ class Limits:
 
     Attributes:
         max_parameters: weights and biases of all replicates together.
+        max_activations: values that one batch takes on its way up, in all replicates together.
         max_epochs: passes over the training set.
     """
 
     max_parameters: int = 50_000_000
+    max_activations: int = 500_000_000
     max_epochs: int = 10_000
 
 
-UNLIMITED = Limits(max_parameters=2**62, max_epochs=2**62)
+UNLIMITED = Limits(max_parameters=2**62, max_activations=2**62, max_epochs=2**62)
 
 
 @dataclass(frozen=True)
@@ -476,6 +478,11 @@ class RunConfig(BaseModel):
                 f"and these are {self.n_parameters:,}",
             ),
             (
+                self.n_activations > limits.max_activations,
+                "batch_size",
+                self._batch_that_fits(limits),
+            ),
+            (
                 self.delay_modules > n_layers,
                 "delay_modules",
                 f"at most {n_layers}, the layers of this network",
@@ -505,6 +512,16 @@ class RunConfig(BaseModel):
                 raise _refusal(name, getattr(self, name), allowed_text)
         self._check_feedback()
         return self
+
+    def _batch_that_fits(self, limits: Limits) -> str:
+        """What batch size is allowed, where the activations of this one are too many."""
+        fits = limits.max_activations // (self.n_activations // self.batch_size)
+        allowed_text = f"at most {fits:,} with" if fits else "none with"
+        return (
+            f"{allowed_text} this network and replicates = {self.replicates}: "
+            f"{limits.max_activations:,} activations are the limit, "
+            f"and these would be {self.n_activations:,}"
+        )
 
     def _check_feedback(self) -> None:
         """Route, matrix, density and rank have to go together."""
@@ -562,6 +579,12 @@ class RunConfig(BaseModel):
         """Weights and biases of all replicates together."""
         single = sum((layer.fan_in + self.bias) * layer.n_out for layer in self.layers)
         return self.replicates * single
+
+    @property
+    def n_activations(self) -> int:
+        """Values of one batch in all layers and replicates, a delayed error's stored ones too."""
+        single = sum(layer.operand_size for layer in self.layers)
+        return self.replicates * self.batch_size * single * self.delay_modules
 
     @property
     def n_train(self) -> int:

@@ -40,6 +40,7 @@ def test_the_environment_sets_every_field(monkeypatch: pytest.MonkeyPatch, tmp_p
         "workers": 3,
         "threads": 2,
         "max_parameters": 1000,
+        "max_activations": 2000,
         "max_epochs": 7,
         "checkpoint_mb": 0,
         "checkpoint_total_mb": 20,
@@ -49,7 +50,7 @@ def test_the_environment_sets_every_field(monkeypatch: pytest.MonkeyPatch, tmp_p
     for name, value in given.items():
         monkeypatch.setenv(f"FA_{name.upper()}", str(value))
     assert Settings().model_dump() == given
-    assert Settings().limits == Limits(max_parameters=1000, max_epochs=7)
+    assert Settings().limits == Limits(max_parameters=1000, max_activations=2000, max_epochs=7)
 
 
 def test_the_database_lies_in_the_state_directory(tmp_path: Path) -> None:

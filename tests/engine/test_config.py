@@ -1,6 +1,7 @@
 """RunConfig refuses what is out of range with a message that names field, value and allowed."""
 
 import math
+import re
 
 import pytest
 from pydantic import ValidationError
@@ -158,6 +159,36 @@ def test_limits_are_an_installations_own():
     assert "10,000 parameters" in problem.allowed
     assert "19,280" in problem.allowed
     assert "at most 5" in allowed("epochs", limits)
+
+
+@pytest.mark.parametrize(
+    ("fields", "limit"),
+    [
+        ({"hidden": (784,), "dataset": "mnist"}, Limits().max_activations),
+        ({"hidden": ("conv 16x5", "pool 2", 128), "dataset": "mnist"}, Limits().max_activations),
+        ({"hidden": (64,), "dataset": "digits", "batch_size": 1024, "delay_modules": 2}, 10**7),
+    ],
+)
+def test_activations_that_no_machine_holds_are_refused(fields, limit):
+    fields = {"replicates": 64, "batch_size": 8192, **fields}
+    limits = Limits(max_activations=limit)
+
+    def build(**changes):
+        return RunConfig.model_validate({**fields, **changes}, context={"limits": limits})
+
+    with pytest.raises(ValidationError) as caught:
+        build()
+    (problem,) = problems(caught.value)
+    assert (problem.field, problem.value) == ("batch_size", fields["batch_size"])
+    largest = int(re.search(r"at most ([\d,]+) with", problem.allowed)[1].replace(",", ""))
+    assert build(batch_size=largest).n_activations <= limits.max_activations
+    with pytest.raises(ValidationError):
+        build(batch_size=largest + 1)
+
+
+def test_a_network_of_which_no_sample_fits_says_so():
+    with pytest.raises(ValidationError, match="none with this network"):
+        RunConfig.model_validate({}, context={"limits": Limits(max_activations=100)})
 
 
 @pytest.mark.parametrize("typed", ["256, 128", "256 128", [256, 128], (256, 128)])
