@@ -225,6 +225,12 @@ def _in_float64(
     return gradient_pair(*wide) if index <= n else _delta_pair(*wide)
 
 
+def widened(u: Product) -> Product:
+    """``u = s^T h`` with both in float64."""
+    s, h = u
+    return s.double(), _double_input(h)
+
+
 def _double_input(h: Tensor) -> Tensor:
     """In float64; what is the same for every replicate is cast once."""
     return h[0].double().expand_as(h) if h.ndim == 3 and h.stride(0) == 0 else h.double()

@@ -16,11 +16,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fa_engine.alignment import Array, cosine, inner_product, unwarned
+from fa_engine.alignment import Array, cosine, inner_product, unwarned, widened
 from fa_engine.feedback import Feedback
 from fa_engine.layers import Dense
 from fa_engine.network import Network, Pass, Product
 
+# An inner product of many float32 terms, of which some are lost below this.
+SMALL_PRODUCT = 1e-24
 PENDING_VALUES = 2**18  # row norms that wait on the device for one transfer
 
 
@@ -224,7 +226,7 @@ class Walker:
     def _inner_products(
         self, left: Sequence[Product | None], right: Sequence[Product | None]
     ) -> Array:
-        """``(R, L)``; nan where a layer hears nothing."""
+        """``(R, L)``; nan where a layer hears nothing, in float64 where float32 is too narrow."""
         weights = self._network.weights
         undefined = weights[0].new_full((len(weights[0]),), torch.nan, dtype=torch.float64)
         columns = [
@@ -232,6 +234,13 @@ class Walker:
             for p, q in zip(left, right, strict=True)
         ]
         found: Array = torch.stack(columns, 1).cpu().numpy()
+        if weights[0].dtype == torch.float32:
+            for layer in np.flatnonzero((np.abs(found) < SMALL_PRODUCT).any(0)):
+                p, q = left[layer], right[layer]
+                if p is not None and q is not None:
+                    wide = widened(p)
+                    products = inner_product(wide, wide if q is p else widened(q))
+                    found[:, layer] = products.reshape(-1).cpu().numpy()
         return found
 
     def _norms(self, row_norms: Tensor) -> Array:

@@ -308,3 +308,16 @@ def test_a_diverged_walk_is_not_silent():
     measured = list(Trainer(config))
     assert not np.isfinite(measured[-1].displacement).all()
     assert not np.isfinite(measured[-1].loss).any()
+
+
+@pytest.mark.parametrize("scheme", ["bp", "fa", "dfa"])
+def test_updates_too_small_for_float32_products_have_a_cosine_all_the_same(scheme):
+    fields = {"hidden": (32,) * 14, "activation": "relu", "weight_std": 0.005, "scheme": scheme}
+    found = {}
+    for dtype in ("float32", "float64"):
+        config = SMALL.replace(**fields, feedback_std=0.005, dtype=dtype, measures="gradient")
+        trainer = Trainer(config)
+        trainer.advance()
+        found[dtype] = trainer.advance(measure=True).update_cosine
+    np.testing.assert_array_equal(np.isnan(found["float32"]), np.isnan(found["float64"]))
+    np.testing.assert_allclose(found["float32"], found["float64"], atol=1e-3)
