@@ -453,8 +453,25 @@ def test_a_missing_gpu_is_said(monkeypatch):
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
-def test_a_gpu_trains_the_same_network():
-    on_gpu, on_cpu = (Trainer(SMALL.replace(device=d, walk=True)) for d in ("cuda", "cpu"))
+@pytest.mark.parametrize(
+    "fields",
+    [
+        *({"scheme": scheme} for scheme in SCHEMES),
+        {"hidden": "conv 3x3, pool 2, conv 4x2, 9"},
+        {"delay_modules": 3, "hidden": (12, 9, 8)},
+        {"feedback_rank": 2, "optimizer": "adam", "learning_rate": 0.003},
+        {"scheme": "kp", "momentum": 0.9, "weight_decay": 0.01},
+        {"scheme": "dfa", "replicates": 1, "loss": "squared_error", "activation": "relu"},
+    ],
+)
+def test_a_gpu_trains_the_same_network(tmp_path, fields):
+    config = SMALL.replace(walk=True, **fields)
+    on_gpu, on_cpu = (Trainer(config.replace(device=device)) for device in ("cuda", "cpu"))
+    for trainer in (on_gpu, on_cpu):
+        trainer.advance()
+    on_gpu.save(tmp_path / "on_gpu")
+    on_gpu = Trainer.load(tmp_path / "on_gpu")
+    assert parameters(on_gpu)[0].device.type == "cuda"
     for a, b in zip(on_gpu, on_cpu, strict=True):
         np.testing.assert_allclose(a.gradient_angle_deg, b.gradient_angle_deg, rtol=1e-5)
         np.testing.assert_allclose(a.path_length, b.path_length, rtol=1e-8)
