@@ -286,8 +286,8 @@ def landscape_figure(
             chosen = places[np.unique(np.linspace(0, len(places) - 1, _ARROWS).astype(int))]
             for place in chosen:
                 start = found["at"][place]
-                notes.append(_arrow(start, found["gradient"][place], span, colours.soft))
-                notes.append(_arrow(start, found["update"][place], span, colour))
+                for direction, ink in (("gradient", colours.soft), ("update", colour)):
+                    notes += _arrow(start, found[direction][place], span, ink)
         notes.append(words("more colour: lower loss", 1, 1, colours.soft, xanchor="right"))
         square = {"scaleanchor": "x", "scaleratio": 1, "constrain": "domain"}
     return go.Figure(
@@ -323,13 +323,14 @@ def _surface(found: Arrays, colours: Palette) -> go.Contour:
     )
 
 
-def _arrow(start: Array, direction: Array, span: float, colour: Rgb) -> dict[str, Any]:
-    """An arrow of one length whatever the direction's, which only says where it points."""
+def _arrow(start: Array, direction: Array, span: float, colour: Rgb) -> list[dict[str, Any]]:
+    """An arrow of one length whatever the direction's, which only says where it points; none
+    where it has no direction."""
     length = float(np.hypot(*direction))
     if not length > 0:
-        return words("", 0, 0, colour)
+        return []
     tip = start + 0.07 * span * direction / length
-    return {
+    arrow = {
         "x": float(tip[0]),
         "y": float(tip[1]),
         "ax": float(start[0]),
@@ -345,3 +346,4 @@ def _arrow(start: Array, direction: Array, span: float, colour: Rgb) -> dict[str
         "arrowwidth": 1.8,
         "arrowcolor": css(colour),
     }
+    return [arrow]
