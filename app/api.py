@@ -228,7 +228,7 @@ def _changes(store: Store, run: Run) -> list[dict[str, Any]]:
 
 
 def _json(run: Run, series: Series, changes: list[dict[str, Any]]) -> Iterator[str]:
-    """One object, a column at a time: all of them together are several times the database's size."""
+    """One object, a column at a time: all together take several times the database's room."""
     yield f'{{"run":{dump(run_view(run))},"changes":{dump(changes)},"series":'
     opening = "{"
     for name in ("step", "epoch", *_PER_REPLICATE, *_PER_LAYER):

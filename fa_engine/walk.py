@@ -235,7 +235,7 @@ class Walker:
         ]
         found: Array = torch.stack(columns, 1).cpu().numpy()
         if weights[0].dtype == torch.float32:
-            for layer in np.flatnonzero((np.abs(found) < SMALL_PRODUCT).any(0)):
+            for layer in np.flatnonzero((np.abs(found) < SMALL_PRODUCT).any(0)).tolist():
                 p, q = left[layer], right[layer]
                 if p is not None and q is not None:
                     wide = widened(p)
