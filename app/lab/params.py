@@ -151,6 +151,11 @@ class ProbeParams(CheckpointParams):
         return most_samples(config.replace(replicates=1))  # one network is looked at
 
     @classmethod
+    def default_samples(cls, config: RunConfig) -> int:
+        """The probe set that a page begins with."""
+        return min(int(cls.model_fields["n_samples"].default), cls.most_samples(config))
+
+    @classmethod
     def allowed(cls, config: RunConfig) -> dict[str, str]:
         return {"n_samples": f"a whole number from 1 to {cls.most_samples(config):,}"}
 
