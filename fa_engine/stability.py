@@ -157,8 +157,10 @@ def check_samples(config: RunConfig, n_samples: int) -> None:
     needed = probe_bytes(config, n_samples)
     if needed > MAX_PROBE_BYTES:
         limit = MAX_PROBE_BYTES / 2**30
-        takes.append(f"{needed / 2**30:,.1f} GiB of memory would be needed of {limit:g}")
-    reason = f": {', '.join(takes)}" if takes else ""
+        takes.append(
+            f"{needed / 2**30:,.1f} GiB of memory are needed where {limit:g} are the limit"
+        )
+    reason = f": {' and '.join(takes)}" if takes else ""
     raise NotAllowed("n_samples", n_samples, f"a whole number from 1 to {most:,}{reason}")
 
 

@@ -12,7 +12,7 @@ from app.figures.palette import Palette, Rgb, css
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif"
 _CLEAR = "rgba(0,0,0,0)"
-_DECADES = (4, 6, 8)  # below the largest value, of which a symmetric logarithm shows the fewest
+_DECADES = 8  # below the largest value: what single precision tells from 0
 
 
 def base(colours: Palette, **more: Any) -> dict[str, Any]:
@@ -91,15 +91,12 @@ class SymmetricLog:
 
     Args:
         largest: the largest magnitude to be shown.
-        smallest: the smallest that is to be told from 0, as far as eight decades allow.
     """
 
-    def __init__(self, largest: float, smallest: float = np.inf) -> None:
+    def __init__(self, largest: float) -> None:
         top = int(np.ceil(np.log10(largest))) if largest > 0 and np.isfinite(largest) else 0
-        enough = [decades for decades in _DECADES if 2 * 10.0 ** (top - decades) <= smallest]
-        decades = enough[0] if enough else _DECADES[-1]
-        self._powers = range(top - decades + 1, top + 1)
-        self._unit = 10.0 ** (top - decades)
+        self._powers = range(top - _DECADES + 1, top + 1)
+        self._unit = 10.0 ** (top - _DECADES)
 
     def __call__(self, values: Any) -> NDArray[np.float64]:
         """Where ``values`` stand."""
@@ -108,9 +105,9 @@ class SymmetricLog:
         return places
 
     def ticks(self) -> dict[str, Any]:
-        """Its ticks: 0 and powers of ten, every other one with its number, or every third."""
+        """Its ticks: 0 and powers of ten, every fourth one with its number."""
         powers = list(self._powers)
-        named = set(powers[:: -2 if len(powers) == _DECADES[0] else -3])
+        named = set(powers[::-4])
         values = [-(10.0**p) for p in powers[::-1]] + [0.0] + [10.0**p for p in powers]
         marked = [p in named for p in powers]
         return {

@@ -58,7 +58,7 @@ def spectrum_figure(spectrum: Arrays | None, theme: str | None = None) -> go.Fig
     largest = max(float(np.nanmax(np.abs(s), initial=0.0)) for s in shown) or 1.0
     floor = float(spectrum["resolution"]) * float(np.abs(modes).max(initial=0.0))
     unstable = modes.real < -floor
-    across = SymmetricLog(largest, float(np.abs(modes[unstable].real).min(initial=np.inf)))
+    across = SymmetricLog(largest)
     traces = [
         _modes(modes[~unstable], "stable", colours.stable, across),
         _modes(modes[unstable], "unstable", colours.unstable, across),

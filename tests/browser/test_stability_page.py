@@ -41,6 +41,9 @@ def test_the_spectrum_of_every_checkpoint(page: Page, site: Site) -> None:
     unstable, modes = looked_at(page)
     stable, growing = page.evaluate(MODES)
     assert (growing, stable + growing) == (unstable, modes)
+    assert unstable > 0
+    overshoot = page.locator("#stab-numbers tr", has_text="overshoots").locator("td")
+    expect(overshoot).to_contain_text("0.0 %")  # unstable modes do not
     # The identity: three ways to one number.
     numbers = page.locator("#stab-numbers table").nth(1).locator("td").all_inner_texts()
     values = [float(text.split()[0].replace("−", "-")) for text in numbers]
@@ -228,11 +231,17 @@ def test_the_newest_spectrum_that_is_there_is_shown(page: Page, site: Site) -> N
             list(seen),
         )
         seen.add(page.locator("#stab-step").inner_text())
-    assert len(seen) >= 2
+    assert len(seen) == 3
     # No line is drawn to what is still to come.
     gaps = """() => document.querySelector('#stab-series .js-plotly-plot').data[0].y
         .some(y => y === null)"""
     assert page.evaluate(gaps)
+    # What is kicked is what is shown, and not what is on its way.
+    shown = page.evaluate("""() => {
+        document.querySelector('#stab-kick-go').click();
+        return document.querySelector('#stab-step').innerText;
+    }""")
+    expect(page.locator("#stab-kick-note")).to_contain_text(f"Network 1, kicked at {shown}: ")
     site.post(f"/api/runs/{run_id}/commands", {"command": "stop"})
     wait(lambda: site.get(f"/api/runs/{run_id}")["ended"])
     newest = max(

@@ -457,8 +457,8 @@ def test_one_number_of_samples_is_allowed_whatever_sets_it():
     assert refused(SMALL, 0) == "a whole number from 1 to 200"
     assert refused(SMALL, 201) == "a whole number from 1 to 200: 2,010 modes take minutes"
     assert re.fullmatch(
-        r"a whole number from 1 to 200: 10,000 modes take minutes, "
-        r"[\d.]+ GiB of memory would be needed of 2",
+        r"a whole number from 1 to 200: 10,000 modes take minutes and "
+        r"[\d.]+ GiB of memory are needed where 2 are the limit",
         refused(SMALL, 1000),
     )
     few = SMALL.replace(train_samples=7, batch_size=7)  # by the training set

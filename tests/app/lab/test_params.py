@@ -69,7 +69,7 @@ def test_a_probe_set_too_large_for_memory_says_what_it_would_need() -> None:
     config = RunConfig(dataset="mnist", hidden=(64,), replicates=4)
     _, wrong = checked(SpectrumParams, {"n_samples": 60_000}, config)
     assert "from 1 to 200: 600,000 modes take minutes" in wrong["n_samples"]
-    assert "GiB of memory would be needed of 2" in wrong["n_samples"]
+    assert "GiB of memory are needed where 2 are the limit" in wrong["n_samples"]
 
 
 def test_what_is_allowed_is_what_is_told() -> None:

@@ -53,12 +53,9 @@ def test_far_from_zero_a_decade_is_one() -> None:
 
 @given(st.floats(1e-3, 1e6), st.floats(1e-7, 1.0))
 def test_what_is_small_is_told_from_zero(largest: float, share: float) -> None:
-    across = SymmetricLog(largest, share * largest)
-    reach = across(largest)
-    assert across(share * largest) > 0.03 * reach  # radius of a marker on 200 pixels
-    ticks = across.ticks()
-    assert 5 <= sum(map(bool, ticks["ticktext"])) <= 7
-    assert across(largest) <= max(ticks["tickvals"]) + 1e-9
+    across = SymmetricLog(largest)
+    assert across(share * largest) > 0.03 * across(largest)  # a marker's radius on 100 pixels
+    assert sum(map(bool, across.ticks()["ticktext"])) == 5
 
 
 def test_modes_are_coloured_by_what_becomes_of_them() -> None:
@@ -78,7 +75,7 @@ def test_small_unstable_modes_stand_left_of_zero() -> None:
     assert [real for real, _ in unstable.customdata] == [-6e-3, -2e-5]
     reach = figure.layout.xaxis.range[1]
     assert max(unstable.x) < -0.03 * reach
-    assert unstable.x[0] < unstable.x[1] - 0.03 * reach
+    assert unstable.x[0] < unstable.x[1] - 0.1 * reach
 
 
 def test_a_diverged_network_has_no_modes_and_a_figure() -> None:
