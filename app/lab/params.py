@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, TypeVar
 
 from pydantic import (
@@ -254,7 +253,7 @@ def checked(
     except ValidationError as error:
         allowed = kind.allowed(config)
         found = [
-            replace(problem, allowed=allowed.get(problem.field, problem.allowed))
+            Problem(problem.field, problem.value, allowed.get(problem.field, problem.allowed))
             for problem in problems(error)
         ]
         return None, {problem.field: problem.message for problem in found}
