@@ -32,6 +32,9 @@ Array = NDArray[np.float64]
 class Alignment:
     """How one batch's feedback compares with its true gradient. Hidden layers, bottom first.
 
+    The update of a frozen layer is 0: its angles are nan, and its gradient counts in
+    ``hidden_angle_deg``.
+
     Attributes:
         gradient_angle_deg: ``(R, L-1)`` between update direction ``u_l`` and true gradient ``g_l``.
         hidden_angle_deg: ``(R,)`` the same over the weights of all hidden layers together.

@@ -319,6 +319,9 @@ def conserving(
         # The output layer moves along the error, whatever signal the others hear.
         is_last = layer == network.n_layers - 2
         scheme = feedback.scheme
+        # A bias that stands still is part of a, and of no weight that moves.
+        if not bias_rate and bool(network.biases[layer].any()):
+            continue
         heard = scheme.signal == "error" if is_last else scheme.route == "layerwise"
         dense = all(isinstance(network.layers[i], Dense) for i in pair)
         if heard and dense and not set(pair) & set(frozen):
