@@ -214,6 +214,10 @@ def _body(allowed: str) -> dict[str, Any]:
         body = json.loads(text)
     except (ValueError, RecursionError):
         raise Refused("body", text, f"JSON, {allowed}") from None
+    try:
+        json.dumps(body, ensure_ascii=False).encode()
+    except UnicodeEncodeError:  # neither the database nor the answer could hold it
+        raise Refused("body", text, "JSON without half a surrogate pair, as \\ud800 is") from None
     if not isinstance(body, dict):
         raise Refused("body", body, allowed)
     return body

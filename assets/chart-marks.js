@@ -9,6 +9,8 @@
   const BELOW = 0.8; // and the loss axis: down to this share of the lowest value
   const LABEL_PX = 16;
   const BLANK = " "; // plotly throws an empty word's element away, and never makes it again
+  const FEW_STEPS = 12; // on the axis, so that plotly would put ticks between them
+  const WHOLE = { tickmode: "linear", tick0: 0, dtick: 1 };
   const FEW = 3; // points that do not make a line yet: they are marked
 
   /* For the figure of `view` (assets/live.js). */
@@ -50,8 +52,12 @@
       }
     }
 
-    /* As many ticks of the loss as have room, for whatever it spans now. */
-    function setTicks() {
+    /* As many ticks of the loss as have room, for whatever it spans now; and no half steps. */
+    function setTicks(more) {
+      const { xaxis } = view.gd._fullLayout;
+      const newest = xaxis.autorange ? [...more.values()].flatMap(({ x }) => x.slice(-1)) : [];
+      const span = Math.max(xaxis.range[1], ...newest) - xaxis.range[0];
+      Object.assign(view.gd.layout.xaxis, span < FEW_STEPS ? WHOLE : { tickmode: "auto" });
       const [low, high] = view.gd._fullLayout.yaxis.range;
       const fits = view.meta.ticks.find(([decades]) => high - low > decades);
       Object.assign(

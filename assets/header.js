@@ -4,12 +4,15 @@
 
   const CHIPS = 6; // changes listed beside the state at most, fewer where they have no room
   const CHIPS_PX = 30; // their one row
+  const WAITING = "waiting for a worker";
+  const LOOK_MS = 2000; // between two looks at who has the workers
   const root = document.documentElement;
   const $ = (id) => document.getElementById(id);
   const setProps = (id, props) => window.dash_clientside.set_props(id, props);
 
   /* For the run of `view` (assets/live.js). */
   function headerOf(view) {
+    const waiting = { run: null, words: WAITING, timer: null };
     const number = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 
     function text(id, value) {
@@ -32,7 +35,8 @@
       root.dataset.state = run.state;
       text("run-name", run.name);
       text("run-state", run.state);
-      text("run-reason", run.reason || (run.state === "queued" ? "waiting for a worker" : ""));
+      text("run-reason", run.reason || (run.state === "queued" ? waiting.words : ""));
+      if (run.state === "queued") wait(run.id);
       const parent = $("run-parent");
       parent.hidden = !run.parent;
       if (run.parent) {
@@ -58,6 +62,31 @@
       text("chart-note", words.join(" "));
       showChanges();
       showControls();
+    }
+
+    /* What a queued run waits for: a run that is paused keeps its worker. */
+    function wait(run) {
+      if (waiting.run === run) return;
+      Object.assign(waiting, { run, words: WAITING });
+      clearInterval(waiting.timer);
+      const look = async () => {
+        const here = view.run && view.run.id === run && view.run.state === "queued";
+        if (!here || !$("run-name")) {
+          clearInterval(waiting.timer);
+          waiting.run = null;
+          return;
+        }
+        const answer = await fetch("/api/runs").catch(() => null);
+        if (!answer || !answer.ok) return;
+        const { runs } = await answer.json();
+        const paused = runs.filter(({ state }) => state === "paused").map(({ name }) => name);
+        waiting.words = paused.length
+          ? `${WAITING}; ${paused.join(", ")}: paused, and keeps one until it is resumed or stopped`
+          : WAITING;
+        showRun();
+      };
+      waiting.timer = setInterval(look, LOOK_MS);
+      setTimeout(look, LOOK_MS / 4);
     }
 
     /* The latest changes, as many as one row has room for; the others by name. */

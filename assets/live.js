@@ -47,7 +47,7 @@
 
   /* -- transport: shared worker, else a stream of the page's own, else asking again and again -- */
 
-  const transport = { run: null, polling: null, since: 0, silent: null };
+  const transport = { run: null, polling: null, since: 0, silent: null, again: null };
 
   function onMessage(message) {
     if (!view.run || message.run !== view.run.id) return;
@@ -186,20 +186,27 @@
     view.fetching = true;
     try {
       for (;;) {
-        const answer = await fetch(
-          `/api/runs/${encodeURIComponent(run)}/events?after=${view.taken}`
-        );
+        const after = view.taken;
+        const answer = await fetch(`/api/runs/${encodeURIComponent(run)}/events?after=${after}`);
         view.stats.fetches += 1;
         if (view.run && view.run.id === run) heard(answer.status < 500);
-        if (!answer.ok || !view.run || view.run.id !== run) return;
+        if (!view.run || view.run.id !== run) return;
+        if (!answer.ok) {
+          if (answer.status >= 500) catchUpSoon(run);
+          return;
+        }
         const page = await answer.json();
         if (!view.run || view.run.id !== run) return;
         const fresh = page.events.filter((event) => event.seq > view.taken);
         if (fresh.length && fresh[0].seq === view.taken + 1) accept(fresh);
         else if (fresh.length) continue; // the figure was drawn anew meanwhile, from further back
         view.head = Math.max(view.head, view.taken);
-        if (!page.more && view.head <= page.last) return;
-        if (!page.more && fresh.length === 0) return;
+        if (page.more) continue;
+        if (view.head <= view.taken) return;
+        if (view.taken === after) {
+          catchUpSoon(run); // heard of, and not there yet
+          return;
+        }
       }
     } catch (error) {
       if (!(error instanceof TypeError)) throw error;
@@ -208,6 +215,12 @@
     } finally {
       view.fetching = false;
     }
+  }
+
+  /* The stream may have nothing more to say, so that nobody else would ask again. */
+  function catchUpSoon(run) {
+    clearTimeout(transport.again);
+    transport.again = setTimeout(() => view.run && view.run.id === run && catchUp(), POLL_MS);
   }
 
   /* What an event says about the run itself. */
@@ -445,7 +458,7 @@
     for (const end of meta.ends) showEnds(end, more);
     markFew(more);
     placeControls();
-    setTicks();
+    setTicks(more);
     makeRoom(more);
     view.stats.draws += 1;
     view.whole = performance.now();

@@ -131,7 +131,7 @@ def batches(config: RunConfig, data: Dataset) -> Callable[[], tuple[Tensor, Tens
         nonlocal position
         chosen = order[position * config.batch_size : (position + 1) * config.batch_size]
         position = (position + 1) % config.steps_per_epoch
-        return data.x_train[chosen], labels[chosen]
+        return data.x_train.index_select(0, chosen), labels.index_select(0, chosen)
 
     return batch
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -39,9 +40,10 @@ def race(
         calls: calls a timing.
         wait: called before the clock is read, to let a device finish.
     """
+    order = random.Random(0)  # another in each round: nobody always follows the same
     times: dict[str, list[float]] = {name: [] for name in contenders}
     for round_ in range(rounds + WARM_UP_ROUNDS):
-        for name, call in contenders.items():
+        for name, call in order.sample(list(contenders.items()), len(contenders)):
             wait()
             start = time.perf_counter()
             for _ in range(calls):

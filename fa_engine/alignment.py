@@ -2,13 +2,15 @@
 
 Measuring shares the forward pass, the output error and the feedback deltas with the training step:
 only the true deltas are new. Products are formed in the network's dtype and rows of them summed in
-float64; where float32 loses a product, a square that turns subnormal or 0, that pair is multiplied
-in float64 instead. No denominator has an epsilon; what is undefined, a norm of 0, is ``nan``.
+float64. Two things can make that wrong, and then the pair is multiplied again, its matrices formed
+in float64: float32 loses a product, a square that turns subnormal or 0; or the samples' gradients
+cancel, as they do where training comes to rest with an error left (:func:`uncancelled`). No
+denominator has an epsilon; what is undefined, a norm of 0, is ``nan``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate, chain
@@ -29,6 +31,9 @@ Array = NDArray[np.float64]
 @dataclass(frozen=True, kw_only=True)
 class Alignment:
     """How one batch's feedback compares with its true gradient. Hidden layers, bottom first.
+
+    The update of a frozen layer is 0: its angles are nan, and its gradient counts in
+    ``hidden_angle_deg``.
 
     Attributes:
         gradient_angle_deg: ``(R, L-1)`` between update direction ``u_l`` and true gradient ``g_l``.
@@ -68,6 +73,9 @@ Pair = tuple[Tensor, Tensor] | Tensor
 # A square whose row has entries of 1e-4 of its length is still made of normal float32 numbers.
 SMALL_SQUARE = 1e-30
 
+# The same for the square of a matrix, of up to 1e8 entries.
+SMALL_SUM = 1e-24
+
 FUSED_VALUES = 2**15  # of a matrix: below it a copy costs less than a call
 
 
@@ -101,11 +109,19 @@ def measure(
     if not gradient_alone:
         pairs += [_delta_pair(u, g) for u, g in both[:n]]
         pairs += _weight_pairs(network, feedback)
-    products = RowProducts(pairs, network.replicates)
+    ready = [index for index in range(n + 1) if isinstance(pairs[index], Tensor)]
+    products = RowProducts([*pairs, *(_uncancelled(*both[i]) for i in ready)], network.replicates)
     if true[0].dtype == torch.float32:
-        for index in _lost(products, pairs, both):
+        for index in _lost(products, pairs, range(n + 1, len(pairs))):
             products.put(index, _in_float64(index, network, feedback, both))
     sums = products.sums()
+    spread = np.zeros((3, network.replicates, n + 1))
+    if ready:
+        spread[..., ready] = sums[..., len(pairs) :]
+        sums = sums[..., : len(pairs)]
+    least = least_square(spread, true[0].dtype)
+    for index in _unreliable(sums[..., : n + 1], least, both):
+        sums[..., index] = formed(*both[index])
     gradient = sums[..., :n]
     together = np.add.reduce(gradient, -1, keepdims=True)
     samples = (
@@ -115,13 +131,12 @@ def measure(
     )
     # One call for all cosines: over whole layers, over all hidden layers, and sample by sample.
     cosines = cosine(*np.concatenate([sums, together, *samples], -1))
-    whole = len(pairs) + 1
-    angles = degrees(cosines[:, :whole])
+    angles = degrees(cosines[:, : len(pairs) + 1])
     norms = np.sqrt(gradient)
     delta = weight = mean = std = np.full((network.replicates, n), np.nan)
     if not gradient_alone:
         delta, weight = angles[:, n + 1 : 2 * n + 1], angles[:, 2 * n + 1 : -1]
-        mean, std = _over_samples(cosines[:, whole:].reshape(network.replicates, n, -1))
+        mean, std = _over_samples(cosines[:, len(pairs) + 1 :].reshape(network.replicates, n, -1))
     return Alignment(
         gradient_angle_deg=angles[:, :n],
         hidden_angle_deg=angles[:, -1],
@@ -185,19 +200,44 @@ class RowProducts:
         return ordered
 
 
-def _lost(
-    products: RowProducts, pairs: Sequence[Pair], both: Sequence[tuple[Product, Product]]
-) -> list[int]:
+def least_square(uncancelled: Array, dtype: torch.dtype) -> Array:
+    """What the square of a gradient has to be for its sum over samples to be right: the rounding
+    of that sum is then about the square root of the dtype's.
+
+    Args:
+        uncancelled: sums of :func:`uncancelled` over the samples.
+        dtype: that of the products.
+    """
+    info = torch.finfo(dtype)
+    smallest = SMALL_SUM if dtype == torch.float32 else 0.0
+    least: Array = np.maximum(4 * info.eps**0.5 * uncancelled, smallest)
+    return least
+
+
+def _unreliable(sums: Array, least: Array, both: Sequence[tuple[Product, Product]]) -> list[int]:
+    """The layers of which a square is too small; what is all zero is 0 and nothing else."""
+    if (sums >= least)[PP : QQ + 1 : QQ - PP].all():  # nearly always
+        return []
+    low: NDArray[np.bool_] = np.any(sums < least, axis=1)
+    return [
+        index
+        for index, ((s, _), (d, _)) in enumerate(both)
+        if (low[PP, index] and bool(s.any())) or (low[QQ, index] and bool(d.any()))
+    ]
+
+
+def _lost(products: RowProducts, pairs: Sequence[Pair], among: Collection[int]) -> list[int]:
     """The pairs whose products float32 cannot hold; a row of zeros alone loses nothing."""
     lost = []
     for index in products.small():
+        if index not in among:
+            continue
         pair, squares = pairs[index], products.rows(index)[[PP, QQ]]
+        if isinstance(pair, Tensor):  # it is undefined
+            continue
         if ((np.abs(squares) < SMALL_SQUARE) & (squares != 0)).any():
             lost.append(index)
             continue
-        if isinstance(pair, Tensor):  # of a gradient: the others that are ready are nan
-            (s, _), (d, _) = both[index]
-            pair = s, d
         for operand, square in zip(pair, squares, strict=True):
             nonzero = operand.any(-1).reshape(square.shape).cpu().numpy()
             if (nonzero & (square == 0)).any():
@@ -212,28 +252,49 @@ def _in_float64(
     feedback: Feedback,
     both: Sequence[tuple[Product, Product]],
 ) -> Pair:
-    """A pair of :func:`measure`, by its index, from operands cast to float64."""
+    """A pair of deltas or of weights of :func:`measure`, by its index, cast to float64."""
     n = network.n_layers - 1
     if index > 2 * n:
         return _weight_pairs(network, feedback, torch.float64)[index - 2 * n - 1]
-    (s, h), (d, k) = both[index if index <= n else index - n - 1]
-    wide_s, wide_h = s.double(), _double_input(h)
-    wide = (
-        (wide_s, wide_h),
-        (wide_s if d is s else d.double(), wide_h if k is h else _double_input(k)),
-    )
-    return gradient_pair(*wide) if index <= n else _delta_pair(*wide)
+    (s, _), (d, _) = both[index - n - 1]
+    return s.double(), d.double()
 
 
-def widened(u: Product) -> Product:
-    """``u = s^T h`` with both in float64."""
+def formed(u: Product, g: Product) -> Array:
+    """``<u, u>``, ``<u, g>`` and ``<g, g>``, ``(3, R)``, of matrices formed in float64."""
+    p = _formed(u)
+    q = p if g is u else _formed(g)
+    dots = [torch.linalg.vecdot(a, b) for a, b in ((p, p), (p, q), (q, q))]
+    found: Array = torch.stack(dots).reshape(3, -1).cpu().numpy()
+    return found
+
+
+def _formed(u: Product) -> Tensor:
     s, h = u
-    return s.double(), _double_input(h)
+    wide = h[0].double().expand_as(h) if h.ndim == 3 and h.stride(0) == 0 else h.double()
+    matrix: Tensor = s.double().mT @ wide
+    return matrix.flatten(-2)
 
 
-def _double_input(h: Tensor) -> Tensor:
-    """In float64; what is the same for every replicate is cast once."""
-    return h[0].double().expand_as(h) if h.ndim == 3 and h.stride(0) == 0 else h.double()
+def uncancelled(u: Product) -> Tensor:
+    """``(..., N)``: ``|s_n|^2 |h_n|^2`` of each sample. Their sum is what ``|s^T h|^2`` would be if
+    the samples' gradients were at right angles.
+
+    Where they cancel, as at a minimum with an error left, ``|s^T h|^2`` is far below it, and summed
+    over samples as ``<s, (h h^T) s>`` it is nothing but rounding.
+    """
+    s, h = u
+    shared = h.ndim == 3 and h.stride(0) == 0
+    inputs = h[0] if shared else h
+    squares: Tensor = torch.linalg.vecdot(s, s) * torch.linalg.vecdot(inputs, inputs)
+    return squares
+
+
+def _uncancelled(u: Product, g: Product) -> Tensor:
+    """``(3, ..., N)``, in the place of the products that it judges."""
+    p = uncancelled(u)
+    q = p if g[0] is u[0] and g[1] is u[1] else uncancelled(g)
+    return torch.stack((p, p, q))
 
 
 @dataclass(frozen=True)

@@ -684,5 +684,6 @@ def _allowed(field: FieldInfo, name: str, limits: Limits) -> str:
 
 
 def _shown(value: Any) -> str:
-    text = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else repr(value)
+    several = isinstance(value, (list, tuple)) and len(value) > 1
+    text = ", ".join(map(str, value)) if several else repr(value)
     return text if len(text) <= 80 else text[:77] + "..."

@@ -46,12 +46,14 @@ class Dataset:
         y_train: ``(n_train, c)``, one-hot; a teacher's outputs where they are to be matched.
         x_test: ``(n_test, n_features)``.
         y_test: ``(n_test, c)``.
+        options: what was asked for when they were loaded; None: they come from elsewhere.
     """
 
     x_train: Tensor
     y_train: Tensor
     x_test: Tensor
     y_test: Tensor
+    options: DataOptions | None = None
 
     def first(self, n_train: int) -> Dataset:
         """The same with only the first training samples."""
@@ -137,8 +139,11 @@ def load_dataset(
         options: label noise and what else a data set may be asked for.
 
     Raises:
-        DatasetError: the files are neither there nor to be downloaded, or are damaged.
+        DatasetError: there is no such data set, or its files are neither there nor to be
+            downloaded, or are damaged.
     """
+    if name not in DATASETS:
+        raise DatasetError(f"dataset = {name!r}: allowed is one of {', '.join(DATASETS)}")
     spec, options = DATASETS[name], options or DataOptions()
     directory = Path(data_dir or default_data_dir())
     x_train, y_train, x_test, y_test = spec.read(directory, options)
@@ -156,7 +161,7 @@ def load_dataset(
         indices = torch.from_numpy(values.astype(np.int64))
         return torch.nn.functional.one_hot(indices, spec.n_classes).to(device, dtype)
 
-    data = Dataset(samples(x_train), targets(y_train), samples(x_test), targets(y_test))
+    data = Dataset(samples(x_train), targets(y_train), samples(x_test), targets(y_test), options)
     check_shapes(name, data, options.train_samples)
     return data
 

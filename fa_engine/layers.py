@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
+from numbers import Real
 
 import torch
 from torch import Tensor
@@ -181,7 +182,7 @@ def parse(hidden: object) -> tuple[Spec, ...]:
 
 
 def _entry(item: object) -> Spec:
-    if isinstance(item, bool) or not isinstance(item, (int, float, str)):
+    if isinstance(item, bool) or not isinstance(item, (Real, str)):
         raise LayerError(ALLOWED)
     text = str(item).strip().lower()
     if re.fullmatch(r"\d{1,9}(\.0)?", text):

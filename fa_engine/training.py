@@ -14,7 +14,7 @@ from torch import Tensor
 from fa_engine import checkpoint
 from fa_engine.activations import ACTIVATIONS
 from fa_engine.alignment import Alignment, Array, measure, unwarned
-from fa_engine.config import RunConfig
+from fa_engine.config import NotAllowed, RunConfig
 from fa_engine.datasets import DataOptions, Dataset, check_shapes, load_dataset
 from fa_engine.feedback import Feedback
 from fa_engine.losses import LOSSES
@@ -82,17 +82,22 @@ class Trainer:
         Args:
             config: what to train.
             data_dir: where data sets are kept; default ``FA_DATA_DIR`` or the user's cache.
-            data: the samples, where they are loaded already (same device and dtype).
+            data: the samples, where they are loaded already (same device and dtype). Those of
+                :func:`load_dataset` have to be loaded with the options that ``config`` asks for;
+                from elsewhere they are taken as they are.
             weights: what the network starts from instead of a draw, by the names of
                 :meth:`Network.state`.
 
         Raises:
             DatasetError: the samples cannot be had, or are not those of the data set.
             CheckpointError: ``weights`` are not those of this network.
+            NotAllowed: ``data`` were loaded with other options, or in another dtype.
             ValueError: the device is not there.
         """
         device = pick_device(config.device)
         dtype = getattr(torch, config.dtype)
+        if data is not None:
+            _check_data(config, data, dtype)
         seeds = [config.seed + replicate for replicate in range(config.replicates)]
         self.config = config
         data = data or load_dataset(config.dataset, data_dir, device, dtype, data_options(config))
@@ -146,7 +151,8 @@ class Trainer:
     @property
     def scheme(self) -> str:
         """The feedback scheme in force. Setting it keeps the weights; random matrices are the
-        ones the scheme would have drawn at the start, and its parts are those of its row.
+        ones the scheme would have drawn at the start, and its parts are those of its row. Errors
+        that a delay still holds back are dropped: they were on their way by the other scheme.
 
         Raises:
             pydantic.ValidationError: there is no such scheme, or the rest of the configuration
@@ -432,6 +438,27 @@ def pick_device(name: str) -> torch.device:
     if name == "cuda" and not available:
         raise ValueError("device = 'cuda': allowed on this machine is cpu or auto (no CUDA GPU)")
     return torch.device("cuda" if available and name != "cpu" else "cpu")
+
+
+def _check_data(config: RunConfig, data: Dataset, dtype: torch.dtype) -> None:
+    """Refuses samples that were loaded for another configuration."""
+    if data.x_train.dtype != dtype:
+        name = str(data.x_train.dtype).removeprefix("torch.")
+        raise NotAllowed("dtype", config.dtype, f"{name}, that of the data that were given")
+    if data.options is None:
+        return
+    asked = data_options(config)
+    for field, name in (
+        ("label_noise", "label_noise"),
+        ("teacher_hidden", "teacher_hidden"),
+        ("regression", "loss"),
+    ):
+        if field != "label_noise" and config.dataset != "teacher":
+            continue
+        given = getattr(data.options, field)
+        if given != getattr(asked, field):
+            allowed = f"what the data that were given were loaded with, {field} = {given}"
+            raise NotAllowed(name, getattr(config, name), allowed)
 
 
 def _copy_named(source: Mapping[str, Tensor], named: Mapping[str, Tensor]) -> None:

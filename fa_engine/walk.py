@@ -14,15 +14,24 @@ from itertools import accumulate
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from fa_engine.alignment import Array, cosine, inner_product, unwarned, widened
+from fa_engine.alignment import (
+    PP,
+    PQ,
+    Array,
+    cosine,
+    formed,
+    inner_product,
+    least_square,
+    uncancelled,
+    unwarned,
+)
 from fa_engine.feedback import Feedback
 from fa_engine.layers import Dense
 from fa_engine.network import Network, Pass, Product
 
-# An inner product of many float32 terms, of which some are lost below this.
-SMALL_PRODUCT = 1e-24
 PENDING_VALUES = 2**18  # row norms that wait on the device for one transfer
 
 
@@ -69,6 +78,19 @@ class Conserving:
     bias_share: float
 
 
+@dataclass(frozen=True)
+class _Squares:
+    """Squared norms of the updates of a step.
+
+    Attributes:
+        values: ``(R, L)``.
+        unreliable: ``(L,)`` where inner products with this update have to be of formed matrices.
+    """
+
+    values: Array
+    unreliable: NDArray[np.bool_]
+
+
 class Walker:
     """Walks along with a training: told before and after each step, asked at a measurement.
 
@@ -89,8 +111,8 @@ class Walker:
         self._pending: list[Tensor] = []
         self._previous: Sequence[Product | None] = [None] * network.n_layers
         # Squared norms of the updates of the last measured step, and of the step before this one.
-        self._squares: Array | None = None
-        self._previous_squares: Array | None = None
+        self._squares: _Squares | None = None
+        self._previous_squares: _Squares | None = None
 
     def follow(self, conserving: Sequence[Conserving]) -> None:
         """Another scheme takes over: what it conserves is compared with how it begins."""
@@ -217,30 +239,47 @@ class Walker:
 
     def _update_cosine(self, directions: Sequence[Product | None]) -> Array:
         previous = self._previous
-        self._squares = self._inner_products(directions, directions)
+        self._squares = self._squared(directions)
         if self._previous_squares is None:
-            self._previous_squares = self._inner_products(previous, previous)
+            self._previous_squares = self._squared(previous)
+        now, before = self._squares, self._previous_squares
         products = self._inner_products(directions, previous)
-        return cosine(self._squares, products, self._previous_squares)
+        for layer in np.flatnonzero(now.unreliable | before.unreliable).tolist():
+            p, q = directions[layer], previous[layer]
+            if p is not None and q is not None:
+                products[:, layer] = formed(p, q)[PQ]
+        return cosine(now.values, products, before.values)
+
+    def _squared(self, directions: Sequence[Product | None]) -> _Squares:
+        values = self._inner_products(directions, directions)
+        spread = self._columns(
+            [None if p is None else uncancelled(p).sum(-1, dtype=torch.float64) for p in directions]
+        )
+        dtype = self._network.weights[0].dtype
+        unreliable: NDArray[np.bool_] = np.any(values < least_square(spread, dtype), axis=0)
+        for layer in np.flatnonzero(unreliable).tolist():
+            p = directions[layer]
+            if p is not None:
+                values[:, layer] = formed(p, p)[PP]
+        return _Squares(values, unreliable)
 
     def _inner_products(
         self, left: Sequence[Product | None], right: Sequence[Product | None]
     ) -> Array:
-        """``(R, L)``; nan where a layer hears nothing, in float64 where float32 is too narrow."""
+        """``(R, L)``; nan where a layer hears nothing."""
+        return self._columns(
+            [
+                None if p is None or q is None else inner_product(p, q)
+                for p, q in zip(left, right, strict=True)
+            ]
+        )
+
+    def _columns(self, columns: Sequence[Tensor | None]) -> Array:
+        """``(R, L)`` on the host, from ``(R)`` or ``()`` of each layer; None is nan."""
         weights = self._network.weights
         undefined = weights[0].new_full((len(weights[0]),), torch.nan, dtype=torch.float64)
-        columns = [
-            undefined if p is None or q is None else inner_product(p, q).reshape(-1)
-            for p, q in zip(left, right, strict=True)
-        ]
-        found: Array = torch.stack(columns, 1).cpu().numpy()
-        if weights[0].dtype == torch.float32:
-            for layer in np.flatnonzero((np.abs(found) < SMALL_PRODUCT).any(0)).tolist():
-                p, q = left[layer], right[layer]
-                if p is not None and q is not None:
-                    wide = widened(p)
-                    products = inner_product(wide, wide if q is p else widened(q))
-                    found[:, layer] = products.reshape(-1).cpu().numpy()
+        filled = [undefined if column is None else column.reshape(-1) for column in columns]
+        found: Array = torch.stack(filled, 1).cpu().numpy()
         return found
 
     def _norms(self, row_norms: Tensor) -> Array:
@@ -280,6 +319,9 @@ def conserving(
         # The output layer moves along the error, whatever signal the others hear.
         is_last = layer == network.n_layers - 2
         scheme = feedback.scheme
+        # A bias that stands still is part of a, and of no weight that moves.
+        if not bias_rate and bool(network.biases[layer].any()):
+            continue
         heard = scheme.signal == "error" if is_last else scheme.route == "layerwise"
         dense = all(isinstance(network.layers[i], Dense) for i in pair)
         if heard and dense and not set(pair) & set(frozen):

@@ -156,7 +156,7 @@ def runs_list(runs: Sequence[Run], path: str) -> list[Component]:
                             [
                                 html.Span(className=f"dot dot-{run.state.value}"),
                                 f"{run.state.value} · {_ago(run.created_at)} · "
-                                f"{run.config['replicates']} networks · seed {run.config['seed']}",
+                                f"{_networks(run)} · seed {run.config['seed']}",
                             ],
                             className="run-item-note",
                         ),
@@ -180,6 +180,11 @@ def note(message: str) -> list[dict[str, Any]]:
             "id": f"note-{time.time_ns()}",
         }
     ]
+
+
+def _networks(run: Run) -> str:
+    count = run.config["replicates"]
+    return f"{count} network{'' if count == 1 else 's'}"
 
 
 def _ago(at: float) -> str:

@@ -182,16 +182,18 @@ class Computation:
     Attributes:
         params: what it takes.
         run: what it does.
+        lengthy: it may take minutes; the others are computed in between.
     """
 
     params: type[Params]
     run: Callable[[Any, Shelf, Progress], Mapping[str, Any]]
+    lengthy: bool = False
 
 
 COMPUTATIONS: dict[str, Computation] = {
     "diffusion": Computation(DiffusionParams, _diffusion),
-    "kick": Computation(KickParams, _kick),
-    "landscape": Computation(LandscapeParams, _landscape),
+    "kick": Computation(KickParams, _kick, lengthy=True),
+    "landscape": Computation(LandscapeParams, _landscape, lengthy=True),
     "spectrum": Computation(SpectrumParams, _spectrum),
     "walk": Computation(WalkParams, _walk),
 }

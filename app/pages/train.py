@@ -11,6 +11,7 @@ import dash_mantine_components as dmc
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
+from pydantic import ValidationError
 
 from app.components import aria
 from app.components.form import (
@@ -28,8 +29,8 @@ from app.components.run_bar import actions, run_bar
 from app.components.shell import note, run_of
 from app.figures import CHART_CONFIG, History, training_figure
 from app.pages.base import Context, Page
-from app.store import Command, RunEnded, UnknownRun
-from fa_engine import RunConfig
+from app.store import Command, RunEnded, StoreError, UnknownRun
+from fa_engine import RunConfig, problems
 
 _EMPTY_LAYERS = 2
 
@@ -198,28 +199,31 @@ def register(app: Dash, context: Context) -> None:
         if ctx.triggered_id == "first":
             config: RunConfig | None = FIRST.config
         elif ctx.triggered_id == "reset":
-            config = _again(search)
+            return _again(search)
         else:
             config, wrong = config_from(_given(ctx.states_list[0]), limits)
             if wrong:  # it is said beside the fields already
                 return no_update, note(" ".join(wrong.values()))
-        if config is None:
-            return no_update, note("There is no run to reset.")
+        assert config is not None
         return f"?run={store.create_run(config).id}", no_update
 
-    def _again(search: str | None) -> RunConfig | None:
-        """The configuration of the run that is shown, which makes room for its repetition."""
+    def _again(search: str | None) -> Any:
+        """The run that is shown from its start, by a new one, for which it makes room."""
         run_id = run_of(search)
         if run_id is None:
-            return None
+            return no_update, note("There is no run to reset.")
         try:
             run = store.run(run_id)
-        except UnknownRun:
-            return None
+            config = RunConfig.model_validate(run.config, context={"limits": limits})
+            again = store.create_run(config, name=run.name, parent=run.parent)
+        except ValidationError as error:
+            return no_update, note(" ".join(problem.message for problem in problems(error)))
+        except StoreError as error:
+            return no_update, note(str(error))
         if not run.state.ended:
             with suppress(RunEnded):  # by itself, a moment ago
                 store.send(run_id, Command(command="stop"))
-        return RunConfig.model_validate(run.config, context={"limits": limits})
+        return f"?run={again.id}", no_update
 
     app.clientside_callback(
         ClientsideFunction("live", "adopt"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +32,7 @@ from sqlalchemy.exc import DisconnectionError, IntegrityError, OperationalError,
 BUSY_TIMEOUT_S = 15.0
 _ATTEMPTS = 50
 _BEGIN = "fa_begin"
+_DATA_VERSION = "PRAGMA data_version"
 
 metadata = MetaData()
 # SQLite counts up by itself only in a column that it calls INTEGER.
@@ -132,7 +134,7 @@ class Changes:
 
     A query is a tenth of a millisecond, and several times that on the thread of a process that
     computes, whose caches it empties. SQLite counts what other connections commit, and that number
-    is read in two microseconds. Elsewhere the answer is always yes.
+    is read in a few microseconds. Elsewhere the answer is always yes.
 
     Safe in threads, one at a time.
     """
@@ -148,7 +150,10 @@ class Changes:
             return True
         before = self._version
         driver: Any = self._connection.driver_connection
-        (self._version,) = driver.execute("PRAGMA data_version").fetchone()
+        try:
+            (self._version,) = driver.execute(_DATA_VERSION).fetchone()
+        except sqlite3.Error as error:
+            raise OperationalError(_DATA_VERSION, None, error) from error
         return self._version != before
 
     def close(self) -> None:

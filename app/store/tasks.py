@@ -8,7 +8,7 @@ and is left off where it was begun. One analyst holds a task by a lease, as a wo
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -87,7 +87,10 @@ class Tasks:
     # -- the web's side -------------------------------------------------------------------------
 
     def ask(self, asks: Sequence[Ask]) -> dict[str, Task]:
-        """Wants ``asks`` for the next :data:`WANTED_S` seconds; how each stands, by key."""
+        """Wants ``asks`` for the next :data:`WANTED_S` seconds; how each stands, by key.
+
+        What has failed is tried anew once nobody has wanted it for that long.
+        """
         if not asks:
             return {}
         try:
@@ -102,6 +105,7 @@ class Tasks:
         until = time.time() + WANTED_S
         with self._writer.begin() as connection:
             keys = [ask.key for ask in asks]
+            connection.execute(_FORGET, {"keys": keys, "now": time.time()})
             there = set(connection.execute(_KEYS, {"keys": keys}).scalars())
             known = [
                 {"named": ask.key, "asked_rank": ask.rank, "until": until}
@@ -129,16 +133,24 @@ class Tasks:
 
     # -- the analyst's side ---------------------------------------------------------------------
 
-    def claim(self, owner: str, lease_s: float) -> Task | None:
+    def claim(
+        self, owner: str, lease_s: float, kinds: Collection[str] | None = None
+    ) -> Task | None:
         """Takes the most urgent task that is wanted, or None. No two owners get the same.
 
         Of equal rank, that which was wanted last goes first: its page is open now.
+
+        Args:
+            owner: who computes it.
+            lease_s: seconds until somebody else may, unless it is reported on.
+            kinds: of these alone; None: of any kind.
         """
         now = time.time()
         with self._reader.connect() as connection:
             if connection.execute(_ANY, {"now": now}).one_or_none() is None:
                 return None
-        first = _wanted(now).limit(1).with_for_update(skip_locked=True).scalar_subquery()
+        wanted = _wanted(now) if kinds is None else _wanted(now).where(tasks.c.kind.in_(kinds))
+        first = wanted.limit(1).with_for_update(skip_locked=True).scalar_subquery()
         with self._writer.begin() as connection:
             row = (
                 connection.execute(
@@ -221,6 +233,11 @@ class Tasks:
 _COLUMNS = [column for column in tasks.c if column.name in Task.__dataclass_fields__]
 _BY_KEY = select(*_COLUMNS).where(tasks.c.key.in_(bindparam("keys", expanding=True)))
 _KEYS = select(tasks.c.key).where(tasks.c.key.in_(bindparam("keys", expanding=True)))
+_FORGET = delete(tasks).where(
+    tasks.c.key.in_(bindparam("keys", expanding=True)),
+    tasks.c.state == TaskState.FAILED.value,
+    tasks.c.wanted_until < bindparam("now"),
+)
 _WANT = (
     update(tasks)
     .where(tasks.c.key == bindparam("named"))

@@ -7,15 +7,15 @@ import multiprocessing
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.lab import LeftOff, compute, pack_arrays
+from app.lab import COMPUTATIONS, LeftOff, Progress, compute, pack_arrays
 from app.settings import Settings
-from app.store import LEASE_S, Series, Store, StoreError, Task
+from app.store import LEASE_S, Changes, Series, Store, StoreError, Task
 from app.worker.data import DataSets
 from app.worker.keeping import check_kept, checkpoint_path, trajectory_path
 from app.worker.process import enter
@@ -24,6 +24,7 @@ from fa_engine.config import NotAllowed
 
 LOOK_S = 0.05  # between two looks for a task
 REPORT_S = 0.25  # between two reports of a task's progress
+QUICK = [name for name, known in COMPUTATIONS.items() if not known.lengthy]
 UNFORESEEN = "This could not be computed; the log of the server says why."
 NICE = 5  # training goes first where both want the same core
 
@@ -35,28 +36,45 @@ def analyse(settings: Settings, owner: str) -> None:
     stop = enter(settings)
     os.nice(NICE)
     parent = multiprocessing.parent_process()
-    analyst = _Analyst(settings)
     with Store(settings.database_url) as store, store.changes() as changes:
+        analyst = _Analyst(settings, store, changes, owner, lambda: stop.asked)
         while not stop.asked and (parent is None or parent.is_alive()):
-            task = store.tasks.claim(owner, LEASE_S) if changes.since_last_time() else None
-            if task is None:
+            if not analyst.work_on_next():
                 time.sleep(LOOK_S)
-            else:
-                analyst.work(store, owner, task, lambda: stop.asked)
 
 
 class _Analyst:
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        changes: Changes,
+        owner: str,
+        stopping: Callable[[], bool],
+    ) -> None:
         self._directory = settings.checkpoint_dir
-        self._data_sets = DataSets(settings.data_dir)
+        self._shelf = _Shelf(store, self._directory, DataSets(settings.data_dir))
+        self._store, self._changes, self._owner = store, changes, owner
+        self._stopping = stopping
 
-    def work(self, store: Store, owner: str, task: Task, stopping: Callable[[], bool]) -> None:
+    def work_on_next(self, kinds: Collection[str] | None = None) -> bool:
+        """Computes the most urgent task, of these kinds alone if any; False where there is none."""
+        if not self._changes.since_last_time():
+            return False
+        task = self._store.tasks.claim(self._owner, LEASE_S, kinds)
+        if task is not None:
+            self._work(task)
+        return task is not None
+
+    def _work(self, task: Task) -> None:
         """Computes one task. Whatever goes wrong in it ends the task, and not the analyst."""
-
-        shelf = _Shelf(store, self._directory, self._data_sets)
-        with _Holding(store, owner, task, stopping) as holding:
+        store, owner = self._store, self._owner
+        with _Holding(store, owner, task, self._stopping) as holding:
+            progress: Progress = holding.progress
+            if task.kind not in QUICK:
+                progress = self._with_quick_ones_between(progress)
             try:
-                result = pack_arrays(compute(task.kind, task.params, shelf, holding.progress))
+                result = pack_arrays(compute(task.kind, task.params, self._shelf, progress))
             except LeftOff:
                 store.tasks.put_back(task.number, owner)
             except (NotAllowed, CheckpointError, DatasetError, StoreError) as error:
@@ -71,6 +89,19 @@ class _Analyst:
                 store.tasks.failed(task.number, owner, UNFORESEEN)
             else:
                 store.tasks.done(task.number, owner, result)
+
+    def _with_quick_ones_between(self, progress: Progress) -> Progress:
+        """Progress of a lengthy task, which makes way for what somebody else waits for."""
+        looked_at = time.monotonic()
+
+        def tell(share: float) -> None:
+            nonlocal looked_at
+            progress(share)
+            if time.monotonic() - looked_at >= LOOK_S:
+                self.work_on_next(QUICK)
+                looked_at = time.monotonic()
+
+        return tell
 
 
 class _Shelf:

@@ -335,7 +335,7 @@ class _Drive:
             self.diverged = self.trainer.diverged.copy()
             if not self.diverged.all():
                 for replicate in new.nonzero()[0]:
-                    message = f"Replicate {replicate + 1} of {len(new)} diverged: its loss is not "
+                    message = f"Network {replicate + 1} of {len(new)} diverged: its loss is not "
                     message += f"finite any more at step {measurement.step}."
                     self.recorder.write(Draft.notice(measurement.step, message))
 

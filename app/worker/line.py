@@ -45,7 +45,11 @@ class Line:
         self._thread = threading.Thread(target=self._run, name="line", daemon=True)
 
     def __enter__(self) -> Line:
-        self._listen()  # what was said to the run while it was queued holds from the first step
+        try:
+            self._listen()  # what was said to the run while it was queued holds from the first step
+        except BaseException:
+            self._changes.close()
+            raise
         self._thread.start()
         return self
 

@@ -555,6 +555,102 @@ def test_a_gap_is_filled_and_a_duplicate_dropped(page: Page, site: Site) -> None
     assert steps(page) == wanted
 
 
+HOLD = """status => {
+  const { fetch } = window;
+  window.release = null;
+  window.fetch = async (url, options) => {
+    if (!String(url).includes('/events?') || window.release) return fetch(url, options);
+    const answer = await fetch(url, options);
+    await new Promise(resolve => { window.release = resolve; });
+    return status === 200 ? answer : new Response('{}', { status });
+  };
+}"""
+
+
+@pytest.mark.parametrize("trouble", ["refused", "drawn anew"])
+def test_a_late_answer_leaves_no_gap_at_the_end(page: Page, site: Site, trouble: str) -> None:
+    run_id = site.start(**LONG)
+    open_run(page, site, run_id)
+    page.evaluate(HOLD, 503 if trouble == "refused" else 200)
+    page.evaluate("() => faLive.take([{ seq: faLive.taken + 2, kind: 'progress' }])")  # a hole
+    until(page, "() => window.release !== null && faLive.fetching")
+    if trouble == "drawn anew":  # from further on than what the answer brings
+        taken = page.evaluate("faLive.taken")
+        page.evaluate("window.dash_clientside.set_props('refresh', { data: 99 })")
+        until(page, "taken => faLive.taken > taken", taken)
+    stop(site, run_id)
+    wait(lambda: site.get(f"/api/runs/{run_id}")["ended"])
+    page.wait_for_timeout(500)  # the stream has said all that it had to say
+    page.evaluate("window.release()")
+    state(page, "stopped")
+    until(page, "() => faLive.drawn === faLive.head")
+    shown = steps(page)
+    assert shown == sorted(set(shown))
+    expect(page.get_by_text("connection lost, trying again")).to_be_hidden()
+
+
+def test_a_reset_begins_with_the_parents_weights_again(page: Page, site: Site) -> None:
+    parent = site.start(epochs=2)
+    wait(lambda: site.get(f"/api/runs/{parent}")["ended"])
+    step = site.get(f"/api/runs/{parent}/checkpoints")["checkpoints"][-1]["step"]
+    child = site.post(
+        "/api/runs",
+        {
+            "config": site.get(f"/api/runs/{parent}")["config"],
+            "name": "handed over",
+            "parent": {"run_id": parent, "step": step},
+        },
+    )["run_id"]
+    wait(lambda: site.get(f"/api/runs/{child}")["ended"])
+    open_run(page, site, child)
+    page.click("#reset")
+    until(page, "id => faLive.run && faLive.run.id !== id", child)
+    again = page.evaluate("faLive.run.id")
+    wait(lambda: site.get(f"/api/runs/{again}")["ended"])
+    runs = [site.get(f"/api/runs/{run_id}") for run_id in (child, again)]
+    assert runs[0]["parent"] == runs[1]["parent"] == {"run_id": parent, "step": step}
+    assert runs[1]["name"] == "handed over"
+    losses = [
+        site.get(f"/api/runs/{run_id}/export.json")["series"]["loss"] for run_id in (child, again)
+    ]
+    assert losses[0] == losses[1]
+
+
+def test_a_queued_run_says_which_paused_one_keeps_the_worker(page: Page, site: Site) -> None:
+    paused = site.start(**LONG)
+    wait(lambda: site.get(f"/api/runs/{paused}")["state"] == "running")
+    site.post(f"/api/runs/{paused}/commands", {"command": "pause"})
+    wait(lambda: site.get(f"/api/runs/{paused}")["state"] == "paused")
+    waiting = site.start(epochs=1)
+    page.goto(f"{site.url}/?run={waiting}")
+    state(page, "queued")
+    expect(page.locator("#run-reason")).to_contain_text("16-16, lr 0.1: paused, and keeps one")
+    stop(site, paused)
+    state(page, "finished")
+    expect(page.locator("#run-reason")).to_be_empty()
+
+
+def test_a_few_steps_have_whole_ticks_each_once(page: Page, site: Site) -> None:
+    run_id = site.start(**(LONG | {"measure_every": 1}))
+    site.post(f"/api/runs/{run_id}/commands", {"command": "step"})
+    page.goto(f"{site.url}/?run={run_id}")
+    state(page, "paused")
+    until(page, f"() => faLive.gd && faLive.meta && faLive.meta.run && ({POINTS})('loss') > 0")
+    ticks = """() => [...document.querySelectorAll('#charts .xaxislayer-above .xtick text')]
+        .map(text => text.textContent)"""
+    for _ in range(2):
+        page.click("#step")
+    until(page, "() => faLive.drawn === faLive.head && faLive.run.step === 3")
+    until(page, f"() => ({ticks})().length > 1 && new Set(({ticks})()).size === ({ticks})().length")
+    assert page.evaluate(ticks)[:3] == ["0", "1", "2"]
+    site.post(f"/api/runs/{run_id}/commands", {"command": "resume"})
+    until(page, f"() => ({POINTS})('loss') > 30")
+    until(page, f"() => new Set(({ticks})()).size === ({ticks})().length")
+    assert len(page.evaluate(ticks)) < 15
+    stop(site, run_id)
+    state(page, "stopped")
+
+
 def test_a_long_line_is_drawn_anew_and_thinned(page: Page, site: Site) -> None:
     run_id = site.start(**(LONG | {"measure_every": 1, "replicates": 1, "epochs": 1000}))
     open_run(page, site, run_id)

@@ -3,6 +3,7 @@
 import math
 import re
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
@@ -191,7 +192,9 @@ def test_a_network_of_which_no_sample_fits_says_so():
         RunConfig.model_validate({}, context={"limits": Limits(max_activations=100)})
 
 
-@pytest.mark.parametrize("typed", ["256, 128", "256 128", [256, 128], (256, 128)])
+@pytest.mark.parametrize(
+    "typed", ["256, 128", "256 128", [256, 128], (256, 128), [np.int64(256), 128.0]]
+)
 def test_widths_can_be_typed(typed):
     config = RunConfig(hidden=typed)
     assert config.hidden == (256, 128)

@@ -263,3 +263,8 @@ def test_the_first_training_samples_alone():
         np.testing.assert_array_equal(one.loss, other.loss)
     with pytest.raises(ValidationError, match="batch_size = 64: allowed is at most 40"):
         RunConfig(train_samples=40)
+
+
+def test_an_unknown_data_set_is_named_with_those_that_are_there():
+    with pytest.raises(DatasetError, match=r"dataset = 'nope': allowed is one of digits, mnist"):
+        load_dataset("nope")

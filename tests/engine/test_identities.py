@@ -228,17 +228,22 @@ def delayed_by_hand(config, matrices, modules):
                 batch["s"][layer] = batch["e"]
             else:
                 prime = 1 - batch["h"][layer + 1] ** 2
-                source = batch["e"] if config.scheme == "dfa" else batch["s"][layer + 1]
+                source = batch["e"] if config.scheme in ("dfa", "dkp") else batch["s"][layer + 1]
                 carrier = w[layer + 1] if config.scheme == "bp" else matrices[layer]
                 batch["s"][layer] = (source @ carrier) * prime
             moves.append((layer, batch["s"][layer], batch["h"][layer]))
         for layer, s, inputs in moves:
             w[layer] -= config.learning_rate * s.T @ inputs
             b[layer] -= config.learning_rate * s.sum(0)
+            if config.scheme == "kp" and layer > 0:
+                matrices[layer - 1] -= config.learning_rate * s.T @ inputs
+        if config.scheme == "dkp":  # learned from what the network answers now
+            for layer, matrix in enumerate(matrices):
+                matrix -= config.learning_rate * e.T @ h[layer + 1]
     return w
 
 
-@pytest.mark.parametrize("scheme", ["bp", "fa", "dfa"])
+@pytest.mark.parametrize("scheme", ["bp", "fa", "dfa", "kp", "dkp"])
 @pytest.mark.parametrize("modules", [2, 3, 4])
 def test_a_delayed_error_is_the_plain_loop(scheme, modules):
     config = SMALL.replace(

@@ -156,6 +156,55 @@ def test_convolution_feedback_is_dense_feedback_on_the_unrolled_matrix():
     torch.testing.assert_close(trainer.network.weights[0][0], expected, rtol=1e-11, atol=1e-13)
 
 
+def test_direct_feedback_through_convolutions_reaches_every_unpooled_unit_by_its_own_entry():
+    trainer = Trainer(CONV.replace(scheme="dfa", replicates=1, hidden="conv 5x3, conv 4x2, 7"))
+    w, b = trainer.network.weights, trainer.network.biases
+    matrices = trainer.feedback.matrices
+    assert [tuple(matrix.shape) for matrix in matrices] == [(1, 10, 180), (1, 10, 100), (1, 10, 7)]
+    x, y = trainer._batch()
+    h1 = torch.tanh(x @ unrolled(w[0][0], (8, 8, 1), 3).T + b[0][0].repeat(36))
+    h2 = torch.tanh(h1 @ unrolled(w[1][0], (6, 6, 5), 2).T + b[1][0].repeat(25))
+    h3 = torch.tanh(h2 @ w[2][0].T + b[2][0])
+    e = (torch.softmax(h3 @ w[3][0].T + b[3][0], -1) - y) / len(x)
+    s1, s2, s3 = (
+        (e @ matrix[0]) * (1 - h**2) for matrix, h in zip(matrices, (h1, h2, h3), strict=True)
+    )
+    expected = [
+        w[0][0] - 0.1 * s1.reshape(-1, 5).T @ Conv((8, 8, 1), 5, 3, 1).gather(x),
+        w[1][0] - 0.1 * s2.reshape(-1, 4).T @ Conv((6, 6, 5), 4, 2, 1).gather(h1),
+        w[2][0] - 0.1 * s3.T @ h2,
+    ]
+    trainer.advance()
+    for found, wanted in zip(trainer.network.weights, expected, strict=False):
+        torch.testing.assert_close(found[0], wanted, rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("replicates", [1, 2])
+def test_a_samples_delta_cosine_is_over_all_its_positions(replicates):
+    trainer = Trainer(
+        CONV.replace(scheme="fa", replicates=replicates, hidden="conv 5x3, conv 4x2", batch_size=8)
+    )
+    x, y = trainer._batch()
+    expected = []
+    for r in range(replicates):
+        w, b = ([t[r] for t in ts] for ts in (trainer.network.weights, trainer.network.biases))
+        feedback = [t[r] for t in trainer.feedback.matrices]
+        h1 = torch.tanh(x @ unrolled(w[0], (8, 8, 1), 3).T + b[0].repeat(36))
+        h2 = torch.tanh(h1 @ unrolled(w[1], (6, 6, 5), 2).T + b[1].repeat(25))
+        e = torch.softmax(h2 @ w[2].T + b[2], -1) - y
+        deltas = []
+        for top, below in ((w[2], w[1]), feedback[::-1]):
+            second = (e @ top) * (1 - h2**2)
+            first = (second @ unrolled(below, (6, 6, 5), 2)) * (1 - h1**2)
+            deltas.append((first, second))
+        cosines = [torch.cosine_similarity(d, s, -1) for d, s in zip(*deltas, strict=True)]
+        expected.append([[c.mean(), c.std(correction=0)] for c in cosines])
+    m = trainer.advance(measure=True)
+    expected = np.array(expected)
+    np.testing.assert_allclose(m.delta_cosine_mean, expected[..., 0], rtol=1e-9)
+    np.testing.assert_allclose(m.delta_cosine_std, expected[..., 1], rtol=1e-9)
+
+
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_every_scheme_trains_a_convolutional_network(scheme, tmp_path):
     config = CONV.replace(scheme=scheme, dtype="float32", epochs=2, learning_rate=0.05)

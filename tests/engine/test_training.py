@@ -1,12 +1,14 @@
 """The step: each scheme against its equations, autograd, and itself (docs/MATH.md)."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
 from torch.nn import functional
 
-from fa_engine import SCHEMES, RunConfig, Trainer
+from fa_engine import SCHEMES, DataOptions, NotAllowed, RunConfig, Trainer, load_dataset
 from fa_engine.activations import ACTIVATIONS
 from fa_engine.losses import LOSSES
 
@@ -443,6 +445,27 @@ def test_one_diverged_replicate_does_not_stop_the_others():
     assert np.isfinite(measured[-1].loss[0])
     assert np.isnan(measured[-1].loss[1])
     assert np.isnan(measured[-1].gradient_angle_deg[1]).all()
+
+
+@pytest.mark.parametrize(
+    ("loaded", "fields", "field"),
+    [
+        ({}, {"label_noise": 0.2}, "label_noise"),
+        ({"label_noise": 0.2}, {}, "label_noise"),
+        ({}, {"dataset": "teacher", "teacher_hidden": (8, 8)}, "teacher_hidden"),
+        ({}, {"dataset": "teacher", "loss": "squared_error"}, "loss"),
+        ({"dtype": torch.float32}, {}, "dtype"),
+    ],
+)
+def test_data_loaded_for_another_configuration_are_refused(loaded, fields, field):
+    config = SMALL.replace(**fields)
+    dtype = loaded.pop("dtype", torch.float64)
+    data = load_dataset(config.dataset, dtype=dtype, options=DataOptions(**loaded))
+    with pytest.raises(NotAllowed) as caught:
+        Trainer(config, data=data)
+    assert caught.value.problem.field == field
+    if field != "dtype":  # from elsewhere they are taken as they are
+        assert Trainer(config, data=dataclasses.replace(data, options=None)).step == 0
 
 
 def test_a_missing_gpu_is_said(monkeypatch):

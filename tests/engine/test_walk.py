@@ -256,6 +256,17 @@ def test_where_nothing_is_conserved_it_is_undefined(fields):
     assert np.isnan(m.conserved_drift).all()
 
 
+def test_biases_that_stand_still_leave_something_conserved_only_at_zero():
+    config = SMALL.replace(activation="linear", bias_rate=0.0)
+    assert np.isfinite(Trainer(config).advance(measure=True).conserved).all()
+    weights = {name: t.clone() for name, t in Trainer(config).network.state().items()}
+    for name, tensor in weights.items():
+        if "bias" in name:
+            tensor.fill_(0.1)
+    started = Trainer(config, weights=weights)
+    assert np.isnan(started.advance(measure=True).conserved).all()
+
+
 def test_a_new_scheme_conserves_from_where_it_takes_over():
     trainer = Trainer(SMALL.replace(activation="relu", scheme="bp", learning_rate=0.001))
     for _ in range(10):

@@ -10,10 +10,12 @@ import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from app.store import (
     Command,
@@ -418,3 +420,14 @@ def test_changes_are_seen_and_their_absence_too(store: Store, url: str) -> None:
         assert changes.since_last_time()
         store.runs()
         assert not changes.since_last_time() or not url.startswith("sqlite")
+
+
+def test_a_look_for_changes_that_fails_is_a_failure_of_the_database(store: Store, url: str) -> None:
+    if not url.startswith("sqlite"):
+        pytest.skip("only SQLite is looked at without a query")
+    changes = store.changes()
+    assert changes._connection is not None
+    driver: Any = changes._connection.driver_connection
+    driver.close()
+    with pytest.raises(OperationalError, match="closed database"):
+        changes.since_last_time()

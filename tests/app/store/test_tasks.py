@@ -72,6 +72,33 @@ def test_a_failure_is_said_until_it_is_forgotten(store: Store) -> None:
     assert store.tasks.claim("one", LEASE_S) is not None
 
 
+def test_a_failure_is_tried_anew_by_who_comes_back_later(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "WANTED_S", 0.05)
+    store.tasks.ask([ask("a"), ask("b")])
+    for _ in range(2):
+        claimed = store.tasks.claim("one", LEASE_S)
+        assert claimed is not None
+        store.tasks.failed(claimed.number, "one", "the file is gone")
+    time.sleep(0.1)
+    assert store.tasks.ask([ask("a")])["a"].state is TaskState.QUEUED
+    monkeypatch.setattr(module, "WANTED_S", 30.0)
+    assert store.tasks.ask([ask("b")])["b"].state is TaskState.QUEUED
+    claimed = store.tasks.claim("one", LEASE_S)
+    assert claimed is not None
+    store.tasks.failed(claimed.number, "one", "the file is gone")
+    assert store.tasks.ask([ask("b")])["b"].state is TaskState.FAILED  # it is still being asked for
+
+
+def test_a_claim_may_be_for_some_kinds_alone(store: Store) -> None:
+    store.tasks.ask([Ask("long", "kick", {}), Ask("short", "spectrum", {}, rank=1)])
+    assert store.tasks.claim("one", LEASE_S, kinds=["walk"]) is None
+    claimed = store.tasks.claim("one", LEASE_S, kinds=["walk", "spectrum"])
+    assert claimed is not None
+    assert claimed.key == "short"
+
+
 def test_a_task_whose_analyst_died_is_tried_once_more(store: Store) -> None:
     store.tasks.ask([ask("a"), ask("b", 1)])
     assert store.tasks.claim("one", LEASE_S)

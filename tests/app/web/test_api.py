@@ -259,3 +259,12 @@ def test_a_run_is_trained_by_a_real_worker(tmp_path: Path) -> None:
     exported = client.get(f"/api/runs/{run_id}/export.json").get_json()
     assert exported["series"]["loss"][-1][0] < exported["series"]["loss"][0][0]
     app.close()
+
+
+@pytest.mark.parametrize("text", ['{"config":{"dataset":"\\ud800"}}', '{"\\ud800": 1}'])
+def test_half_a_character_is_refused(client: FlaskClient, text: str) -> None:
+    answer = client.post("/api/runs", data=text, content_type="application/json")
+    assert answer.status_code == 422
+    (error,) = answer.get_json()["errors"]
+    assert error["field"] == "body"
+    assert "surrogate" in error["allowed"]

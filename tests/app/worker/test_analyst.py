@@ -12,7 +12,7 @@ from flask import Flask
 from flask_caching import Cache
 from safetensors.torch import load_file
 
-from app.lab import Desk, DiffusionParams, LandscapeParams, SpectrumParams
+from app.lab import Desk, DiffusionParams, KickParams, LandscapeParams, SpectrumParams
 from app.lab.results import Arrays
 from app.settings import Settings
 from app.store import Ask, Command, Parent, RunState, Store, UnknownCheckpoint
@@ -117,6 +117,21 @@ def test_what_no_one_foresaw_is_said_in_one_sentence_without_a_path(
     ask = Ask("of a page of another version", "divination", {})
     wait(lambda: shared.tasks.ask([ask])[ask.key].state.ended)
     assert shared.tasks.ask([ask])[ask.key].message == UNFORESEEN
+
+
+def test_a_long_kick_makes_way_for_a_spectrum(shared: Store, desk: Desk, wait: Any) -> None:
+    run_id = finished(shared, wait)
+    last = shared.checkpoints(run_id)[-1]
+    where = {"run_id": run_id, "step": last.step, "seq": last.seq, "n_samples": 12}
+    kick = KickParams(**where, directions=64, steps=20_000)
+    wait(lambda: 0 < desk.ask([kick])[0].progress < 1)
+    for replicate in (1, 2):
+        spectrum_ = SpectrumParams(**where, replicate=replicate)
+        wait(lambda asked=spectrum_: desk.ask([asked, kick])[0].packed is not None)
+    before = desk.ask([kick])[0]
+    assert before.pending
+    assert not before.waiting
+    wait(lambda: desk.ask([kick])[0].progress > before.progress)  # and goes on where it was
 
 
 @pytest.mark.parametrize("end", ["diverged", "stopped", "finished"])
