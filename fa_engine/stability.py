@@ -99,6 +99,18 @@ def probe_bytes(config: RunConfig, n_samples: int) -> int:
     return config.replicates * (jacobians + kernels) * item + solver
 
 
+def largest_probe(config: RunConfig, limit_bytes: int = MAX_PROBE_BYTES) -> int:
+    """Samples of the training set whose spectrum fits ``limit_bytes``; 0 where not one does."""
+    fits, too_many = 0, config.n_train + 1
+    while too_many - fits > 1:
+        middle = (fits + too_many) // 2
+        if probe_bytes(config, middle) <= limit_bytes:
+            fits = middle
+        else:
+            too_many = middle
+    return fits
+
+
 def check_probe(config: RunConfig, n_samples: int, limit_bytes: int = MAX_PROBE_BYTES) -> None:
     """Refuses a probe set that is too large for memory.
 
@@ -109,39 +121,47 @@ def check_probe(config: RunConfig, n_samples: int, limit_bytes: int = MAX_PROBE_
     needed = probe_bytes(config, n_samples)
     if needed <= limit_bytes:
         return
-    fits, too_many = 0, n_samples
-    while too_many - fits > 1:
-        middle = (fits + too_many) // 2
-        if probe_bytes(config, middle) <= limit_bytes:
-            fits = middle
-        else:
-            too_many = middle
+    times = f" and {config.replicates} replicates" if config.replicates > 1 else ""
     raise NotAllowed(
         "n_samples",
         n_samples,
-        f"at most {fits:,} with this network and {config.replicates} replicates: "
+        f"at most {largest_probe(config, limit_bytes):,} with this network{times}: "
         f"{n_samples:,} would need {needed / 2**30:,.1f} GiB of memory, "
         f"and {limit_bytes / 2**30:,.1f} GiB are the limit",
     )
 
 
-def check_modes(config: RunConfig, n_samples: int) -> None:
-    """Refuses a probe set whose spectrum nobody would wait for.
+def most_samples(config: RunConfig) -> int:
+    """The largest probe set that a person waits for: of the training set, within memory, and of
+    no more than :data:`MAX_MODES` modes.
 
     Args:
-        config: the run whose network it is.
-        n_samples: ``N``.
+        config: the run whose network it is; of as many replicates as are looked at together.
+    """
+    return min(MAX_MODES // config.layers[-1].n_out, largest_probe(config))
+
+
+def check_samples(config: RunConfig, n_samples: int) -> None:
+    """Refuses a probe set that is larger than :func:`most_samples`.
 
     Raises:
-        NotAllowed: its modes, ``N c``, are more than :data:`MAX_MODES`.
+        NotAllowed: it names the one number that is allowed, and what more would take.
     """
-    c = config.layers[-1].n_out
-    if n_samples * c > MAX_MODES:
-        raise NotAllowed(
-            "n_samples",
-            n_samples,
-            f"at most {MAX_MODES // c:,}: the spectrum of {n_samples * c:,} modes takes minutes",
+    most = most_samples(config)
+    if 1 <= n_samples <= most:
+        return
+    takes: list[str] = []
+    modes = n_samples * config.layers[-1].n_out
+    if modes > MAX_MODES:
+        takes.append(f"{modes:,} modes take minutes")
+    needed = probe_bytes(config, n_samples)
+    if needed > MAX_PROBE_BYTES:
+        limit = MAX_PROBE_BYTES / 2**30
+        takes.append(
+            f"{needed / 2**30:,.1f} GiB of memory are needed where {limit:g} are the limit"
         )
+    reason = f": {' and '.join(takes)}" if takes else ""
+    raise NotAllowed("n_samples", n_samples, f"a whole number from 1 to {most:,}{reason}")
 
 
 def kernel(trainer: Trainer, probe: Probe, *, backpropagation: bool = False) -> Tensor:
@@ -236,11 +256,14 @@ class Spectrum:
         return _unstable_share(self.symmetric, self.resolution)
 
     def overshooting_share(self, learning_rate: float) -> Array:
-        """``(R,)`` modes that a step of this size makes grow: ``abs(1 - eta lambda) > 1``."""
+        """``(R,)`` the share of modes that decay in continuous time, ``Re lambda > 0``, and that a
+        step of this size makes grow: ``abs(1 - eta lambda) > 1``. Of ``H K`` where there is one.
+        """
         modes = self.eigenvalues if self.error_eigenvalues is None else self.error_eigenvalues
-        floor = 1 + learning_rate * self.resolution * np.abs(modes).max(1, keepdims=True)
-        grows = (np.abs(1 - learning_rate * modes) > floor).mean(1)
-        return np.where(np.isnan(modes).any(1), np.nan, grows)
+        rounding = self.resolution * np.abs(modes).max(1, keepdims=True)
+        grows = np.abs(1 - learning_rate * modes) > 1 + learning_rate * rounding
+        share = (grows & (modes.real > rounding)).mean(1)
+        return np.where(np.isnan(modes).any(1), np.nan, share)
 
 
 def spectrum(

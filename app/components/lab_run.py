@@ -77,8 +77,8 @@ def run_line(prefix: str) -> Component:
     return html.Div(id=f"{prefix}-run", className="lab-run")
 
 
-def run_words(run: Run | None, missing: str = "") -> list[Any]:
-    """What :func:`run_line` holds."""
+def run_words(run: Run | None, missing: str = "", parent: str = "another run") -> list[Any]:
+    """What :func:`run_line` holds; ``parent`` is the name of the run's parent."""
     if run is None:
         said = missing or "No run is chosen."
         return [html.Span(f"{said} "), dcc.Link("Train one, or open one under Runs.", href="/")]
@@ -88,7 +88,7 @@ def run_words(run: Run | None, missing: str = "") -> list[Any]:
         html.Span(f"step {run.step:,} of {run.total_steps:,}", className="soft"),
     ]
     if run.parent:
-        origin = f"began with the weights of step {run.parent.step:,} of another run"
+        origin = f"began with the weights of step {run.parent.step:,} of {parent}"
         words.append(dcc.Link(origin, href=f"?run={run.parent.run_id}", className="soft"))
     return words
 
@@ -97,7 +97,9 @@ def checkpoint_slider(prefix: str) -> Component:
     """Chooses a checkpoint; with a button that goes through all of them."""
     return html.Div(
         [
-            dmc.Button("Play", id=f"{prefix}-play", variant="default", size="sm", w=84),
+            dmc.Button(
+                "Play", id=f"{prefix}-play", variant="default", size="sm", w=84, disabled=True
+            ),
             html.Div(
                 dmc.Slider(
                     id=f"{prefix}-at",

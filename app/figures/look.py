@@ -12,7 +12,7 @@ from app.figures.palette import Palette, Rgb, css
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif"
 _CLEAR = "rgba(0,0,0,0)"
-_DECADES = 4  # below the largest value that a symmetric logarithm shows
+_DECADES = 8  # below the largest value: what single precision tells from 0
 
 
 def base(colours: Palette, **more: Any) -> dict[str, Any]:
@@ -105,9 +105,9 @@ class SymmetricLog:
         return places
 
     def ticks(self) -> dict[str, Any]:
-        """Its ticks: 0 and powers of ten, every other one with its number."""
+        """Its ticks: 0 and powers of ten, every fourth one with its number."""
         powers = list(self._powers)
-        named = set(powers[::-2])
+        named = set(powers[::-4])
         values = [-(10.0**p) for p in powers[::-1]] + [0.0] + [10.0**p for p in powers]
         marked = [p in named for p in powers]
         return {

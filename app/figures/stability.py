@@ -31,23 +31,34 @@ _ROWS = (
 )
 
 
-def spectrum_figure(spectrum: Arrays, theme: str | None = None) -> go.Figure:
+_NOTHING: Arrays = {
+    "eigenvalues": np.zeros(0, complex),
+    "resolution": np.array(0.0),
+    **{name: np.zeros(0) for name, _, _ in _ROWS},
+}
+_NONE = [None]  # an axis that no trace belongs to is not drawn
+_ZERO = 0.4  # where a logarithmic axis of steps has step 0; as a whole number it reads 0
+
+
+def spectrum_figure(spectrum: Arrays | None, theme: str | None = None) -> go.Figure:
     """The eigenvalues of ``K`` in the complex plane, and under it the spectra to compare.
 
     Args:
         spectrum: ``eigenvalues`` (complex), ``bp``, ``symmetric``, maybe ``error_eigenvalues``,
-            and ``resolution``: the share of the largest that is rounding.
+            and ``resolution``: the share of the largest that is rounding; None for the figure
+            before there is any.
         theme: light or dark.
     """
     colours = palette(theme)
+    spectrum = spectrum or _NOTHING
     modes = spectrum["eigenvalues"]
     modes = modes[np.isfinite(modes)]
     rows = [row for row in _ROWS if row[0] in spectrum]
     shown = [modes, *(spectrum[name] for name, _, _ in rows)]
-    largest = max((float(np.nanmax(np.abs(s), initial=0.0)) for s in shown), default=1.0)
-    across = SymmetricLog(largest)
+    largest = max(float(np.nanmax(np.abs(s), initial=0.0)) for s in shown) or 1.0
     floor = float(spectrum["resolution"]) * float(np.abs(modes).max(initial=0.0))
     unstable = modes.real < -floor
+    across = SymmetricLog(largest)
     traces = [
         _modes(modes[~unstable], "stable", colours.stable, across),
         _modes(modes[unstable], "unstable", colours.unstable, across),
@@ -110,8 +121,8 @@ def spectrum_figure(spectrum: Arrays, theme: str | None = None) -> go.Figure:
 
 def _modes(modes: NDArray[Any], name: str, colour: Rgb, across: SymmetricLog) -> go.Scatter:
     return go.Scatter(
-        x=across(modes.real).tolist(),
-        y=across(modes.imag).tolist(),
+        x=across(modes.real).tolist() or _NONE,
+        y=across(modes.imag).tolist() or _NONE,
         customdata=np.stack([modes.real, modes.imag], -1).tolist(),
         mode="markers",
         name=name,
@@ -131,8 +142,8 @@ def _row(
     rows = {key: remark for key, _, remark in _ROWS}
     grey = css(colours.soft, 0.6)
     return go.Scatter(
-        x=across(values).tolist(),
-        y=[place] * len(values),
+        x=across(values).tolist() or _NONE,
+        y=[place] * len(values) or _NONE,
         yaxis="y2",
         customdata=values.tolist(),
         mode="markers",
@@ -162,28 +173,29 @@ def stability_figure(
     """Stability and alignment through training, checkpoint by checkpoint.
 
     Args:
-        steps: (T,) steps of the checkpoints.
-        series: ``unstable_share`` from 0 to 1, ``min_real`` and ``angle_deg``, (T,) each.
+        steps: (T,) steps of the checkpoints, rising; none for the figure before there are any.
+        series: ``unstable_share`` from 0 to 1, ``min_real`` and ``angle_deg``, (T,) each; nan
+            where there is no value, and no line is drawn across.
         at: the step that is looked at.
         theme: light or dark.
-        log: of 1 + step, so that 0 has a place.
+        log: a logarithmic axis of steps, with 0 beside it.
     """
     colours = palette(theme)
-    shift = 1 if log else 0
+    last = int(steps[-1]) if len(steps) else 0
     panels = (
         ("y", "unstable_share", "Unstable modes", "share of the modes of K", colours.unstable),
-        ("y2", "min_real", "Smallest real part", "below 0 the walk leaves", colours.control),
+        ("y2", "min_real", "Smallest real part", "below 0 it leaves", colours.control),
         ("y3", "angle_deg", "Alignment angle", "of all parameters", colours.accent),
     )
     domains = {"y": (0.71, 1.0), "y2": (0.36, 0.63), "y3": (0.0, 0.28)}
     text = {"y": "%{y:.1%}", "y2": "%{y:.4g}", "y3": "%{y:.1f}°"}
     traces = []
     for name, key, title, _, colour in panels:
-        x, y = as_lists(steps + shift, series[key])
+        x, y = as_lists(_places(steps, log), series[key])
         traces.append(
             go.Scatter(
-                x=x,
-                y=y,
+                x=x or _NONE,
+                y=y or _NONE,
                 yaxis=name,
                 name=title.lower(),
                 mode="lines+markers",
@@ -193,7 +205,6 @@ def stability_figure(
             )
         )
     shared = {"anchor": "x"}
-    lowest = float(np.nanmin(series["min_real"], initial=0.0))
     return go.Figure(
         traces,
         base(
@@ -203,18 +214,16 @@ def stability_figure(
             margin={"l": 62, "r": 16, "t": 24, "b": 44},
             xaxis=axis(
                 colours,
-                "1 + step" if log else "step",
+                "step",
                 anchor="y3",
-                type="log" if log else "linear",
-                tickformat=",d",
-                rangemode="tozero",
                 unifiedhovertitle={"text": "<b>step %{x:,d}</b>"},
+                **(_log_steps(last) if log else _whole_steps(last)),
             ),
             yaxis=axis(
                 colours,
                 domain=domains["y"],
                 tickformat=".0%",
-                autorangeoptions={"include": [0.0, 0.05]},
+                range=_span(series["unstable_share"], 0.0, 0.05),
                 nticks=5,
                 **shared,
             ),
@@ -223,21 +232,21 @@ def stability_figure(
                 domain=domains["y2"],
                 tickformat="~g",
                 nticks=5,
+                range=_span(series["min_real"], 0.0, 0.0),
                 **shared,
-                autorangeoptions={"include": [lowest, 0.0]},
             ),
             yaxis3=axis(
                 colours,
                 domain=domains["y3"],
                 tickvals=list(range(0, 181, 30)),
                 ticktext=[f"{degrees}°" for degrees in range(0, 181, 30)],
-                autorangeoptions={"include": [-2.0, 95.0]},
+                range=_span(series["angle_deg"], 0.0, 90.0),
                 **shared,
             ),
             shapes=[
                 level(0, "y2", colours),
                 level(90, "y3", colours),
-                *([] if at is None else [rule(at + shift, colours)]),
+                *([] if at is None else [rule(float(_places(np.array(at), log)), colours)]),
             ],
             annotations=[
                 panel_title(title, remark, 0, domains[name][1], colours)
@@ -245,6 +254,44 @@ def stability_figure(
             ],
         ),
     )
+
+
+def _span(values: NDArray[Any], low: float, high: float) -> list[float]:
+    """From the least to the greatest, ``low`` and ``high`` among them, with room for a marker."""
+    low = float(np.nanmin(values, initial=low))
+    high = float(np.nanmax(values, initial=high))
+    room = 0.08 * ((high - low) or 1.0)
+    return [low - room, high + room]
+
+
+def _places(steps: NDArray[Any], log: bool) -> NDArray[Any]:
+    return np.where(steps == 0, _ZERO, steps) if log else steps
+
+
+def _log_steps(last: int) -> dict[str, Any]:
+    """A logarithmic axis of steps up to ``last``: 0, then powers of ten, of a short one more."""
+    powers = 10 ** np.arange(max(2, len(str(last))))
+    values = powers if last >= 100 else np.outer(powers, [1, 2, 5]).ravel()
+    shown = values[values <= max(last, 1)].tolist()
+    # Of a long one no word runs into the next.
+    every = 1 if len(powers) <= 5 else -(-len(powers) // 4)
+    texts = [f"{value:,}" if place % every == 0 else "" for place, value in enumerate(shown)]
+    return {
+        "type": "log",
+        "tickvals": [_ZERO, *shown],
+        "ticktext": ["0", *texts],
+        "range": None if last else [np.log10(_ZERO), 2],
+    }
+
+
+def _whole_steps(last: int) -> dict[str, Any]:
+    """A linear axis of steps up to ``last``, none of them halved."""
+    return {
+        "tickformat": ",d",
+        "rangemode": "tozero",
+        "dtick": 1 if 0 < last <= 10 else None,
+        "range": None if last else [0, 500],
+    }
 
 
 def return_figure(found: Arrays | None, theme: str | None = None) -> go.Figure:
@@ -258,8 +305,8 @@ def return_figure(found: Arrays | None, theme: str | None = None) -> go.Figure:
     colours = palette(theme)
     domains = {"y": (0.72, 1.0), "y2": (0.36, 0.64), "y3": (0.0, 0.28)}
     panels = (
-        ("y", "separation", "Set apart by the kick", "from the copy without one", None),
-        ("y2", "distance", "Distance", "to the checkpoint; dashed: no kick", "reference_distance"),
+        ("y", "separation", "Set apart", "from the copy not kicked", None),
+        ("y2", "distance", "Distance", "from the start; dashed: no kick", "reference_distance"),
         ("y3", "loss", "Loss", "on training samples", "reference_loss"),
     )
     # An axis that no trace belongs to is not drawn.
@@ -288,9 +335,8 @@ def return_figure(found: Arrays | None, theme: str | None = None) -> go.Figure:
                 colours,
                 "steps since the kick",
                 anchor="y3",
-                tickformat=",d",
                 unifiedhovertitle={"text": "<b>%{x:,d} steps on</b>"},
-                range=None if found else [0, 500],
+                **_whole_steps(int(found["steps"][-1]) if found else 0),
             ),
             yaxis=_upwards(colours, domains["y"], empty),
             yaxis2=_upwards(colours, domains["y2"], empty),

@@ -18,7 +18,7 @@ from pydantic_core import PydanticCustomError
 
 from fa_engine import SCHEMES, Problem, RunConfig, problems
 from fa_engine.config import NotAllowed
-from fa_engine.stability import check_modes, check_probe
+from fa_engine.stability import check_samples, most_samples
 
 
 def _param(
@@ -60,6 +60,11 @@ class Params(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     replicate: int = _whole(1, 1, 1_000_000, "Network", "Which of the run's networks.")
+
+    @classmethod
+    def allowed(cls, _config: RunConfig) -> dict[str, str]:
+        """What a run of this configuration allows, of fields whose own range says more."""
+        return {}
 
     def check(self, config: RunConfig) -> None:
         """Refuses what a run of this configuration does not allow.
@@ -139,12 +144,23 @@ class ProbeParams(CheckpointParams):
         unit="samples",
     )
 
+    @classmethod
+    def most_samples(cls, config: RunConfig) -> int:
+        """The largest probe set that a run of this configuration allows."""
+        return most_samples(config.replace(replicates=1))  # one network is looked at
+
+    @classmethod
+    def default_samples(cls, config: RunConfig) -> int:
+        """The probe set that a page begins with."""
+        return min(int(cls.model_fields["n_samples"].default), cls.most_samples(config))
+
+    @classmethod
+    def allowed(cls, config: RunConfig) -> dict[str, str]:
+        return {"n_samples": f"a whole number from 1 to {cls.most_samples(config):,}"}
+
     def check(self, config: RunConfig) -> None:
         super().check(config)
-        if self.n_samples > config.n_train:
-            raise NotAllowed("n_samples", self.n_samples, f"at most {config.n_train}")
-        check_probe(config.replace(replicates=1), self.n_samples)
-        check_modes(config, self.n_samples)
+        check_samples(config.replace(replicates=1), self.n_samples)
 
 
 class SpectrumParams(ProbeParams):
@@ -235,7 +251,12 @@ def checked(
         params = kind.model_validate(values)
         params.check(config)
     except ValidationError as error:
-        return None, {problem.field: problem.message for problem in problems(error)}
+        allowed = kind.allowed(config)
+        found = [
+            Problem(problem.field, problem.value, allowed.get(problem.field, problem.allowed))
+            for problem in problems(error)
+        ]
+        return None, {problem.field: problem.message for problem in found}
     except NotAllowed as error:
         return None, {error.problem.field: error.problem.message}
     return params, {}

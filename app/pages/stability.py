@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dash_mantine_components as dmc
 import numpy as np
+import plotly.graph_objects as go
 from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
@@ -15,7 +16,6 @@ from pydantic import ValidationError
 from app.components.form import FIELDS, config_from, form_values
 from app.components.hand_over import hand_over_form
 from app.components.lab_run import (
-    BLANK,
     checkpoint_slider,
     graph,
     nothing_kept,
@@ -28,10 +28,10 @@ from app.components.lab_run import (
     slider_marks,
     waiting_words,
 )
-from app.components.params import at_most, given, param_fields, param_id
+from app.components.params import given, param_fields, param_id
 from app.components.shell import note, run_of
 from app.figures.stability import return_figure, spectrum_figure, stability_figure
-from app.lab import Answer, Arrays, KickParams, Params, SpectrumParams, checked
+from app.lab import Answer, Arrays, KickParams, SpectrumParams, checked
 from app.pages.base import Context, Page
 from app.store import Checkpoint, Command, Parent, Run, RunEnded, StoreError
 from fa_engine import problems
@@ -57,6 +57,7 @@ def layout(_context: Context) -> Component:
         [
             dcc.Store(id="stab-checkpoints"),
             dcc.Store(id="stab-drawn"),
+            dcc.Store(id="stab-asked"),
             dcc.Store(id="stab-kick"),
             dcc.Store(id="stab-run-shown"),
             dcc.Interval(id="stab-tick", interval=_TICK_MS),
@@ -69,6 +70,7 @@ def layout(_context: Context) -> Component:
                 "cannot rest here. Backpropagation's kernel of the same weights is drawn in grey "
                 "and never reaches it.",
                 checkpoint_slider("stab"),
+                html.P(id="stab-note", className="lab-note", role="status"),
                 html.Div(
                     [
                         graph("stab-spectrum", 540),
@@ -82,7 +84,6 @@ def layout(_context: Context) -> Component:
                     id="stab-look",
                     className=_READY,
                 ),
-                html.P(id="stab-note", className="lab-note", role="status"),
             ),
             panel(
                 "Through training",
@@ -99,6 +100,7 @@ def layout(_context: Context) -> Component:
                     size="xs",
                 ),
                 graph("stab-series", 420),
+                html.P(id="stab-series-note", className="lab-note", role="status"),
                 _tracking(),
             ),
             panel(
@@ -147,10 +149,11 @@ def _tracking() -> Component:
             dmc.Button("Track", id="stab-track", size="sm", variant="default"),
             dmc.Button("Keep a checkpoint now", id="stab-keep", size="sm", variant="default"),
             html.P(
-                "Half of the room for it at this distance, then further and further apart; under "
-                "200 steps the spectra come after the training.",
+                "Half of the room for it at this distance, then further and further apart; 0 stops "
+                "it. Under 200 steps the spectra come after the training.",
                 className="lab-note",
             ),
+            html.P(id="stab-tracking-note", className="lab-note", role="status"),
         ],
         id="stab-tracking",
         className="lab-form",
@@ -184,13 +187,16 @@ def register(app: Dash, context: Context) -> None:
             "ended": run.state.ended,
             "checkpoints": found,
         }
-        return run_words(run), data, run.state.ended
+        origin = shown_run(store, run.parent.run_id)[0] if run.parent else None
+        words = run_words(run, parent=origin.name) if origin else run_words(run)
+        return words, data, run.state.ended
 
     @app.callback(
         Output("stab-at", "max"),
         Output("stab-at", "marks"),
         Output("stab-at", "value"),
         Output("stab-at", "disabled"),
+        Output("stab-play", "disabled"),
         Input("stab-checkpoints", "data"),
         State("stab-at", "value"),
         State("stab-at", "max"),
@@ -199,10 +205,10 @@ def register(app: Dash, context: Context) -> None:
     def places(known: dict[str, Any] | None, at: int, last: int, fresh: bool) -> Any:
         found = shown_checkpoints(known)
         if len(found) < 2:
-            return 1, [], 0, True
+            return 1, [], 0, True, True
         newest = len(found) - 1
         # Whoever looks at the newest goes on looking at the newest.
-        return newest, slider_marks(found), (newest if fresh or at >= last else at), False
+        return newest, slider_marks(found), (newest if fresh or at >= last else at), False, False
 
     @app.callback(
         Output("stab-spectrum", "figure"),
@@ -211,7 +217,9 @@ def register(app: Dash, context: Context) -> None:
         Output("stab-look", "className"),
         Output("stab-step", "children"),
         Output("stab-note", "children"),
+        Output("stab-series-note", "children"),
         Output("stab-drawn", "data"),
+        Output("stab-asked", "data"),
         Output("stab-tick", "disabled"),
         Output(look, "error"),
         Input("stab-checkpoints", "data"),
@@ -221,6 +229,7 @@ def register(app: Dash, context: Context) -> None:
         Input("stab-scale", "value"),
         Input("stab-tick", "n_intervals"),
         State("stab-drawn", "data"),
+        State("stab-asked", "data"),
     )
     def draw(
         known: dict[str, Any] | None,
@@ -230,74 +239,68 @@ def register(app: Dash, context: Context) -> None:
         scale: str,
         _tick: int | None,
         drawn: list[Any] | None,
+        asked: int | None,
     ) -> Any:
         if known is None or theme is None:
             raise PreventUpdate
         found = shown_checkpoints(known)
+        log = scale == "log"
         names = [output["id"]["name"] for output in ctx.outputs_list[-1]]
+        fine = [None] * len(names)
         if not found:
             said = nothing_kept(context.settings) if known["run"] else ""
-            return (
-                *(no_update,) * 5,
-                said,
-                None,
-                known["run"] is None,
-                [None] * len(names),
-            )
-        values = given(ctx.inputs_list[2])
-        run = store.run(known["run"])
-        wanted, wrong = _spectra(run, found, at, values)
-        errors = [wrong.get(name) for name in names]
-        if not wanted:
-            return (*(no_update,) * 5, "", drawn, known["ended"], errors)
+            signature = [known["run"], None, theme, scale]
+            idle = known["run"] is None
+            if signature == drawn:
+                return (*(no_update,) * 5, said, "", no_update, None, idle, fine)
+            series = _series_figure([], {}, None, theme, log)
+            empty = spectrum_figure(None, theme=theme)
+            return (empty, series, [], _READY, "", said, "", signature, None, idle, fine)
         place = min(at, len(found) - 1)
-        steps = [c.step for c in _looked_first(found, place)]
-        answers = dict(zip(steps, desk.ask(wanted), strict=True))
-        now = answers[found[place].step]
+        values = given(ctx.inputs_list[2])
+        begun, order = _in_order(found, place, asked)
+        wanted, wrong = _spectra(store.run(known["run"]), [*begun, *order], values)
+        if not wanted:
+            errors = [wrong.get(name) for name in names]
+            signature = [known["run"], found[place].seq, "refused"]
+            step = f"step {found[place].step:,}"
+            kept = (no_update, no_update, no_update, _PENDING, step)
+            return (*kept, "", "", signature, None, known["ended"], errors)
+        n = len(begun)
+        stand = desk.ask(wanted[:n]) + desk.ask(wanted[n:])
+        answers = {c.seq: a for c, a in zip([*begun, *order], stand, strict=True)}
+        shown = _shown(found, place, answers)
+        now = answers[shown.seq]
         done = sum(not answer.pending for answer in answers.values())
         idle = known["ended"] and done == len(answers)
-        said = _progress(now, done, len(answers))
-        signature = [known["run"], found[place].seq, values, theme, scale, done, now.pending]
+        computing = (c for c in reversed(found) if _computing(answers[c.seq]))
+        coming = next(computing, found[place])
+        said = _on_its_way(found[place], shown, coming, answers)
+        counted = "" if done == len(found) else f"{done} of {len(found)} checkpoints are computed."
+        asked = coming.seq
+        signature = [known["run"], shown.seq, values, theme, scale, done, len(found), now.pending]
         if signature == drawn:
-            return (*(no_update,) * 5, said, no_update, idle, errors)
-        step = f"step {found[place].step:,}"
-        ready = {s: a.arrays(*_SERIES) for s, a in sorted(answers.items()) if a.packed is not None}
-        series = stability_figure(
-            np.array(list(ready)),
-            {name: np.array([a[name] for a in ready.values()]) for name in _SERIES},
-            at=found[place].step,
-            theme=theme,
-            log=scale == "log",
-        )
-        if now.packed is None:
-            numbers: Any = no_update if now.pending else []
-            spectrum = no_update if now.pending else BLANK
-            return spectrum, series, numbers, _PENDING, step, said, signature, idle, errors
-        arrays = now.arrays()
-        return (
-            spectrum_figure(arrays, theme=theme),
-            series,
-            _numbers(arrays, found[place].step),
-            _READY,
-            step,
-            said,
-            signature,
-            idle,
-            errors,
-        )
+            return (*(no_update,) * 5, said, counted, no_update, asked, idle, fine)
+        series = _series_figure(found, answers, shown.step, theme, log)
+        rest = (f"step {shown.step:,}", said, counted, signature, asked, idle, fine)
+        if now.packed is not None:
+            arrays = now.arrays()
+            figure = spectrum_figure(arrays, theme=theme)
+            return (figure, series, _numbers(arrays, shown.step), _READY, *rest)
+        if now.pending and drawn and drawn[0] == known["run"]:
+            return (no_update, series, no_update, _PENDING, *rest)
+        return (spectrum_figure(None, theme=theme), series, [], _READY, *rest)
 
     def _spectra(
-        run: Run, found: Sequence[Checkpoint], at: int, values: dict[str, Any]
-    ) -> tuple[list[Params], dict[str, str]]:
-        ordered = _looked_first(found, min(at, len(found) - 1))
-        wanted: list[Params] = []
-        for checkpoint in ordered:
-            named = {"run_id": run.id, "step": checkpoint.step, "seq": checkpoint.seq}
-            params, wrong = checked(SpectrumParams, named | values, run.run_config())
-            if params is None:
-                return [], wrong
-            wanted.append(params)
-        return wanted, {}
+        run: Run, order: Sequence[Checkpoint], values: dict[str, Any]
+    ) -> tuple[list[SpectrumParams], dict[str, str]]:
+        first = order[0]
+        named = {"run_id": run.id, "step": first.step, "seq": first.seq}
+        params, wrong = checked(SpectrumParams, named | values, run.run_config())
+        if params is None:
+            return [], wrong
+        # What is allowed depends on the run, not on the checkpoint.
+        return [params.model_copy(update={"step": c.step, "seq": c.seq}) for c in order], {}
 
     @app.callback(
         Output("stab-kick", "data"),
@@ -308,6 +311,7 @@ def register(app: Dash, context: Context) -> None:
         State(look, "value"),
         State("stab-checkpoints", "data"),
         State("stab-at", "value"),
+        State("stab-drawn", "data"),
         prevent_initial_call=True,
     )
     def begin_kick(
@@ -316,25 +320,30 @@ def register(app: Dash, context: Context) -> None:
         _look: list[Any],
         known: dict[str, Any] | None,
         at: int,
+        drawn: list[Any] | None,
     ) -> Any:
-        found = shown_checkpoints(known)
-        if not clicks or not known or not found:
+        if not clicks:
             raise PreventUpdate
         names = [output["id"]["name"] for output in ctx.outputs_list[1]]
-        place = found[min(at, len(found) - 1)]
+        place = _looked_at(known, at, drawn)
+        if place is None:
+            return {"refused": "There is no checkpoint to kick."}, [None] * len(names), True
         look_values = given(ctx.states_list[1])
         values = given(ctx.states_list[0]) | {
-            "run_id": known["run"],
+            "run_id": place.run_id,
             "step": place.step,
             "seq": place.seq,
             "replicate": look_values["replicate"],
             "n_samples": look_values["n_samples"],
         }
-        params, wrong = checked(KickParams, values, store.run(known["run"]).run_config())
+        params, wrong = checked(KickParams, values, store.run(place.run_id).run_config())
         if params is None:
-            return no_update, [wrong.get(name) for name in names], no_update
+            # What belongs to a field far above is said here as well.
+            others = [message for name, message in wrong.items() if name not in names]
+            said = " ".join(["Nothing was kicked.", *others])
+            return {"refused": said}, [wrong.get(name) for name in names], True
         desk.again(params)
-        return params.model_dump(), [None] * len(names), False
+        return {"params": params.model_dump()}, [None] * len(names), False
 
     @app.callback(
         Output("stab-return", "figure"),
@@ -347,15 +356,15 @@ def register(app: Dash, context: Context) -> None:
     def draw_kick(wanted: dict[str, Any] | None, _tick: int | None, theme: str | None) -> Any:
         if theme is None:
             raise PreventUpdate
-        if wanted is None:
-            return return_figure(None, theme=theme), "", True
-        (answer,) = desk.ask([KickParams.model_validate(wanted)])
+        if wanted is None or "params" not in wanted:
+            return return_figure(None, theme=theme), (wanted or {}).get("refused", ""), True
+        params = KickParams.model_validate(wanted["params"])
+        (answer,) = desk.ask([params])
         if answer.packed is None:
             said = answer.problem or waiting_words(answer)
             return return_figure(None, theme=theme), said, not answer.pending
         arrays = answer.arrays()
-        words = _kick_words(arrays, wanted["step"], wanted["along"])
-        return return_figure(arrays, theme=theme), words, True
+        return return_figure(arrays, theme=theme), _kick_words(arrays, params), True
 
     @app.callback(
         Output("hand-rate", "value"),
@@ -363,18 +372,18 @@ def register(app: Dash, context: Context) -> None:
         Output(param_id("look", "n_samples"), "value"),
         Output("stab-run-shown", "data"),
         Output("stab-kick", "data", allow_duplicate=True),
+        Output("stab-tracking-note", "children", allow_duplicate=True),
         Input("stab-checkpoints", "data"),
         State("stab-run-shown", "data"),
-        State(param_id("look", "n_samples"), "value"),
         prevent_initial_call="initial_duplicate",
     )
-    def adapt(known: dict[str, Any] | None, shown: str | None, n_samples: str) -> Any:
+    def adapt(known: dict[str, Any] | None, shown: str | None) -> Any:
         if not known or not known["run"] or known["run"] == shown:
             raise PreventUpdate
         run = store.run(known["run"])
         config = run.run_config()
-        samples = at_most(n_samples, config.n_train)
-        return f"{run.learning_rate:g}", str(config.epochs), samples, run.id, None
+        samples = str(SpectrumParams.default_samples(config))
+        return f"{run.learning_rate:g}", str(config.epochs), samples, run.id, None, ""
 
     @app.callback(
         Output("url", "pathname", allow_duplicate=True),
@@ -388,6 +397,7 @@ def register(app: Dash, context: Context) -> None:
         State("hand-epochs", "value"),
         State("stab-checkpoints", "data"),
         State("stab-at", "value"),
+        State("stab-drawn", "data"),
         running=[(Output("hand-start", "loading"), True, False)],
         prevent_initial_call=True,
     )
@@ -398,14 +408,15 @@ def register(app: Dash, context: Context) -> None:
         epochs: str,
         known: dict[str, Any] | None,
         at: int,
+        drawn: list[Any] | None,
     ) -> Any:
-        found = shown_checkpoints(known)
         if not clicks:
             raise PreventUpdate
         stay = (no_update, no_update)
-        if not known or not found:
+        place = _looked_at(known, at, drawn)
+        if place is None:
             return *stay, note("There is no checkpoint to start from."), None, None
-        parent = Parent(known["run"], found[min(at, len(found) - 1)].step)
+        parent = Parent(place.run_id, place.step)
         config = store.run(parent.run_id).run_config()
         values = dict(zip(FIELDS, form_values(config.model_dump()), strict=True))
         values |= {"scheme": scheme, "learning_rate": rate, "epochs": epochs}
@@ -425,6 +436,7 @@ def register(app: Dash, context: Context) -> None:
     @app.callback(
         Output("notes", "sendNotifications", allow_duplicate=True),
         Output("stab-every", "error"),
+        Output("stab-tracking-note", "children"),
         Input("stab-track", "n_clicks"),
         Input("stab-keep", "n_clicks"),
         State("stab-every", "value"),
@@ -438,12 +450,13 @@ def register(app: Dash, context: Context) -> None:
         if ctx.triggered_id == "stab-track":
             body = {"command": "track", "every": _number(every)}
         try:
-            store.send(known["run"], Command.model_validate(body))
+            command = Command.model_validate(body)
+            store.send(known["run"], command)
         except ValidationError as error:
-            return no_update, " ".join(problem.message for problem in problems(error))
+            return no_update, " ".join(problem.message for problem in problems(error)), ""
         except RunEnded as error:
-            return note(str(error)), None
-        return no_update, None
+            return note(str(error)), None, ""
+        return no_update, None, _kept_words(command)
 
     play(app, "stab")
 
@@ -451,17 +464,86 @@ def register(app: Dash, context: Context) -> None:
 _SERIES = ("unstable_share", "min_real", "angle_deg")
 
 
-def _looked_first(found: Sequence[Checkpoint], place: int) -> list[Checkpoint]:
-    """The one that is looked at, then the others from the ends to the middle of training."""
-    return [found[place], *found[:place], *found[place + 1 :]]
+def _in_order(
+    found: Sequence[Checkpoint], place: int, asked: int | None
+) -> tuple[list[Checkpoint], list[Checkpoint]]:
+    """What is to be computed: first the checkpoint that is looked at, then the others from the
+    first on; and apart from them, to be finished before, what was begun.
+
+    That is ``asked``, the seq of one that is being computed, where the newest is looked at: a run
+    may keep checkpoints faster than their spectra come, and no sooner is one begun than another
+    is the newest.
+    """
+    last = place == len(found) - 1
+    begun = [c for c in found[:-1] if last and c.seq == asked]
+    others = [c for c in found if c not in begun and c != found[place]]
+    return begun, [found[place], *others]
 
 
-def _progress(now: Answer, done: int, count: int) -> str:
-    if now.problem:
+def _shown(found: Sequence[Checkpoint], place: int, answers: Mapping[int, Answer]) -> Checkpoint:
+    """The checkpoint at ``place``, or the newest whose spectrum is there while the newest of all
+    is looked at and its own is still to come."""
+    if place == len(found) - 1 and answers[found[place].seq].pending:
+        ready = (c for c in reversed(found) if answers[c.seq].packed is not None)
+        return next(ready, found[place])
+    return found[place]
+
+
+def _looked_at(known: Any, at: int, drawn: Sequence[Any] | None) -> Checkpoint | None:
+    """The checkpoint whose step the page names, or that at ``at`` where it names none yet."""
+    found = shown_checkpoints(known)
+    if not found:
+        return None
+    named = [c for c in found if drawn and drawn[:2] == [c.run_id, c.seq]]
+    return named[0] if named else found[min(at, len(found) - 1)]
+
+
+def _on_its_way(
+    wanted: Checkpoint, shown: Checkpoint, coming: Checkpoint, answers: Mapping[int, Answer]
+) -> str:
+    """What is not there yet, or why it never will be; empty where all is well."""
+    now = answers[wanted.seq]
+    if not now.pending:
         return now.problem
-    if now.packed is None:
-        return waiting_words(now)
-    return f"{done} of {count} checkpoints are analysed." if done < count else ""
+    how = waiting_words(answers[coming.seq])
+    if shown == coming == wanted:
+        return how
+    parts = [f"Step {coming.step:,} is on its way: {how[0].lower()}{how[1:]}"]
+    if shown != wanted:
+        parts.insert(0, f"Shown is step {shown.step:,}, the newest that is computed.")
+    if coming != wanted:
+        parts.append(f"Then comes step {wanted.step:,}.")
+    return " ".join(parts)
+
+
+def _computing(answer: Answer) -> bool:
+    return answer.pending and not answer.waiting
+
+
+def _series_figure(
+    found: Sequence[Checkpoint],
+    answers: Mapping[int, Answer],
+    at: int | None,
+    theme: str,
+    log: bool,
+) -> go.Figure:
+    """What each checkpoint's spectrum comes to; with a gap for those that are still to come."""
+    series = {name: np.full(len(found), np.nan) for name in _SERIES}
+    for place, checkpoint in enumerate(found):
+        if answers[checkpoint.seq].packed is not None:
+            for name, value in answers[checkpoint.seq].arrays(*_SERIES).items():
+                series[name][place] = value
+    steps = np.array([c.step for c in found])
+    return stability_figure(steps, series, at=at, theme=theme, log=log)
+
+
+def _kept_words(command: Command) -> str:
+    """What was asked of the run."""
+    if command.command == "checkpoint":
+        return "Asked for a checkpoint now: it joins the others as soon as it is kept."
+    if command.every == 0:
+        return "Tracking ends: no more checkpoints are kept for it."
+    return f"A checkpoint is kept every {command.every:,} steps from now on."
 
 
 def _numbers(a: Arrays, step: int) -> list[Component]:
@@ -480,7 +562,7 @@ def _numbers(a: Arrays, step: int) -> list[Component]:
         (
             "Modes that a step overshoots",
             f"{100 * float(a['overshooting_share']):.1f} %",
-            "they grow by |1 − ηλ| > 1",
+            "stable, but |1 − ηλ| > 1",
         ),
     ]
     if "error_unstable_share" in a:
@@ -529,25 +611,26 @@ def _table(title: str, rows: Sequence[tuple[str, str, str]]) -> Component:
     )
 
 
-def _kick_words(a: Arrays, step: int, along: str) -> str:
+def _kick_words(a: Arrays, params: KickParams) -> str:
+    kicked = f"Network {params.replicate}, kicked at step {params.step:,}:"
     apart = a["separation"]  # (M, T)
     loss, reference = float(np.median(a["loss"][:, -1])), float(a["reference_loss"][-1])
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = float(np.median(apart[:, -1] / apart[:, 0]))
     if not np.isfinite([ratio, loss]).all():
-        return f"Kicked at step {step:,}: the copies diverged."
+        return f"{kicked} the copies diverged."
     if not a["reference_distance"].any() and (apart == apart[:, :1]).all():
-        return f"Kicked at step {step:,}: nothing moves there, the learning rate is 0."
+        return f"{kicked} nothing moves there, the learning rate is 0."
     if ratio < _CAME_BACK:
         way = "the kicks die out"
     elif ratio > _LEFT:
         way = "the kicks grow"
-    elif along == "random":
+    elif params.along == "random":
         way = "the copies stay about where they were kicked to, as most directions change no output"
     else:
         way = "the kicks have neither died out nor grown yet"
     return (
-        f"Kicked at step {step:,}: {way}. What they set apart is {ratio:.2g} times as far apart in "
+        f"{kicked} {way}. What they set apart is {ratio:.2g} times as far apart in "
         f"the end; the loss is {loss:.3g}, without a kick {reference:.3g}."
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from browser_helpers import Site, until, wait
 from playwright.sync_api import Browser, Page, expect
@@ -13,7 +15,7 @@ MODES = """() => [...document.querySelectorAll('#stab-spectrum .scatterlayer .tr
     .map(trace => trace.querySelectorAll('path.point').length)"""
 COUNT = "() => document.querySelector('#stab-numbers td')?.innerText || ''"
 SERIES = """() => (document.querySelector('#stab-series .js-plotly-plot')?.data || [])
-    .map(trace => trace.y.length)"""
+    .map(trace => trace.y.filter(y => y !== null).length)"""
 RETURN = "() => document.querySelector('#stab-return .js-plotly-plot').data.map(t => t.y)"
 CONFIG = {"hidden": [10, 8], "epochs": 3, "replicates": 2, "learning_rate": 0.1}
 
@@ -39,17 +41,32 @@ def test_the_spectrum_of_every_checkpoint(page: Page, site: Site) -> None:
     unstable, modes = looked_at(page)
     stable, growing = page.evaluate(MODES)
     assert (growing, stable + growing) == (unstable, modes)
+    assert unstable > 0
+    overshoot = page.locator("#stab-numbers tr", has_text="overshoots").locator("td")
+    expect(overshoot).to_contain_text("0.0 %")  # unstable modes do not
     # The identity: three ways to one number.
     numbers = page.locator("#stab-numbers table").nth(1).locator("td").all_inner_texts()
     values = [float(text.split()[0].replace("−", "-")) for text in numbers]
     assert values[0] < 0
     assert values[1] == pytest.approx(values[0], rel=1e-3)
     assert values[2] == pytest.approx(values[0], rel=1e-2)
+    if page.evaluate(SERIES)[0] < len(kept):
+        done = page.locator("#stab-series-note")
+        expect(done).to_have_text(re.compile(rf"\d+ of {len(kept)} checkpoints are computed"))
     page.wait_for_function(  # a spectrum each, one after another
         f"count => ({SERIES})().every(length => length === count)",
         arg=len(kept),
         timeout=120_000,
     )
+    expect(page.locator("#stab-series-note")).to_have_text("")
+    page.get_by_text("Log steps").click()
+    ticks = page.locator("#stab-series .xaxislayer-above .xtick text")
+    expect(ticks).to_have_text(["0", "1", "2", "5", "10", "20", "50"])
+    points = page.locator("#stab-series .scatterlayer .trace").first.locator("path.point")
+    for point, step in ((points.first, 0), (points.last, kept[-1]["step"])):
+        point.hover(force=True)  # the layer that catches the pointer lies above it
+        title = page.locator("#stab-series .hoverlayer .legendtitletext")
+        expect(title).to_have_text(f"step {step}")
 
     before = page.evaluate(COUNT)
     page.locator("#stab-at [role=slider]").press("Home")
@@ -67,8 +84,12 @@ def test_the_spectrum_of_every_checkpoint(page: Page, site: Site) -> None:
     until(page, f"() => ({COUNT})().includes('of 200')")
     field.fill("0")
     expect(page.get_by_text("n_samples = '0': allowed is")).to_be_visible()
-    field.fill("90000")
-    expect(page.get_by_text("n_samples = 90000: allowed is at most 1438")).to_be_visible()
+    for value, shown in (("abc", "'abc'"), ("90000", "90000"), ("201", "201")):
+        field.fill(value)
+        allowed = f"n_samples = {shown}: allowed is a whole number from 1 to 200"
+        expect(page.get_by_text(allowed)).to_be_visible()
+    field.fill("64")
+    expect(page.get_by_text("n_samples = ")).to_have_count(0)
     field = page.locator(".field", has_text="Which of the run's networks").locator("input")
     field.fill("3")
     expect(page.get_by_text("replicate = 3: allowed is from 1 to 2")).to_be_visible()
@@ -104,12 +125,35 @@ def test_a_kick_is_watched(page: Page, site: Site) -> None:
     steps.fill("0")
     page.click("#stab-kick-go")
     expect(page.get_by_text("steps = '0': allowed is a whole number from 1")).to_be_visible()
+    note = page.locator("#stab-kick-note")
+    expect(note).to_have_text("Nothing was kicked.")
+    steps.fill("3")
+    length = page.locator(".field", has_text="As a share of the length").locator("input")
+    length.fill("1e-12")
+    page.click("#stab-kick-go")
+    expect(note).to_contain_text("epsilon = 1e-12: allowed is a number above")
+    steps.fill("0")
+    page.click("#stab-kick-go")
+    expect(note).to_have_text("Nothing was kicked.")  # and nothing of the kick before
+    length.fill("0.1")
+    steps.fill("3")
+    network = page.locator(".field", has_text="Which of the run's networks").locator("input")
+    network.fill("9")
+    expect(page.get_by_text("replicate = 9: allowed is from 1 to 2")).to_be_visible()
+    page.click("#stab-kick-go")
+    expect(note).to_have_text("Nothing was kicked. replicate = 9: allowed is from 1 to 2")
+    network.fill("2")
+    expect(page.get_by_text("allowed is from 1 to 2")).to_have_count(1)  # of the kick's note
+    page.click("#stab-kick-go")
+    expect(note).to_contain_text("Network 2, kicked at step 66: ")
+    ticks = page.locator("#stab-return .xaxislayer-above .xtick text")
+    expect(ticks).to_have_text(["0", "1", "2", "3"])
     steps.fill("40")
     page.locator(".field", has_text="least stable mode, both ways").locator("input").first.click()
     page.get_by_role("option", name="Random").click()
     page.click("#stab-kick-go")
-    expect(page.locator("#stab-kick-note")).to_contain_text("times as far apart in the end")
-    expect(page.locator("#stab-kick-note")).to_contain_text("Kicked at step 66")
+    until(page, f"() => ({RETURN})().some(y => y.length === 41)")
+    expect(note).to_contain_text("times as far apart in the end")
     curves = [y for y in page.evaluate(RETURN) if len(y) > 1]
     assert len(curves) == 3 * (8 + 1) + 2
     assert {len(y) for y in curves} == {41}
@@ -134,31 +178,101 @@ def test_a_minimum_is_handed_over(page: Page, site: Site) -> None:
     expect(page.locator("#run-parent")).to_have_text("parent run, step 66")
     expect(page.locator("#run-state")).to_have_text("finished")
     page.locator("#nav a", has_text="Stability").click()
-    expect(page.get_by_text("began with the weights of step 66 of another run")).to_be_visible()
+    name = site.get(f"/api/runs/{run_id}")["name"]
+    origin = page.get_by_text(f"began with the weights of step 66 of {name}")
+    expect(origin).to_have_attribute("href", f"?run={run_id}")
 
 
 def test_a_running_run_is_tracked(page: Page, site: Site) -> None:
     run_id = site.start(**(CONFIG | {"epochs": 9000}))
     page.goto(f"{site.url}/stability?run={run_id}")
+    said = page.locator("#stab-tracking-note")
     page.click("#stab-keep")
+    expect(said).to_contain_text("Asked for a checkpoint now")
     address = f"/api/runs/{run_id}/checkpoints"
     wait(lambda: len(site.get(address)["checkpoints"]) > 10)
     page.fill("#stab-every", "0.5")
     page.click("#stab-track")
     expect(page.get_by_text("every = '0.5': allowed is a whole number")).to_be_visible()
+    expect(said).to_have_text("")
     before = len(site.get(address)["checkpoints"])
     page.fill("#stab-every", "50")
     page.click("#stab-track")
+    expect(said).to_have_text("A checkpoint is kept every 50 steps from now on.")
     wait(lambda: len(site.get(address)["checkpoints"]) > before + 8)
     until(page, f"() => Math.max(...({SERIES})()) > 3")
+    page.fill("#stab-every", "0")
+    page.click("#stab-track")
+    expect(said).to_contain_text("Tracking ends")
     site.post(f"/api/runs/{run_id}/commands", {"command": "stop"})
     wait(lambda: site.get(f"/api/runs/{run_id}")["ended"])
     expect(page.locator("#stab-tracking")).to_be_hidden()
 
 
+def test_the_newest_spectrum_that_is_there_is_shown(page: Page, site: Site) -> None:
+    """Of a run that keeps checkpoints faster than their spectra come."""
+    run_id = site.start(**(CONFIG | {"epochs": 9000}))
+    page.goto(f"{site.url}/stability?run={run_id}")
+    until(page, f"() => ({COUNT})().includes('of 640')")
+    page.fill("#stab-every", "50")
+    page.click("#stab-track")
+    seen = set()
+    for _ in range(3):  # they go on coming, and none is withdrawn for another on its way
+        until(
+            page,
+            f"""steps => {{
+                const [step, note] = ['step', 'note'].map(id =>
+                    document.querySelector(`#stab-${{id}}`).innerText);
+                return !steps.includes(step) && note.includes('is on its way')
+                    && note.startsWith(`Shown is ${{step}}, the newest`)
+                    && document.querySelector('#stab-look').className === 'lab-split'
+                    && ({COUNT})().includes('of 640') && step;
+            }}""",
+            list(seen),
+        )
+        seen.add(page.locator("#stab-step").inner_text())
+    assert len(seen) == 3
+    # No line is drawn to what is still to come.
+    gaps = """() => document.querySelector('#stab-series .js-plotly-plot').data[0].y
+        .some(y => y === null)"""
+    assert page.evaluate(gaps)
+    # What is kicked is what is shown, and not what is on its way.
+    shown = page.evaluate("""() => {
+        document.querySelector('#stab-kick-go').click();
+        return document.querySelector('#stab-step').innerText;
+    }""")
+    expect(page.locator("#stab-kick-note")).to_contain_text(f"Network 1, kicked at {shown}: ")
+    site.post(f"/api/runs/{run_id}/commands", {"command": "stop"})
+    wait(lambda: site.get(f"/api/runs/{run_id}")["ended"])
+    newest = max(
+        kept["step"] for kept in site.get(f"/api/runs/{run_id}/checkpoints")["checkpoints"]
+    )
+    expect(page.locator("#stab-step")).to_have_text(f"step {newest:,}")
+
+
+def test_another_run_has_its_own_probe_set(page: Page, site: Site) -> None:
+    few = finished(site, train_samples=40, batch_size=8)
+    many = finished(site)
+    page.goto(f"{site.url}/stability?run={few}")
+    field = page.locator(".field", has_text="Probe set").locator("input")
+    expect(field).to_have_value("40")
+    until(page, f"() => ({COUNT})().includes('of 400')")
+    page.click("#runs-button")
+    page.locator(f"#runs-list a[href$='{many}']").click()
+    expect(field).to_have_value("64")
+    until(page, f"() => ({COUNT})().includes('of 640')")
+
+
 def test_without_a_run_it_says_what_to_do(page: Page, site: Site) -> None:
     page.goto(f"{site.url}/stability?run=nobody")
     expect(page.locator("#stab-run")).to_contain_text("There is no run 'nobody'")
+    # Nothing looks broken: every figure has its axes, and nothing can be played or kicked.
+    for figure in ("spectrum", "series", "return"):
+        expect(page.locator(f"#stab-{figure} .xtick text").first).to_be_visible()
+        expect(page.locator(f"#stab-{figure} .ytick text").first).to_be_visible()
+    expect(page.locator("#stab-play")).to_be_disabled()
+    page.click("#stab-kick-go")
+    expect(page.locator("#stab-kick-note")).to_have_text("There is no checkpoint to kick.")
     page.locator("#stab-run a").click()
     until(page, "() => location.pathname === '/'")
 

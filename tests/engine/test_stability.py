@@ -1,5 +1,6 @@
 """The feedback kernel against explicit Jacobians, and what its spectrum says (docs/MATH.md, 4)."""
 
+import re
 from itertools import pairwise
 
 import numpy as np
@@ -14,11 +15,13 @@ from fa_engine.layers import Conv
 from fa_engine.losses import LOSSES
 from fa_engine.progress import Cancelled
 from fa_engine.stability import (
+    MAX_PROBE_BYTES,
     Probe,
     Spectrum,
-    check_modes,
+    check_samples,
     kernel,
     least_stable,
+    most_samples,
     probe_bytes,
     probe_set,
     spectrum,
@@ -305,10 +308,19 @@ def test_shares_count_what_they_say():
     assert result.n_unstable.tolist() == [1]
     assert result.unstable_share.tolist() == [0.25]
     assert (result.min_real, result.max_real) == (-2.0, 1.0)
-    # abs(1 + 0.1 * 2) > 1 at any rate; abs(1 - eta (0.5 + 3j)) > 1 from eta = 0.108 on.
-    assert result.overshooting_share(0.1).tolist() == [0.25]
-    assert result.overshooting_share(0.11).tolist() == [0.5]
-    assert result.overshooting_share(2.1).tolist() == [0.75]
+    # -2 grows at any rate: unstable, and no overshooting. Stable modes overshoot from
+    # eta = 2 Re / abs^2 on: 0.5 + 3j from 0.108, 1 from 2.
+    assert result.overshooting_share(0.1).tolist() == [0.0]
+    assert result.overshooting_share(0.11).tolist() == [0.25]
+    assert result.overshooting_share(2.1).tolist() == [0.5]
+
+
+def test_what_overshoots_is_told_by_the_modes_of_the_error_kernel():
+    modes, error = np.array([[0.5 + 0j, 1.0]]), np.array([[-1.0 + 0j, 30.0]])
+    rate = np.zeros(1)
+    result = Spectrum(1, 1e-16, modes, modes.real, error, rate, rate, None, rate)
+    assert result.overshooting_share(0.05).tolist() == [0.0]
+    assert result.overshooting_share(0.1).tolist() == [0.5]
 
 
 def test_a_probe_set_is_part_of_the_training_set():
@@ -433,10 +445,30 @@ def test_a_spectrum_tells_how_far_it_is_and_can_be_called_off():
         spectrum(trainer, probe, progress=lambda done, _total: done < 2)
 
 
-def test_more_modes_than_anybody_waits_for_are_refused():
-    check_modes(SMALL, 200)
-    with pytest.raises(NotAllowed, match=r"n_samples = 201: .* at most 200: .* 2,010 modes"):
-        check_modes(SMALL, 201)
+def test_one_number_of_samples_is_allowed_whatever_sets_it():
+    def refused(config, n_samples):
+        with pytest.raises(NotAllowed) as error:
+            check_samples(config, n_samples)
+        return error.value.problem.allowed
+
+    assert most_samples(SMALL) == 200  # by its modes: 10 outputs a sample, 2,000 modes
+    check_samples(SMALL, 1)
+    check_samples(SMALL, 200)
+    assert refused(SMALL, 0) == "a whole number from 1 to 200"
+    assert refused(SMALL, 201) == "a whole number from 1 to 200: 2,010 modes take minutes"
+    assert re.fullmatch(
+        r"a whole number from 1 to 200: 10,000 modes take minutes and "
+        r"[\d.]+ GiB of memory are needed where 2 are the limit",
+        refused(SMALL, 1000),
+    )
+    few = SMALL.replace(train_samples=7, batch_size=7)  # by the training set
+    assert most_samples(few) == 7
+    assert refused(few, 8) == "a whole number from 1 to 7"
+    wide = RunConfig(dataset="mnist", hidden="conv 64x5, conv 64x5, 10")  # by memory
+    most = most_samples(wide)
+    assert 1 < most < 200
+    assert probe_bytes(wide, most) <= MAX_PROBE_BYTES < probe_bytes(wide, most + 1)
+    assert refused(wide, most + 1).startswith(f"a whole number from 1 to {most}: 2.3 GiB of")
 
 
 def test_the_least_stable_mode_of_what_diverged_is_refused_in_words():

@@ -36,9 +36,19 @@ def test_every_number_says_what_is_allowed(kind: type[Params]) -> None:
     ("kind", "values", "message"),
     [
         (SpectrumParams, {"replicate": 4}, "replicate = 4: allowed is from 1 to 3"),
-        (SpectrumParams, {"n_samples": 300}, "the spectrum of 3,000 modes takes minutes"),
+        (
+            SpectrumParams,
+            {"n_samples": 300},
+            "n_samples = 300: allowed is a whole number from 1 to 200: 3,000 modes take minutes",
+        ),
         (SpectrumParams, {"under": "magic"}, "under = 'magic': allowed is own or the name"),
-        (SpectrumParams, {"n_samples": 1439}, "n_samples = 1439: allowed is at most 1438"),
+        (
+            SpectrumParams,
+            {"n_samples": "abc"},
+            "n_samples = 'abc': allowed is a whole number from 1 to 200",
+        ),
+        (KickParams, {"n_samples": 0}, "n_samples = 0: allowed is a whole number from 1 to 200"),
+        (LandscapeParams, {"n_samples": 1439}, "n_samples = 1439: allowed is at most 1438"),
         (KickParams, {"along": "north"}, "along = 'north': allowed is least_stable or random"),
         (KickParams, {"epsilon": 0}, "epsilon = 0: allowed is a number above 0"),
         (LandscapeParams, {"plane": "three"}, "through = 0: allowed is three checkpoints"),
@@ -56,7 +66,16 @@ def test_what_a_run_does_not_allow(kind: type[Params], values: Any, message: str
 
 
 def test_a_probe_set_too_large_for_memory_says_what_it_would_need() -> None:
-    config = RunConfig(dataset="mnist", hidden=(64,))
+    config = RunConfig(dataset="mnist", hidden=(64,), replicates=4)
     _, wrong = checked(SpectrumParams, {"n_samples": 60_000}, config)
-    assert "GiB of memory" in wrong["n_samples"]
-    assert "at most" in wrong["n_samples"]
+    assert "from 1 to 200: 600,000 modes take minutes" in wrong["n_samples"]
+    assert "GiB of memory are needed where 2 are the limit" in wrong["n_samples"]
+
+
+def test_what_is_allowed_is_what_is_told() -> None:
+    for config in (CONFIG, CONFIG.replace(train_samples=9, batch_size=9)):
+        most = SpectrumParams.most_samples(config)
+        assert checked(SpectrumParams, {"n_samples": most}, config)[1] == {}
+        for value in ("many", most + 1, 10**9):
+            _, wrong = checked(SpectrumParams, {"n_samples": value}, config)
+            assert f"allowed is a whole number from 1 to {most}" in wrong["n_samples"]

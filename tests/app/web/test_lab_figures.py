@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
@@ -50,6 +51,13 @@ def test_far_from_zero_a_decade_is_one() -> None:
     assert across(100.0) - across(10.0) == pytest.approx(1.0, abs=1e-2)
 
 
+@given(st.floats(1e-3, 1e6), st.floats(1e-7, 1.0))
+def test_what_is_small_is_told_from_zero(largest: float, share: float) -> None:
+    across = SymmetricLog(largest)
+    assert across(share * largest) > 0.03 * across(largest)  # a marker's radius on 100 pixels
+    assert sum(map(bool, across.ticks()["ticktext"])) == 5
+
+
 def test_modes_are_coloured_by_what_becomes_of_them() -> None:
     figure = spectrum_figure(SPECTRUM)
     stable, unstable = figure.data[:2]
@@ -60,9 +68,19 @@ def test_modes_are_coloured_by_what_becomes_of_them() -> None:
     assert "error_eigenvalues" not in text(figure)
 
 
+def test_small_unstable_modes_stand_left_of_zero() -> None:
+    modes = np.array([-6e-3 + 0j, -2e-5 + 0j, 4e-4 + 2e-3j, 4e-4 - 2e-3j, 30 + 0j])
+    figure = spectrum_figure(SPECTRUM | {"eigenvalues": modes, "bp": np.array([100.0])})
+    unstable = figure.data[1]
+    assert [real for real, _ in unstable.customdata] == [-6e-3, -2e-5]
+    reach = figure.layout.xaxis.range[1]
+    assert max(unstable.x) < -0.03 * reach
+    assert unstable.x[0] < unstable.x[1] - 0.1 * reach
+
+
 def test_a_diverged_network_has_no_modes_and_a_figure() -> None:
     figure = spectrum_figure({name: np.full_like(v, np.nan) for name, v in SPECTRUM.items()})
-    assert [len(trace.x) for trace in figure.data[:2]] == [0, 0]
+    assert [list(trace.x) for trace in figure.data[:2]] == [[None], [None]]
     text(figure)
 
 
@@ -76,12 +94,58 @@ def test_stability_through_training(log: bool) -> None:
     figure = stability_figure(np.array([0, 10, 20]), series, at=10, log=log)
     text(figure)
     assert list(figure.data[0].y) == [0.2, 0.1, None]
-    assert list(figure.data[0].x) == ([1, 11, 21] if log else [0, 10, 20])
+    assert not figure.data[0].connectgaps  # what is still to come is no straight line
+    x = list(figure.data[0].x)
+    assert x[1:] == [10, 20]
+    assert f"{round(x[0]):,d}" == "0"  # as the hover title says it
+
+
+@pytest.mark.parametrize("last", [1, 3, 7, 66, 99, 100, 1320, 3744, 99_999, 2_000_000, 10**8])
+def test_steps_are_told_truly_whatever_the_scale(last: int) -> None:
+    steps = np.array([0, last])
+    series = {name: np.zeros(2) for name in ("unstable_share", "min_real", "angle_deg")}
+    axis = stability_figure(steps, series, log=True).layout.xaxis
+    named = {text: x for x, text in zip(axis.tickvals, axis.ticktext, strict=True) if text}
+    assert named.pop("0") == stability_figure(steps, series, log=True).data[0].x[0]
+    assert [f"{x:,}" for x in named.values()] == list(named)
+    assert "1" in named
+    assert max(axis.tickvals) <= last
+    # Nothing runs into anything on a narrow screen: 7.5 pixels a figure.
+    decade = 250 / (np.log10(last) - np.log10(0.4) + 0.3)
+    places = [(np.log10(x) * decade, 7.5 * len(text)) for text, x in named.items()]
+    for (left, wide), (right, wider) in pairwise(places):
+        assert right - left > (wide + wider) / 2
+
+    linear = stability_figure(steps, series).layout.xaxis
+    assert (linear.dtick == 1) == (last <= 10)
+    assert linear.tickformat == ",d"
+
+
+def test_a_short_kick_has_whole_steps() -> None:
+    found = {
+        "steps": np.arange(4),
+        **dict.fromkeys(("separation", "distance", "loss"), np.ones((2, 4))),
+        **dict.fromkeys(("reference_distance", "reference_loss"), np.ones(4)),
+    }
+    assert return_figure(found).layout.xaxis.dtick == 1
 
 
 def test_figures_before_there_is_anything_to_draw() -> None:
-    for figure in (return_figure(None), msd_figure(None), landscape_figure(None)):
+    nothing = {name: np.zeros(0) for name in ("unstable_share", "min_real", "angle_deg")}
+    for figure in (
+        spectrum_figure(None),
+        stability_figure(np.zeros(0), nothing),
+        stability_figure(np.zeros(0), nothing, log=True),
+        return_figure(None),
+        msd_figure(None),
+        landscape_figure(None),
+    ):
         text(figure)
+    # An axis is drawn where a trace belongs to it.
+    assert {trace.yaxis or "y" for trace in spectrum_figure(None).data} == {"y", "y2"}
+    assert all(trace.x for trace in spectrum_figure(None).data)
+    share = stability_figure(np.zeros(0), nothing).layout.yaxis.range
+    assert share[0] < 0 < share[1] < 0.1
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
