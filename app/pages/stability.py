@@ -114,7 +114,19 @@ def layout(_context: Context) -> Component:
                         html.Div(
                             [
                                 *param_fields("kick", KickParams, _KICK),
-                                dmc.Button("Kick", id="stab-kick-go", size="sm"),
+                                dmc.Group(
+                                    [
+                                        dmc.Button("Kick", id="stab-kick-go", size="sm"),
+                                        dmc.Button(
+                                            "Leave off",
+                                            id="stab-kick-stop",
+                                            size="sm",
+                                            variant="default",
+                                            disabled=True,
+                                        ),
+                                    ],
+                                    gap="xs",
+                                ),
                                 html.P(id="stab-kick-note", className="lab-note", role="status"),
                             ]
                         ),
@@ -327,7 +339,7 @@ def register(app: Dash, context: Context) -> None:
         names = [output["id"]["name"] for output in ctx.outputs_list[1]]
         place = _looked_at(known, at, drawn)
         if place is None:
-            return {"refused": "There is no checkpoint to kick."}, [None] * len(names), True
+            return {"said": "There is no checkpoint to kick."}, [None] * len(names), True
         look_values = given(ctx.states_list[1])
         values = given(ctx.states_list[0]) | {
             "run_id": place.run_id,
@@ -341,7 +353,7 @@ def register(app: Dash, context: Context) -> None:
             # What belongs to a field far above is said here as well.
             others = [message for name, message in wrong.items() if name not in names]
             said = " ".join(["Nothing was kicked.", *others])
-            return {"refused": said}, [wrong.get(name) for name in names], True
+            return {"said": said}, [wrong.get(name) for name in names], True
         desk.again(params)
         return {"params": params.model_dump()}, [None] * len(names), False
 
@@ -349,6 +361,7 @@ def register(app: Dash, context: Context) -> None:
         Output("stab-return", "figure"),
         Output("stab-kick-note", "children"),
         Output("stab-kick-tick", "disabled"),
+        Output("stab-kick-stop", "disabled"),
         Input("stab-kick", "data"),
         Input("stab-kick-tick", "n_intervals"),
         Input("theme-now", "data"),
@@ -357,14 +370,25 @@ def register(app: Dash, context: Context) -> None:
         if theme is None:
             raise PreventUpdate
         if wanted is None or "params" not in wanted:
-            return return_figure(None, theme=theme), (wanted or {}).get("refused", ""), True
+            return return_figure(None, theme=theme), (wanted or {}).get("said", ""), True, True
         params = KickParams.model_validate(wanted["params"])
         (answer,) = desk.ask([params])
         if answer.packed is None:
             said = answer.problem or waiting_words(answer)
-            return return_figure(None, theme=theme), said, not answer.pending
+            over = not answer.pending
+            return return_figure(None, theme=theme), said, over, over
         arrays = answer.arrays()
-        return return_figure(arrays, theme=theme), _kick_words(arrays, params), True
+        return return_figure(arrays, theme=theme), _kick_words(arrays, params), True, True
+
+    @app.callback(
+        Output("stab-kick", "data", allow_duplicate=True),
+        Input("stab-kick-stop", "n_clicks"),
+        prevent_initial_call=True,
+    )
+    def leave_kick(clicks: int | None) -> Any:
+        if not clicks:
+            raise PreventUpdate
+        return {"said": "The kick was left off."}  # what nobody asks for is not computed on
 
     @app.callback(
         Output("hand-rate", "value"),

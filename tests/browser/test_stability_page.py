@@ -160,6 +160,29 @@ def test_a_kick_is_watched(page: Page, site: Site) -> None:
     assert curves[0][0] == pytest.approx(curves[1][0], rel=1e-3)  # all kicks are equally long
 
 
+def test_a_long_kick_is_left_off_and_holds_nobody_up(page: Page, site: Site) -> None:
+    run_id = finished(site)
+    page.goto(f"{site.url}/stability?run={run_id}")
+    until(page, f"() => ({COUNT})().includes('of 640')")
+    leave = page.get_by_role("button", name="Leave off")
+    expect(leave).to_be_disabled()
+    # The default way, along the least stable mode, has two directions alone.
+    page.locator(".field", has_text="least stable mode, both ways").locator("input").first.click()
+    page.get_by_role("option", name="Random").click()
+    page.locator(".field", has_text="How many, of random ones").locator("input").fill("64")
+    page.locator(".field", has_text="How long they are trained on").locator("input").fill("20000")
+    page.click("#stab-kick-go")
+    note = page.locator("#stab-kick-note")
+    expect(note).to_contain_text("%")
+    probe = page.locator(".field", has_text="outputs are looked at").locator("input")
+    probe.fill("9")  # another spectrum is wanted meanwhile
+    until(page, f"() => ({COUNT})().includes('of 90')")
+    expect(note).to_contain_text("%")
+    leave.click()
+    expect(note).to_have_text("The kick was left off.")
+    expect(leave).to_be_disabled()
+
+
 def test_a_minimum_is_handed_over(page: Page, site: Site) -> None:
     run_id = finished(site, scheme="bp")
     page.goto(f"{site.url}/stability?run={run_id}")
