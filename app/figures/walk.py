@@ -103,7 +103,7 @@ def distances_figure(found: Arrays, theme: str | None = None) -> go.Figure:
     titles = {
         "y": ("Distance", "solid: from start; dotted: path"),
         "y2": ("cos(u<sub>t</sub>, u<sub>t−1</sub>)", "1: drifting; 0: diffusing"),
-        "y3": ("Loss, a step", "dotted: predicted change"),
+        "y3": ("Change of loss", "dotted: predicted"),
     }
     traces = []
     for what, name, dash, text in (
@@ -329,13 +329,17 @@ def _surface(found: Arrays, colours: Palette) -> go.Contour:
     height = np.where(np.isfinite(height), height, np.nan)
     (z,) = as_lists(np.ravel(height))
     width = len(found["x"])
+    # Opaque: plotly fills one level upon the other, and what shines through would add up.
+    red, green, blue = (
+        round(0.45 * a + 0.55 * p) for a, p in zip(colours.accent, colours.panel, strict=True)
+    )
     return go.Contour(
         x=found["x"].tolist(),
         y=found["y"].tolist(),
         z=[z[row * width : (row + 1) * width] for row in range(len(found["y"]))],
         customdata=found["surface"].tolist(),
         ncontours=24,
-        colorscale=[[0, css(colours.accent, 0.45)], [1, css(colours.panel, 0.0)]],
+        colorscale=[[0, css((red, green, blue))], [1, css(colours.panel)]],
         line={"width": 0.7, "color": css(colours.soft, 0.5)},
         showscale=False,
         hovertemplate="loss %{customdata:.4g}<extra></extra>",
