@@ -18,7 +18,8 @@ Arrays = Mapping[str, Array]
 
 _ARROWS = 14  # on the plane, at most
 LANDSCAPE_CONFIG: Any = CHART_CONFIG | {"doubleClick": "reset"}  # to the surface, not the paths
-_MARGIN = {"l": 62, "r": 16, "t": 54, "b": 44}  # of the landscape, in pixels
+# From the top of the chart: above the axes, rows that a telephone breaks come to lie upon them.
+_LEGEND = {"orientation": "h", "x": 0, "y": 1, "yref": "container", "yanchor": "top"}
 
 
 def layer_names(count: int) -> list[str]:
@@ -74,7 +75,7 @@ def shares_figure(found: Arrays, theme: str | None = None) -> go.Figure:
             colours,
             hovermode="x unified",
             showlegend=True,
-            legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+            legend=_LEGEND,
             margin={"l": 62, "r": 16, "t": 60, "b": 44},  # the legend takes two rows on a telephone
             xaxis=_steps(colours, "y"),
             yaxis=axis(
@@ -302,9 +303,9 @@ def landscape_figure(
         traces,
         base(
             colours,
-            showlegend=len(np.unique(found["run"])) > 1,
-            legend={"orientation": "h", "x": 0, "y": 1.06, "yanchor": "bottom"},
-            margin=_MARGIN,
+            showlegend=_n_runs(found) > 1,
+            legend=_LEGEND,
+            margin=_margin(found),
             xaxis=side("first direction", "x"),
             yaxis=side("second direction", "y", scaleanchor="x", scaleratio=1),
             annotations=notes,
@@ -317,10 +318,21 @@ def landscape_height(found: Arrays | None) -> str:
     chart, which has to be a size container, but no more than a screen's."""
     if found is None:
         return "240px"
-    across = _MARGIN["l"] + _MARGIN["r"]
-    upright = _MARGIN["t"] + _MARGIN["b"]
+    margin = _margin(found)
+    across, upright = margin["l"] + margin["r"], margin["t"] + margin["b"]
     ratio = float(np.ptp(found["y"]) / np.ptp(found["x"]))
     return f"min(640px, {ratio:.4f} * (100cqw - {across}px) + {upright}px)"
+
+
+def _n_runs(found: Arrays) -> int:
+    return len(np.unique(found["run"]))
+
+
+def _margin(found: Arrays) -> dict[str, int]:
+    """Around the landscape, in pixels: a row of the legend for each run, where there are several,
+    and one for a note."""
+    rows = _n_runs(found) if _n_runs(found) > 1 else 0
+    return {"l": 62, "r": 16, "t": 30 + 20 * rows, "b": 44}
 
 
 def _surface(found: Arrays, colours: Palette) -> go.Contour:

@@ -191,6 +191,14 @@ def test_it_fits_a_narrow_screen(chromium: Browser, site: Site) -> None:
     overhang = page.evaluate(OVERHANG, "walk-distances")
     assert len(overhang) == 3
     assert max(overhang) <= 0
+    clear = """() => document.querySelector('#walk-shares .nsewdrag').getBoundingClientRect().top
+        - document.querySelector('#walk-shares .legend').getBoundingClientRect().bottom"""
+    assert page.evaluate(clear) >= 0
+    page.click("#theme")
+    until(
+        page, "() => document.querySelector('#walk-shares .legendtext').style.fill.includes('23')"
+    )
+    assert page.evaluate(clear) >= 0
     draw(page, 1)
     seen(page)
     page.close()
