@@ -182,32 +182,43 @@
 
   /* -- trajectories ------------------------------------------------------------------------------ */
 
-  /* [[step, w1, w2, loss, cosine], ...] of one start, at the steps that are drawn. */
+  /* The steps that every one is given. */
+  const given = (setup, rate) => Math.min(setup.maxSteps, Math.ceil(setup.time / rate));
+
+  /* [[step, w1, w2, loss, cosine], ...] of one start, at the steps that are drawn; its end is what
+     became of it. */
   function walk(setup, net, bp, start, rate, noise, draws) {
-    const steps = Math.min(setup.maxSteps, Math.ceil(setup.time / rate));
+    const steps = given(setup, rate);
     let [w1, w2] = start;
     const path = [];
+    let rests = false;
     for (let step = 0; ; step += 1) {
       const point = at(net, bp, w1, w2);
       path.push([step, w1, w2, point.loss, cosine(point)]);
-      if (step === steps) break;
       let [u1, u2] = point.u;
+      rests = !noise && Math.hypot(u1, u2) < setup.resting;
+      if (rests || step === steps) break;
       if (noise) {
         u1 += noise * draws[step][0];
         u2 += noise * draws[step][1];
-      } else if (Math.hypot(u1, u2) < setup.resting) break;
+      }
       w1 -= rate * u1;
       w2 -= rate * u2;
       if (!(Math.abs(w1) <= setup.escaped && Math.abs(w2) <= setup.escaped)) break;
     }
+    const [, ...end] = path[path.length - 1];
+    const inside = Math.abs(end[0]) <= setup.reach && Math.abs(end[1]) <= setup.reach;
     const every = Math.max(1, Math.ceil(path.length / setup.drawn));
     let [last] = path;
-    return path.filter((point, i) => {
+    const drawn = path.filter((point, i) => {
       const moved = Math.hypot(point[1] - last[1], point[2] - last[2]);
       if (i % every && i < path.length - 1 && moved < setup.stride) return false;
       last = point;
       return true;
     });
+    if (rests) drawn.end = inside ? "rests" : "rests outside";
+    else drawn.end = inside ? "moving" : "leaves";
+    return drawn;
   }
 
   /* -- the figures ------------------------------------------------------------------------------- */
@@ -293,13 +304,17 @@
     return { ...columns([...edges, ...points]), text, marker: { ...old.marker, symbol, color } };
   };
 
-  /* The number of each trajectory at its start, a dot at its end. */
+  /* The number of each trajectory at its start; at its end a disc where it rests, else a ring. */
   const numbered = (starts, walks) => (old) => {
     const ends = walks.map((path) => path[path.length - 1].slice(1));
     const text = [...starts.map(() => ""), ...starts.map((_, i) => String(i + 1))];
     const size = [...starts.map(() => 11), ...starts.map(() => 18)];
     const color = [...starts, ...starts].map((_, i) => old.meta[i % starts.length]);
-    return { ...columns([...ends, ...starts]), text, marker: { ...old.marker, size, color } };
+    const open = [...walks.map(({ end }) => !end.startsWith("rests")), ...starts.map(() => false)];
+    const symbol = open.map((ring) => (ring ? "circle-open" : "circle"));
+    const line = { ...old.marker.line, width: open.map((ring) => (ring ? 2.5 : 1.5)) };
+    const marker = { ...old.marker, symbol, size, color, line };
+    return { ...columns([...ends, ...starts]), text, marker };
   };
 
   /* What is to be seen, as the controls last said; null before they did. */
@@ -307,10 +322,13 @@
 
   function draw(name, t, b, rate, noise, background, starts, setup, texts) {
     const net = network(setup, name, t, b);
-    const walks = (scheme) =>
-      starts.map((start, i) =>
+    const walked = {};
+    const walks = (scheme) => {
+      walked[scheme] ||= starts.map((start, i) =>
         walk(setup, net, scheme === "bp", start, rate, noise, setup.draws[i])
       );
+      return walked[scheme];
+    };
     const key = (...more) => JSON.stringify([name, t, rate, noise, starts, ...more]);
     view = {
       starts,
@@ -329,7 +347,23 @@
     };
     renew();
     const values = [t, b, rate, noise].map(written);
-    return [...values, told(net, setup.reach), ...described(net, texts)];
+    const ends = ["fa", "bp"].map((scheme) => ended(walks(scheme), setup, rate));
+    return [...values, told(net, setup.reach), ...described(net, texts), ...ends];
+  }
+
+  /* What became of the trajectories, in words. */
+  function ended(walks, setup, rate) {
+    const numbers = (kind) =>
+      walks.flatMap(({ end }, i) => (end === kind ? [String(i + 1)] : [])).join(", ");
+    return [
+      ["At rest", "rests"],
+      ["At rest out of sight", "rests outside"],
+      [`Still moving after step ${given(setup, rate).toLocaleString("en")}`, "moving"],
+      ["Left the plane, still moving", "leaves"],
+    ]
+      .filter(([, kind]) => numbers(kind))
+      .map(([words, kind]) => `${words}: ${numbers(kind)}.`)
+      .join(" ");
   }
 
   /* Loss and cosine along the walks. */

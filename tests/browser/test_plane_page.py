@@ -26,6 +26,8 @@ HELD = """id => {
         for (const column of ['x', 'y', 'z', 'customdata', 'text']) {
             if (trace[column]) held[trace.name][column] = plain(trace[column]);
         }
+        const { symbol } = trace.marker || {};
+        if (Array.isArray(symbol)) held[trace.name].symbol = symbol;
     }
     return held;
 }"""
@@ -155,6 +157,7 @@ def agree(drawn: Held, figure: go.Figure) -> None:
                 )
         if "text" in wanted:
             assert list(got["text"]) == list(wanted["text"])
+            assert list(got["symbol"]) == list(wanted["marker"]["symbol"])
 
 
 @pytest.mark.parametrize("case", list(CASES))
@@ -292,6 +295,34 @@ def test_from_the_unstable_stretch_the_walk_runs_uphill_first(page: Page, site: 
     page.click("#plane-unstable")
     expect(page.locator(".mantine-Notification-root")).to_contain_text("No fixed point")
     assert starts(page) == [(w1, w2)]
+
+
+def test_how_a_walk_ends_is_marked_and_said(page: Page, site: Site) -> None:
+    def says(name: str, words: str, symbols: list[str]) -> None:
+        expect(page.locator(f"#plane-{name}-ends")).to_have_text(words)
+        marks = held(page, name)["marks"]["symbol"]
+        assert marks == symbols + ["circle"] * len(symbols)
+
+    disc, ring = "circle", "circle-open"
+    open_plane(page, site)
+    page.fill("#plane-w1", "0")
+    page.fill("#plane-w2", "-3")
+    page.click("#plane-drop")
+    count(page, 3)
+    says("fa", "At rest: 1, 2, 3.", [disc, disc, disc])
+    says("bp", "At rest: 1, 2. At rest out of sight: 3.", [disc, disc, disc])
+    press(page, "rate", "End", 1)  # so large a step overshoots
+    says("fa", "Left the plane, still moving: 1, 2, 3.", [ring, ring, ring])
+    says("bp", "At rest: 1, 2. Left the plane, still moving: 3.", [disc, disc, ring])
+    page.click("#plane-clear")
+    count(page, 0)
+    says("fa", "", [])
+    click(page, "fa", -0.5, -2)
+    count(page, 1)
+    press(page, "rate", "Home", 1)
+    choose(page, "tanh_several")
+    for name in ("fa", "bp"):  # three samples: a slow way to the end
+        says(name, "Still moving after step 1,000: 1.", [ring])
 
 
 def test_starts_come_by_click_and_by_number_and_are_cleared(page: Page, site: Site) -> None:
