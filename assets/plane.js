@@ -11,6 +11,12 @@
   const ZERO = 1e-9; // where stability changes, K is 0 up to rounding
   const FLOOR = 1e-3; // of the loss that contours see
   const LATER_MS = 80; // what is out of sight follows after the last move
+  const MOVING = /^(path|marks)/; // traces of a plane that learning rate and noise move
+  const AT_ONCE = {
+    mode: "immediate",
+    frame: { duration: 0, redraw: false },
+    transition: { duration: 0 },
+  };
   const LINES = [
     ["bp loss", "bp", 3],
     ["fa loss", "fa", 3],
@@ -317,7 +323,8 @@
     return { ...columns([...ends, ...starts]), text, marker };
   };
 
-  /* What is to be seen, as the controls last said; null before they did. */
+  /* What is to be seen, as the controls last said; null before they did. Of each figure: from what
+     it is drawn, its numbers, and from what all but its moving traces are drawn. */
   let view = null;
 
   function draw(name, t, b, rate, noise, background, starts, setup, texts) {
@@ -337,10 +344,12 @@
         "plane-fa": [
           key(b, background),
           () => panel(setup, net, false, background, starts, walks("fa")),
+          JSON.stringify([name, t, starts, b, background]),
         ],
         "plane-bp": [
           key(background),
           () => panel(setup, net, true, background, starts, walks("bp")),
+          JSON.stringify([name, t, starts, background]),
         ],
         "plane-along": [key(b), () => lines(setup, { fa: walks("fa"), bp: walks("bp") })],
       },
@@ -394,7 +403,7 @@
   }
 
   function fill(wanted) {
-    for (const [id, [key, make]] of Object.entries(view.figures)) {
+    for (const [id, [key, make, still]] of Object.entries(view.figures)) {
       const gd = document.querySelector(`#${id} .js-plotly-plot`);
       if (!gd || !gd._fullLayout || !gd.layout.meta) {
         if (document.getElementById(id)) requestAnimationFrame(renew); // plotly is on its way
@@ -406,13 +415,25 @@
         gd.on("plotly_afterplot", () => gd.layout.meta.drawn || requestAnimationFrame(renew));
       }
       if (gd.layout.meta.drawn === key || !wanted(gd)) continue;
-      gd.layout.meta.drawn = key;
       const fresh = make();
-      for (const trace of gd.data) {
+      const changed = (trace) => {
         const change = fresh[trace.name];
-        Object.assign(trace, typeof change === "function" ? change(trace) : change);
+        return typeof change === "function" ? change(trace) : change;
+      };
+      const { meta } = gd.layout;
+      const same = still && meta.still === still;
+      meta.drawn = key;
+      meta.still = still;
+      if (same) {
+        const moved = gd.data.flatMap(({ name }, i) => (MOVING.test(name) ? [i] : []));
+        const data = moved.map((i) => changed(gd.data[i]));
+        // One that the next one overtakes is rejected.
+        window.Plotly.animate(gd, { data, traces: moved }, AT_ONCE).catch(() => {});
+      } else {
+        window.Plotly.animate(gd, [], AT_ONCE); // leaves off what waits for the next frame
+        for (const trace of gd.data) Object.assign(trace, changed(trace));
+        window.Plotly.redraw(gd);
       }
-      window.Plotly.redraw(gd);
     }
   }
 

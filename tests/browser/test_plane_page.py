@@ -329,6 +329,64 @@ def test_how_a_walk_ends_is_marked_and_said(page: Page, site: Site) -> None:
         says(name, "Still moving after step 1,000: 1.", [ring])
 
 
+def test_what_moves_alone_is_drawn_as_if_all_were_drawn(page: Page, site: Site) -> None:
+    # Learning rate and noise move the paths alone: only these are drawn anew.
+    shown = """() => ['fa', 'bp'].map(name => [...document.querySelectorAll(
+            `#plane-${name} .scatterlayer :is(path, text)`)].map(shape =>
+                ['d', 'transform', 'style', 'x', 'y'].map(key => shape.getAttribute(key))
+                    .concat(shape.tagName === 'text' ? shape.textContent : [])))"""
+    redrawn = """async () => { for (const name of ['fa', 'bp'])
+        await Plotly.redraw(document.querySelector(`#plane-${name} .js-plotly-plot`)); }"""
+    open_plane(page, site)
+    held(page, "fa")
+    # From here on, how often each plane is drawn in full.
+    page.evaluate(
+        """() => { window.full = 0; const { redraw } = Plotly;
+            Plotly.redraw = (gd) => { full += gd.closest('.plane-panel') ? 1 : 0;
+                return redraw(gd); }; }"""
+    )
+    for change in (
+        lambda: press(page, "rate", "End", 1),  # from discs to rings
+        lambda: press(page, "rate", "ArrowLeft", 2),
+        lambda: drag(page, "noise", 0.3),
+        lambda: press(page, "rate", "Home", 1),
+        lambda: press(page, "noise", "Home", 1),
+    ):
+        change()
+        view = seen(page, "linear")
+        agree(held(page, "fa"), plane_figure(view, "fa"))
+        assert page.evaluate("full") == 0
+        quick = page.evaluate(shown)
+        assert min(map(len, quick)) > 10
+        page.evaluate(redrawn)
+        assert page.evaluate(shown) == quick
+        page.evaluate("() => { full = 0; }")
+    # The pointer finds the path where it is now.
+    path = points(held(page, "fa")["path 2"])
+    w1, w2 = path[len(path) // 8]
+    box = page.locator("#plane-fa .nsewdrag").bounding_box()
+    assert box
+    x = box["x"] + (w1 + 3) / 6 * box["width"]
+    page.mouse.move(x, box["y"] + (3 - w2) / 6 * box["height"])
+    expect(page.locator("#plane-fa .hoverlayer")).to_contain_text("step")
+    # What the others move is drawn in full, before and after another theme.
+    drag(page, "target", 0.6)
+    held(page, "fa")
+    assert page.evaluate("full") > 0
+    page.click("#theme")
+    until(
+        page,
+        """dark => document.querySelector('#plane-fa .js-plotly-plot')
+            .data.find(trace => trace.name === 'stable').line.color === dark""",
+        css(DARK.stable),
+    )
+    press(page, "rate", "ArrowRight", 3)
+    agree(held(page, "fa"), plane_figure(seen(page, "linear"), "fa"))
+    quick = page.evaluate(shown)
+    page.evaluate(redrawn)
+    assert page.evaluate(shown) == quick
+
+
 def test_starts_come_by_click_and_by_number_and_are_cleared(page: Page, site: Site) -> None:
     open_plane(page, site)
     page.click("#plane-clear")
