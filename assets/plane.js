@@ -11,6 +11,12 @@
   const ZERO = 1e-9; // where stability changes, K is 0 up to rounding
   const FLOOR = 1e-3; // of the loss that contours see
   const LATER_MS = 80; // what is out of sight follows after the last move
+  const MOVING = /^(path|marks)/; // traces of a plane that learning rate and noise move
+  const AT_ONCE = {
+    mode: "immediate",
+    frame: { duration: 0, redraw: false },
+    transition: { duration: 0 },
+  };
   const LINES = [
     ["bp loss", "bp", 3],
     ["fa loss", "fa", 3],
@@ -182,32 +188,43 @@
 
   /* -- trajectories ------------------------------------------------------------------------------ */
 
-  /* [[step, w1, w2, loss, cosine], ...] of one start, at the steps that are drawn. */
+  /* The steps that every one is given. */
+  const given = (setup, rate) => Math.min(setup.maxSteps, Math.ceil(setup.time / rate));
+
+  /* [[step, w1, w2, loss, cosine], ...] of one start, at the steps that are drawn; its end is what
+     became of it. */
   function walk(setup, net, bp, start, rate, noise, draws) {
-    const steps = Math.min(setup.maxSteps, Math.ceil(setup.time / rate));
+    const steps = given(setup, rate);
     let [w1, w2] = start;
     const path = [];
+    let rests = false;
     for (let step = 0; ; step += 1) {
       const point = at(net, bp, w1, w2);
       path.push([step, w1, w2, point.loss, cosine(point)]);
-      if (step === steps) break;
       let [u1, u2] = point.u;
+      rests = !noise && Math.hypot(u1, u2) < setup.resting;
+      if (rests || step === steps) break;
       if (noise) {
         u1 += noise * draws[step][0];
         u2 += noise * draws[step][1];
-      } else if (Math.hypot(u1, u2) < setup.resting) break;
+      }
       w1 -= rate * u1;
       w2 -= rate * u2;
       if (!(Math.abs(w1) <= setup.escaped && Math.abs(w2) <= setup.escaped)) break;
     }
+    const [, ...end] = path[path.length - 1];
+    const inside = Math.abs(end[0]) <= setup.reach && Math.abs(end[1]) <= setup.reach;
     const every = Math.max(1, Math.ceil(path.length / setup.drawn));
     let [last] = path;
-    return path.filter((point, i) => {
+    const drawn = path.filter((point, i) => {
       const moved = Math.hypot(point[1] - last[1], point[2] - last[2]);
       if (i % every && i < path.length - 1 && moved < setup.stride) return false;
       last = point;
       return true;
     });
+    if (rests) drawn.end = inside ? "rests" : "rests outside";
+    else drawn.end = inside ? "moving" : "leaves";
+    return drawn;
   }
 
   /* -- the figures ------------------------------------------------------------------------------- */
@@ -293,24 +310,32 @@
     return { ...columns([...edges, ...points]), text, marker: { ...old.marker, symbol, color } };
   };
 
-  /* The number of each trajectory at its start, a dot at its end. */
+  /* The number of each trajectory at its start; at its end a disc where it rests, else a ring. */
   const numbered = (starts, walks) => (old) => {
     const ends = walks.map((path) => path[path.length - 1].slice(1));
     const text = [...starts.map(() => ""), ...starts.map((_, i) => String(i + 1))];
     const size = [...starts.map(() => 11), ...starts.map(() => 18)];
     const color = [...starts, ...starts].map((_, i) => old.meta[i % starts.length]);
-    return { ...columns([...ends, ...starts]), text, marker: { ...old.marker, size, color } };
+    const open = [...walks.map(({ end }) => !end.startsWith("rests")), ...starts.map(() => false)];
+    const symbol = open.map((ring) => (ring ? "circle-open" : "circle"));
+    const line = { ...old.marker.line, width: open.map((ring) => (ring ? 2.5 : 1.5)) };
+    const marker = { ...old.marker, symbol, size, color, line };
+    return { ...columns([...ends, ...starts]), text, marker };
   };
 
-  /* What is to be seen, as the controls last said; null before they did. */
+  /* What is to be seen, as the controls last said; null before they did. Of each figure: from what
+     it is drawn, its numbers, and from what all but its moving traces are drawn. */
   let view = null;
 
   function draw(name, t, b, rate, noise, background, starts, setup, texts) {
     const net = network(setup, name, t, b);
-    const walks = (scheme) =>
-      starts.map((start, i) =>
+    const walked = {};
+    const walks = (scheme) => {
+      walked[scheme] ||= starts.map((start, i) =>
         walk(setup, net, scheme === "bp", start, rate, noise, setup.draws[i])
       );
+      return walked[scheme];
+    };
     const key = (...more) => JSON.stringify([name, t, rate, noise, starts, ...more]);
     view = {
       starts,
@@ -319,17 +344,35 @@
         "plane-fa": [
           key(b, background),
           () => panel(setup, net, false, background, starts, walks("fa")),
+          JSON.stringify([name, t, starts, b, background]),
         ],
         "plane-bp": [
           key(background),
           () => panel(setup, net, true, background, starts, walks("bp")),
+          JSON.stringify([name, t, starts, background]),
         ],
         "plane-along": [key(b), () => lines(setup, { fa: walks("fa"), bp: walks("bp") })],
       },
     };
     renew();
     const values = [t, b, rate, noise].map(written);
-    return [...values, told(net, setup.reach), ...described(net, texts)];
+    const ends = ["fa", "bp"].map((scheme) => ended(walks(scheme), setup, rate));
+    return [...values, told(net, setup.reach), ...described(net, texts), ...ends];
+  }
+
+  /* What became of the trajectories, in words. */
+  function ended(walks, setup, rate) {
+    const numbers = (kind) =>
+      walks.flatMap(({ end }, i) => (end === kind ? [String(i + 1)] : [])).join(", ");
+    return [
+      ["At rest", "rests"],
+      ["At rest out of sight", "rests outside"],
+      [`Still moving after step ${given(setup, rate).toLocaleString("en")}`, "moving"],
+      ["Left the plane, still moving", "leaves"],
+    ]
+      .filter(([, kind]) => numbers(kind))
+      .map(([words, kind]) => `${words}: ${numbers(kind)}.`)
+      .join(" ");
   }
 
   /* Loss and cosine along the walks. */
@@ -360,7 +403,7 @@
   }
 
   function fill(wanted) {
-    for (const [id, [key, make]] of Object.entries(view.figures)) {
+    for (const [id, [key, make, still]] of Object.entries(view.figures)) {
       const gd = document.querySelector(`#${id} .js-plotly-plot`);
       if (!gd || !gd._fullLayout || !gd.layout.meta) {
         if (document.getElementById(id)) requestAnimationFrame(renew); // plotly is on its way
@@ -372,13 +415,25 @@
         gd.on("plotly_afterplot", () => gd.layout.meta.drawn || requestAnimationFrame(renew));
       }
       if (gd.layout.meta.drawn === key || !wanted(gd)) continue;
-      gd.layout.meta.drawn = key;
       const fresh = make();
-      for (const trace of gd.data) {
+      const changed = (trace) => {
         const change = fresh[trace.name];
-        Object.assign(trace, typeof change === "function" ? change(trace) : change);
+        return typeof change === "function" ? change(trace) : change;
+      };
+      const { meta } = gd.layout;
+      const same = still && meta.still === still;
+      meta.drawn = key;
+      meta.still = still;
+      if (same) {
+        const moved = gd.data.flatMap(({ name }, i) => (MOVING.test(name) ? [i] : []));
+        const data = moved.map((i) => changed(gd.data[i]));
+        // One that the next one overtakes is rejected.
+        window.Plotly.animate(gd, { data, traces: moved }, AT_ONCE).catch(() => {});
+      } else {
+        window.Plotly.animate(gd, [], AT_ONCE); // leaves off what waits for the next frame
+        for (const trace of gd.data) Object.assign(trace, changed(trace));
+        window.Plotly.redraw(gd);
       }
-      window.Plotly.redraw(gd);
     }
   }
 

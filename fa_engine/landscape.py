@@ -30,6 +30,7 @@ from fa_engine.training import Trainer
 GRID_BYTES = 2**26  # of weights and operands at a time
 MAX_GRID = 201
 MAX_POINT_BYTES = 2**31
+LEAST_SIDE = 0.5  # a surface's shorter side is at least this share of the longer one
 # What runs on one surface share: network, loss and samples. The samples of no data set depend on
 # the run's seed.
 SAME = (
@@ -255,7 +256,8 @@ def landscape(
         replicate: which replicate of each, from 0.
         through: three ``(run, checkpoint)`` that the plane goes through; None: principal plane.
         n: grid points along each side.
-        margin: room around the paths, as a share of their extent.
+        margin: room around the paths, as a share of their extent; there is more across long and
+            narrow ones (``LEAST_SIDE``).
         n_samples: of the training set.
         progress: reports checkpoints, each twice, and grid points, and may call the work off.
 
@@ -385,8 +387,10 @@ def _plane(paths: Sequence[Tensor], through: Sequence[tuple[int, int]] | None) -
 
 
 def _grid(at: Array, n: int, margin: float) -> tuple[Array, Array]:
-    """``n`` coordinates along each axis that leave room around the points ``(T, 2)``."""
+    """``n`` coordinates along each axis that leave room around the points ``(T, 2)``; more of it
+    across a path that is long and narrow, the slope of whose walls is to be seen too."""
     low, high = at.min(0), at.max(0)
-    room = margin * np.maximum(high - low, 1e-12)
-    x, y = (np.linspace(low[i] - room[i], high[i] + room[i], n) for i in (0, 1))
+    side = (1 + 2 * margin) * np.maximum(high - low, 1e-12)
+    half, middle = np.maximum(side, LEAST_SIDE * side.max()) / 2, (low + high) / 2
+    x, y = (np.linspace(middle[i] - half[i], middle[i] + half[i], n) for i in (0, 1))
     return x, y

@@ -188,7 +188,7 @@ def plane_figure(view: View, scheme: str, theme: str | None = None) -> go.Figure
                 hovertemplate="step %{customdata}<br>w₁ %{x:.3f}, w₂ %{y:.3f}<extra></extra>",
             )
         )
-    traces.append(_marks(view.starts, walked, colours))
+    traces.append(_marks(view, walked, endings(view, scheme, walked), colours))
     words = {"color": css(colours.soft), "size": 13}
     weights = {
         "range": [-reach, reach],
@@ -383,6 +383,19 @@ def _lengths(walked: Paths) -> list[int]:
     return [int(count) for count in np.isfinite(walked.w[:, :, 0]).sum(0)]
 
 
+def endings(view: View, scheme: str, walked: Paths) -> list[str]:
+    """What became of each trajectory: ``rests`` or, out of sight, ``rests outside``; ``leaves``
+    the plane; or is still ``moving`` after the last step."""
+    found = []
+    for (w1, w2), u in zip(_ends(walked), view.plane.update(_ends(walked), scheme), strict=True):
+        inside = max(abs(w1), abs(w2)) <= REACH
+        if not view.noise and math.hypot(*u) < RESTING:
+            found.append("rests" if inside else "rests outside")
+        else:
+            found.append("moving" if inside else "leaves")
+    return found
+
+
 def _ends(walked: Paths) -> Array:
     ends = [walked.w[count - 1, i] for i, count in enumerate(_lengths(walked))]
     return np.array(ends).reshape(-1, 2)
@@ -414,9 +427,9 @@ def _points(fixed: Fixed, colours: Palette) -> go.Scatter:
     )
 
 
-def _marks(starts: Sequence[tuple[float, float]], walked: Paths, colours: Palette) -> go.Scatter:
-    """The number of each trajectory at its start, a dot at its end."""
-    count = len(starts)
+def _marks(view: View, walked: Paths, ends: Sequence[str], colours: Palette) -> go.Scatter:
+    """The number of each trajectory at its start; at its end a disc where it rests, else a ring."""
+    starts, count = view.starts, len(view.starts)
     walks = [css(colour) for colour in colours.walks]
     return go.Scatter(
         name="marks",
@@ -425,10 +438,18 @@ def _marks(starts: Sequence[tuple[float, float]], walked: Paths, colours: Palett
         mode="markers+text",
         textfont={"size": 12, "color": css(colours.panel)},
         marker={
+            "symbol": [
+                *("circle" if end.startswith("rests") else "circle-open" for end in ends),
+                *["circle"] * count,
+            ],
             "size": [11] * count + [18] * count,
             "color": 2 * walks[:count],
             "opacity": 1,
-            "line": {"color": css(colours.panel), "width": 1.5},
+            # Of a ring it is all there is.
+            "line": {
+                "color": css(colours.panel),
+                "width": [1.5 if end.startswith("rests") else 2.5 for end in ends] + [1.5] * count,
+            },
         },
         hoverinfo="skip",
         meta=walks,

@@ -11,11 +11,15 @@ from numpy.typing import NDArray
 
 from app.figures.look import as_lists, axis, base, level, panel_title, words
 from app.figures.palette import Palette, Rgb, css, palette
+from app.figures.training import CHART_CONFIG
 
 Array = NDArray[Any]
 Arrays = Mapping[str, Array]
 
 _ARROWS = 14  # on the plane, at most
+LANDSCAPE_CONFIG: Any = CHART_CONFIG | {"doubleClick": "reset"}  # to the surface, not the paths
+# From the top of the chart: above the axes, rows that a telephone breaks come to lie upon them.
+_LEGEND = {"orientation": "h", "x": 0, "y": 1, "yref": "container", "yanchor": "top"}
 
 
 def layer_names(count: int) -> list[str]:
@@ -71,7 +75,7 @@ def shares_figure(found: Arrays, theme: str | None = None) -> go.Figure:
             colours,
             hovermode="x unified",
             showlegend=True,
-            legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+            legend=_LEGEND,
             margin={"l": 62, "r": 16, "t": 60, "b": 44},  # the legend takes two rows on a telephone
             xaxis=_steps(colours, "y"),
             yaxis=axis(
@@ -100,7 +104,7 @@ def distances_figure(found: Arrays, theme: str | None = None) -> go.Figure:
     titles = {
         "y": ("Distance", "solid: from start; dotted: path"),
         "y2": ("cos(u<sub>t</sub>, u<sub>t−1</sub>)", "1: drifting; 0: diffusing"),
-        "y3": ("A step's change of the loss", "dotted: predicted"),
+        "y3": ("Change of loss", "dotted: predicted"),
     }
     traces = []
     for what, name, dash, text in (
@@ -253,55 +257,82 @@ def landscape_figure(
         found: ``x`` (n,), ``y`` (n,) and ``surface`` (n, n), the loss, rows along y; of all
             checkpoints ``at`` (K, 2) their coordinates, ``run`` (K,) the run each belongs to,
             ``steps`` (K,), ``update`` and ``gradient`` (K, 2), where the scheme goes and where the
-            loss falls, and ``off`` (K,) their distances from the plane; None for the empty figure.
+            loss falls, and ``off`` (K,) their distances from the plane; None before there is any.
         names: of the runs.
         theme: light or dark.
     """
     colours = palette(theme)
-    traces: list[Any] = [go.Scatter(x=[None], y=[None])]
+    if found is None:
+        said = words("Here the path will be.", 0.5, 0.5, colours.soft, xanchor="center")
+        hidden = {"visible": False, "range": [0, 1]}
+        return go.Figure(layout=base(colours, annotations=[said], xaxis=hidden, yaxis=hidden))
+    traces: list[Any] = [_surface(found, colours)]
     notes: list[dict[str, Any]] = []
-    square: dict[str, Any] = {}
-    if found is not None:
-        traces = [_surface(found, colours)]
-        span = float(np.ptp(found["x"]))
-        for run in np.unique(found["run"]):
-            own = found["run"] == run
-            colour = colours.walks[int(run) % len(colours.walks)]
-            path = found["at"][own]
-            traces.append(
-                go.Scatter(
-                    x=path[:, 0].tolist(),
-                    y=path[:, 1].tolist(),
-                    customdata=list(
-                        zip(found["steps"][own].tolist(), found["off"][own].tolist(), strict=True)
-                    ),
-                    mode="lines+markers",
-                    name=names[int(run)] if int(run) < len(names) else f"run {int(run) + 1}",
-                    line={"color": css(colour), "width": 2},
-                    marker={"size": 6, "color": css(colour)},
-                    hovertemplate="step %{customdata[0]:,d}<br>%{customdata[1]:.3g} off the plane",
-                )
+    span = float(np.ptp(found["x"]))
+    for run in np.unique(found["run"]):
+        own = found["run"] == run
+        colour = colours.walks[int(run) % len(colours.walks)]
+        path = found["at"][own]
+        traces.append(
+            go.Scatter(
+                x=path[:, 0].tolist(),
+                y=path[:, 1].tolist(),
+                customdata=list(
+                    zip(found["steps"][own].tolist(), found["off"][own].tolist(), strict=True)
+                ),
+                mode="lines+markers",
+                name=names[int(run)] if int(run) < len(names) else f"run {int(run) + 1}",
+                line={"color": css(colour), "width": 2},
+                marker={"size": 6, "color": css(colour)},
+                hovertemplate="step %{customdata[0]:,d}<br>%{customdata[1]:.3g} off the plane",
             )
-            places = np.flatnonzero(own)
-            chosen = places[np.unique(np.linspace(0, len(places) - 1, _ARROWS).astype(int))]
-            for place in chosen:
-                start = found["at"][place]
-                for direction, ink in (("gradient", colours.soft), ("update", colour)):
-                    notes += _arrow(start, found[direction][place], span, ink)
-        notes.append(words("more colour: lower loss", 1, 1, colours.soft, xanchor="right"))
-        square = {"scaleanchor": "x", "scaleratio": 1, "constrain": "domain"}
+        )
+        places = np.flatnonzero(own)
+        chosen = places[np.unique(np.linspace(0, len(places) - 1, _ARROWS).astype(int))]
+        for place in chosen:
+            start = found["at"][place]
+            for direction, ink in (("gradient", colours.soft), ("update", colour)):
+                notes += _arrow(start, found[direction][place], span, ink)
+    notes.append(words("more colour: lower loss", 1, 1, colours.soft, xanchor="right"))
+
+    def side(title: str, name: str, **more: Any) -> dict[str, Any]:
+        ends = [float(found[name][0]), float(found[name][-1])]
+        return axis(colours, title, tickformat="~g", constrain="domain", range=ends, **more)
+
     return go.Figure(
         traces,
         base(
             colours,
-            showlegend=found is not None and len(np.unique(found["run"])) > 1,
-            legend={"orientation": "h", "x": 0, "y": 1.06, "yanchor": "bottom"},
-            margin={"l": 62, "r": 16, "t": 54, "b": 44},
-            xaxis=axis(colours, "first direction", tickformat="~g", constrain="domain"),
-            yaxis=axis(colours, "second direction", tickformat="~g", **square),
+            showlegend=_n_runs(found) > 1,
+            legend=_LEGEND,
+            margin=_margin(found),
+            xaxis=side("first direction", "x"),
+            yaxis=side("second direction", "y", scaleanchor="x", scaleratio=1),
             annotations=notes,
         ),
     )
+
+
+def landscape_height(found: Arrays | None) -> str:
+    """The chart's height in CSS: that at which the surface is as wide as the box that holds the
+    chart, which has to be a size container, but no more than a screen's."""
+    if found is None:
+        return "240px"
+    margin = _margin(found)
+    across, upright = margin["l"] + margin["r"], margin["t"] + margin["b"]
+    ratio = float(np.ptp(found["y"]) / np.ptp(found["x"]))
+    return f"min(640px, {ratio:.4f} * (100cqw - {across}px) + {upright}px)"
+
+
+def _n_runs(found: Arrays) -> int:
+    return len(np.unique(found["run"]))
+
+
+def _margin(found: Arrays) -> dict[str, int]:
+    """Around the landscape, in pixels: a row of the legend for each run, where there are several,
+    and one for a note."""
+    rows = _n_runs(found) if _n_runs(found) > 1 else 0
+    return {"l": 62, "r": 16, "t": 30 + 20 * rows, "b": 44}
 
 
 def _surface(found: Arrays, colours: Palette) -> go.Contour:
@@ -310,13 +341,17 @@ def _surface(found: Arrays, colours: Palette) -> go.Contour:
     height = np.where(np.isfinite(height), height, np.nan)
     (z,) = as_lists(np.ravel(height))
     width = len(found["x"])
+    # Opaque: plotly fills one level upon the other, and what shines through would add up.
+    red, green, blue = (
+        round(0.45 * a + 0.55 * p) for a, p in zip(colours.accent, colours.panel, strict=True)
+    )
     return go.Contour(
         x=found["x"].tolist(),
         y=found["y"].tolist(),
         z=[z[row * width : (row + 1) * width] for row in range(len(found["y"]))],
         customdata=found["surface"].tolist(),
         ncontours=24,
-        colorscale=[[0, css(colours.accent, 0.45)], [1, css(colours.panel, 0.0)]],
+        colorscale=[[0, css((red, green, blue))], [1, css(colours.panel)]],
         line={"width": 0.7, "color": css(colours.soft, 0.5)},
         showscale=False,
         hovertemplate="loss %{customdata:.4g}<extra></extra>",

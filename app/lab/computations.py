@@ -61,7 +61,7 @@ class Shelf(Protocol):
 
 
 def _spectrum(params: SpectrumParams, shelf: Shelf, progress: Progress) -> Mapping[str, Any]:
-    trainer = fork(shelf.open(params.run_id, params.step), params.replicate - 1, 1)
+    trainer = fork(_opened(params, shelf, params.run_id, params.step), params.replicate - 1, 1)
     if params.under != OWN:
         trainer.scheme = params.under
     probe = probe_set(trainer.data, params.n_samples)
@@ -100,7 +100,7 @@ def _spectrum(params: SpectrumParams, shelf: Shelf, progress: Progress) -> Mappi
 
 
 def _kick(params: KickParams, shelf: Shelf, progress: Progress) -> Mapping[str, Any]:
-    trainer = shelf.open(params.run_id, params.step)
+    trainer = _opened(params, shelf, params.run_id, params.step)
     found = perturb_and_return(
         trainer,
         epsilon=params.epsilon,
@@ -142,9 +142,13 @@ def _landscape(params: LandscapeParams, shelf: Shelf, progress: Progress) -> Map
     runs: dict[str, list[tuple[str, int]]] = {}
     for run_id, step, _ in params.places:
         runs.setdefault(run_id, []).append((run_id, step))
+
+    def load(place: tuple[str, int]) -> Trainer:
+        return _opened(params, shelf, *place, several=len(runs) > 1)
+
     found = landscape(
         list(runs.values()),
-        load=lambda place: shelf.open(*place),
+        load=load,
         replicate=params.replicate - 1,
         through=[(0, place) for place in params.through] if params.plane == "three" else None,
         n=params.resolution,
@@ -163,6 +167,13 @@ def _landscape(params: LandscapeParams, shelf: Shelf, progress: Progress) -> Map
         "run": np.repeat(np.arange(len(found.walks)), [len(w.steps) for w in found.walks]),
         **walks,
     }
+
+
+def _opened(params: Params, shelf: Shelf, run_id: str, step: int, several: bool = False) -> Trainer:
+    """A trainer that has the replicate that is asked for, counted from 1."""
+    trainer = shelf.open(run_id, step)
+    params.check_replicate(trainer.config, run_id if several else "")
+    return trainer
 
 
 def _told(progress: Callable[[float], None]) -> Callable[[int, int], bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from pydantic import (
@@ -72,8 +73,21 @@ class Params(BaseModel):
         Raises:
             fa_engine.config.NotAllowed: it names field, value and what is allowed.
         """
+        self.check_replicate(config)
+
+    def check_replicate(self, config: RunConfig, run: str = "") -> None:
+        """Refuses a network that a run does not have.
+
+        Args:
+            config: the run's.
+            run: its name, where there are several.
+
+        Raises:
+            fa_engine.config.NotAllowed: it names field, value and what is allowed.
+        """
         if self.replicate > config.replicates:
-            raise NotAllowed("replicate", self.replicate, f"from 1 to {config.replicates}")
+            whose = f", the networks of {run}" if run else ""
+            raise NotAllowed("replicate", self.replicate, f"from 1 to {config.replicates}{whose}")
 
     @field_validator("*", mode="wrap")
     @classmethod
@@ -238,7 +252,10 @@ _P = TypeVar("_P", bound=Params)
 
 
 def checked(
-    kind: type[_P], values: dict[str, Any], config: RunConfig
+    kind: type[_P],
+    values: dict[str, Any],
+    config: RunConfig,
+    others: Mapping[str, RunConfig] | None = None,
 ) -> tuple[_P | None, dict[str, str]]:
     """Parameters from what a person typed, and what is wrong, field by field.
 
@@ -246,10 +263,13 @@ def checked(
         kind: which parameters.
         values: by name.
         config: of the run that they are for.
+        others: of further runs that they are for, by name.
     """
     try:
         params = kind.model_validate(values)
         params.check(config)
+        for name, other in (others or {}).items():
+            params.check_replicate(other, name)
     except ValidationError as error:
         allowed = kind.allowed(config)
         found = [

@@ -43,7 +43,8 @@ _VALUES = {
     "rate": _FIRST.learning_rate,
     "noise": _FIRST.noise,
 }
-_FIGURES = ("plane-fa", "plane-bp", "plane-along")
+_PLANES = ("plane-fa", "plane-bp")
+_FIGURES = (*_PLANES, "plane-along")
 _CONTROLS = ("plane-case", *(f"plane-{name}" for name, *_ in _SLIDERS))
 
 _INTRO = (
@@ -60,22 +61,21 @@ _ALONG = (
 )
 _TO_THE_LINE = (
     _ALONG + "While the cosine is negative the loss rises, from the unstable stretch often a "
-    "thousandfold. Nothing pulls the cosine up: the walk goes on until it reaches a place where "
-    "alignment holds."
+    "thousandfold. Nothing pulls the cosine up, but the walk can rest only where alignment holds."
 )
 TEXTS = {
     "fa": {
         "linear": (
             "Find the line of fixed points, where the loss is zero: solid where feedback alignment "
             "comes to rest, dashed where it leaves, which is where the background, the cosine of "
-            "update and gradient, says that the update points uphill. Every path keeps to its "
-            "dotted parabola until it meets a solid stretch."
+            "update and gradient, says that the update points uphill. In small steps without noise "
+            "every path keeps to its dotted parabola, and rests only on a solid stretch."
         ),
         "tanh": (
             "The line of fixed points, where the loss is zero, is bent, but still solid where "
             "feedback alignment comes to rest and dashed where it leaves and the update points "
-            "uphill. Every path keeps to its dotted curve, steeper than a parabola, until it meets "
-            "a solid stretch."
+            "uphill. In small steps without noise every path keeps to its dotted curve, steeper "
+            "than a parabola, and rests only on a solid stretch."
         ),
         "tanh_several": (
             "No weights fit all three samples, so that fixed points are single, with an error that "
@@ -89,18 +89,20 @@ TEXTS = {
             "that to leave one is to walk uphill."
         ),
         "no_feedback": (
-            "Without feedback w₁ stands still, and every path is vertical. It ends on the solid "
-            "line, where w₂ is the best for its w₁."
+            "Without feedback only noise moves w₁: other paths are vertical. They rest on the "
+            "solid line, where w₂ is the best for its w₁."
         ),
     },
     "bp": {
         "linear": (
-            _SAME + "All of the line is stable, and paths follow hyperbolas downhill. The one "
-            "other fixed point, the cross, is the saddle at the origin."
+            _SAME + "All of the line is stable, and in small steps without noise paths follow "
+            "hyperbolas downhill. The one other fixed point, the cross, is the saddle at the "
+            "origin."
         ),
         "tanh": (
-            _SAME + "All of the line is stable, and paths follow the dotted curves downhill. The "
-            "one other fixed point, the cross, is the saddle at the origin."
+            _SAME + "All of the line is stable, and in small steps without noise paths follow the "
+            "dotted curves downhill. The one other fixed point, the cross, is the saddle at the "
+            "origin."
         ),
         "tanh_several": (
             _SAME + "Discs are minima, both of a mirrored pair stable, and crosses are saddles. "
@@ -121,8 +123,8 @@ TEXTS = {
         "no_target": _TO_THE_LINE,
         "no_feedback": (
             _ALONG + "Without feedback only the second layer learns, along its own gradient, so "
-            "that the cosine is never negative. The loss falls to the least that the first weight, "
-            "left as it is, allows."
+            "that the cosine is never negative. In small steps without noise the loss falls to the "
+            "least that the first weight, left as it is, allows."
         ),
     },
 }
@@ -143,7 +145,8 @@ $$K = b\, w_2 + w_1^2 > 0,$$
 which fails where $|w_1| < |b t|^{1/3}$ on the branch with $b\, w_2 < 0$ (with $t = 0$ on the
 half of the axis $w_1 = 0$ with $b\, w_2 < 0$). The loss falls at the rate
 $\langle g, u \rangle = K e^2$: alignment *is* stability. For backpropagation
-$K = w_2^2 + w_1^2$.
+$K = w_2^2 + w_1^2$. Solid and dashed speak of small steps: one of size $\eta$ overshoots where
+$\eta K > 2$, so that the walk cannot rest there either, and with noise it rests nowhere.
 
 **Conserved** along every path is $\tfrac12 w_1^2 - b\, w_2$, and with backpropagation
 $w_1^2 - w_2^2$, up to a drift in proportion to the learning rate.
@@ -318,8 +321,9 @@ def _picture(
                         style={"height": "100%"},
                     ),
                 ],
-                className="plane-panel" if id_ in _FIGURES[:2] else "plane-chart",
+                className="plane-panel" if id_ in _PLANES else "plane-chart",
             ),
+            *([html.P(id=f"{id_}-ends", className="plane-ends")] if id_ in _PLANES else []),
             html.P(
                 [
                     *((told, " ") if told is not None else ()),
@@ -350,6 +354,8 @@ def _legend() -> Component:
             entry("area", "below 0: uphill", LIGHT.unstable, DARK.unstable),
             entry("dotted", "conserved quantity", LIGHT.ink, DARK.ink),
             entry("thin", "loss 0.1, 0.3, 1, 3, 10, 30", LIGHT.soft, DARK.soft),
+            entry("disc", "a path's end, at rest", LIGHT.ink, DARK.ink),
+            entry("ring", "still moving after its last step", LIGHT.ink, DARK.ink),
         ],
         className="plane-legend",
         **aria("Legend"),
@@ -365,6 +371,7 @@ def register(app: Dash, _context: Context) -> None:
         *(Output(f"plane-{name}-value", "children") for name, *_ in _SLIDERS),
         Output("plane-told", "children"),
         *(Output(f"{id_}-text", "children") for id_ in _FIGURES),
+        *(Output(f"{id_}-ends", "children") for id_ in _PLANES),
         *(Input(*control) for control in controls),
         Input("plane-starts", "data"),
         State("plane-setup", "data"),

@@ -23,10 +23,17 @@ from app.components.lab_run import (
 )
 from app.components.params import at_most, given, param_fields, param_id
 from app.components.shell import run_of
-from app.figures.walk import distances_figure, landscape_figure, msd_figure, shares_figure
+from app.figures.walk import (
+    LANDSCAPE_CONFIG,
+    distances_figure,
+    landscape_figure,
+    landscape_height,
+    msd_figure,
+    shares_figure,
+)
 from app.lab import Arrays, DiffusionParams, LandscapeParams, WalkParams, checked
 from app.pages.base import Context, Page
-from app.store import Checkpoint
+from app.store import Checkpoint, Run
 from fa_engine import RunConfig
 from fa_engine.landscape import SAME
 
@@ -49,8 +56,8 @@ def layout(_context: Context) -> Component:
             dcc.Interval(id="walk-plane-tick", interval=_WAIT_MS, disabled=True),
             run_line("walk"),
             html.P(
-                "Random feedback makes training a walk through weight space that comes to rest "
-                "where the loss has an extremum and the update is aligned with the gradient. How "
+                "Random feedback makes training a walk through weight space that need not go "
+                "downhill. It ends when its steps are over, mostly before it has come to rest. How "
                 "far it walks, whether it drifts or diffuses, and which layer does the work says "
                 "how it gets there.",
                 className="lab-lead",
@@ -81,9 +88,10 @@ def layout(_context: Context) -> Component:
             panel(
                 "Where it goes",
                 "The path over the loss surface, on the plane that shows most of it or through "
-                "three checkpoints of your choice. Coloured arrows are the updates of the scheme, "
-                "grey ones point down the true gradient: where they part, the walk does not "
-                "descend but is carried.",
+                "three checkpoints of your choice. Coloured arrows point where the scheme goes, "
+                "grey ones where the loss falls fastest. Where the two are more than 90° apart, a "
+                "small step leads uphill; the arrows, all of one length, are projections on the "
+                "plane, and the angle that counts is that in all of weight space.",
                 html.Div(
                     [
                         html.Div(
@@ -111,7 +119,7 @@ def layout(_context: Context) -> Component:
                                 html.P(id="walk-plane-note", className="lab-note", role="status"),
                             ]
                         ),
-                        graph("walk-landscape", 520),
+                        html.Div(id="walk-landscape", className="lab-landscape"),
                     ],
                     className="lab-split reverse",
                 ),
@@ -215,7 +223,7 @@ def register(app: Dash, context: Context) -> None:
             for place, kept in enumerate(shown_checkpoints(known))
         ]
         others = [
-            {"value": run.id, "label": f"{run.name} · {run.id}"}
+            {"value": run.id, "label": _called(run)}
             for run in store.runs(limit=30)
             if run.id != own.id and _alike(own.run_config(), run.run_config())
         ]
@@ -250,13 +258,16 @@ def register(app: Dash, context: Context) -> None:
         if len(kept) < 3:
             said = "It takes three checkpoints at least."
             return no_update, said, [None] * len(names), None, no_update
-        for run_id in others or ():
-            kept = [*kept, *store.checkpoints(run_id)]
+        beside = [store.run(run_id) for run_id in others or ()]
+        for run in beside:
+            kept = [*kept, *store.checkpoints(run.id)]
         values = given(ctx.states_list[0]) | {
             "places": _places(kept),
             "through": [int(place) for place in through or ()],
         }
-        params, wrong = checked(LandscapeParams, values, store.run(known["run"]).run_config())
+        own = store.run(known["run"]).run_config()
+        others_have = {_called(run): run.run_config() for run in beside}
+        params, wrong = checked(LandscapeParams, values, own, others_have)
         errors = [wrong.get(name) for name in names]
         if params is None:
             return no_update, "", errors, wrong.get("through"), no_update
@@ -264,7 +275,7 @@ def register(app: Dash, context: Context) -> None:
         return params.model_dump(), "", errors, None, False
 
     @app.callback(
-        Output("walk-landscape", "figure"),
+        Output("walk-landscape", "children"),
         Output("walk-plane-note", "children"),
         Output("walk-plane-tick", "disabled"),
         Input("walk-plane", "data"),
@@ -275,18 +286,34 @@ def register(app: Dash, context: Context) -> None:
         if theme is None:
             raise PreventUpdate
         if wanted is None:
-            return landscape_figure(None, theme=theme), "", True
+            return _chart(None, [], theme, "none"), "", True
         params = LandscapeParams.model_validate(wanted)
         (answer,) = desk.ask([params])
         if answer.packed is None:
             return no_update, answer.problem or waiting_words(answer), not answer.pending
         arrays = answer.arrays()
         names = [store.run(run_id).name for run_id in dict.fromkeys(p[0] for p in params.places)]
-        return landscape_figure(arrays, names, theme), _explained(arrays), True
+        return _chart(arrays, names, theme, params.model_dump_json()), _explained(arrays), True
 
 
 def _places(kept: Sequence[Checkpoint]) -> tuple[tuple[str, int, int], ...]:
     return tuple((c.run_id, c.step, c.seq) for c in kept)
+
+
+def _chart(found: Arrays | None, names: list[str], theme: str, of: str) -> Component:
+    """The landscape, in a chart of its own for each plane: the ranges and the share of its room
+    that plotly has fitted to the shape of one surface it keeps for the next."""
+    figure = dcc.Graph(
+        config=LANDSCAPE_CONFIG,
+        responsive=True,
+        style={"height": landscape_height(found)},
+        figure=landscape_figure(found, names, theme),
+    )
+    return html.Div(figure, key=f"{theme} {of}")
+
+
+def _called(run: Run) -> str:
+    return f"{run.name} · {run.id}"
 
 
 def _alike(one: RunConfig, other: RunConfig) -> bool:

@@ -26,6 +26,8 @@ HELD = """id => {
         for (const column of ['x', 'y', 'z', 'customdata', 'text']) {
             if (trace[column]) held[trace.name][column] = plain(trace[column]);
         }
+        const { symbol } = trace.marker || {};
+        if (Array.isArray(symbol)) held[trace.name].symbol = symbol;
     }
     return held;
 }"""
@@ -92,7 +94,7 @@ def drag(page: Page, slider: str, share: float) -> None:
     y = thumb["y"] + thumb["height"] / 2
     page.mouse.move(thumb["x"] + thumb["width"] / 2, y)
     page.mouse.down()
-    page.mouse.move(track["x"] + share * track["width"], y, steps=5)
+    page.mouse.move(track["x"] + share * track["width"], y, steps=2)
     until(page, ARRIVED, [f"plane-{slider}", share])
     page.mouse.up()
 
@@ -155,37 +157,42 @@ def agree(drawn: Held, figure: go.Figure) -> None:
                 )
         if "text" in wanted:
             assert list(got["text"]) == list(wanted["text"])
+            assert list(got["symbol"]) == list(wanted["marker"]["symbol"])
 
 
-@pytest.mark.parametrize("case", list(CASES))
-def test_what_is_drawn_is_what_the_engine_says(page: Page, site: Site, case: str) -> None:
+def test_what_is_drawn_is_what_the_engine_says(page: Page, site: Site) -> None:
+    def check(view: View, *planes: str) -> None:
+        for scheme in planes:
+            agree(held(page, scheme), plane_figure(view, scheme))
+        if len(planes) == 2:
+            agree(held(page, "along"), along_figure(view))
+
     open_plane(page, site)
-    agree(held(page, "fa"), plane_figure(View(), "fa"))
-    agree(held(page, "along"), along_figure(View()))
-    choose(page, case)
-    drag(page, "target", 0.82)
-    drag(page, "feedback", 0.66)
+    check(View(), "fa", "bp")
     click(page, "fa", -0.4, 0.7)
     count(page, 3)
-    for noise in (False, True):
-        if noise:
-            drag(page, "noise", 0.3)
-            press(page, "rate", "ArrowRight", 3)
+    for case in CASES:
+        choose(page, case)
+        drag(page, "target", 0.82)
+        drag(page, "feedback", 0.66)
         view = seen(page, case)
         assert view.target == pytest.approx(1.28, abs=0.15)
-        assert (view.noise > 0) is noise
-        for scheme in ("fa", "bp"):
-            agree(held(page, scheme), plane_figure(view, scheme))
-        agree(held(page, "along"), along_figure(view))
-    press(page, "feedback", "ArrowLeft", 16)  # past 0: the other branch is the unstable one
-    view = seen(page, case)
-    assert view.feedback < 0
-    agree(held(page, "fa"), plane_figure(view, "fa"))
-    drag(page, "target", 0.5)  # and without a target an axis is fixed as well
-    view = seen(page, case)
-    assert view.target == 0
-    for scheme in ("fa", "bp"):
-        agree(held(page, scheme), plane_figure(view, scheme))
+        assert view.noise == 0
+        check(view, "fa", "bp")
+        drag(page, "noise", 0.3)
+        press(page, "rate", "ArrowRight", 1)
+        view = seen(page, case)
+        assert view.noise > 0
+        check(view, "fa", "bp")
+        press(page, "noise", "Home", 1)
+        drag(page, "feedback", 0.24)  # past 0: the other branch is the unstable one
+        view = seen(page, case)
+        assert view.feedback < 0
+        check(view, "fa")
+        drag(page, "target", 0.5)  # and without a target an axis is fixed as well
+        view = seen(page, case)
+        assert view.target == 0
+        check(view, "fa", "bp")
 
 
 def test_the_words_are_those_of_the_picture(page: Page, site: Site) -> None:
@@ -205,9 +212,9 @@ def test_the_words_are_those_of_the_picture(page: Page, site: Site) -> None:
     says("tanh_several", "tanh_several", re.compile("in sight"))
     choose(page, "tanh")
     says("tanh", "tanh", re.compile("Unstable where −"))
+    drag(page, "target", 0.5)
     for case in CASES:
         choose(page, case)
-        drag(page, "target", 0.5)
         says("no_target", "no_target", "Unstable where w₁ = 0 and w₂ < 0.")
         unstable = points(held(page, "fa")["unstable"])
         unstable = unstable[~np.isnan(unstable[:, 0])]
@@ -292,6 +299,92 @@ def test_from_the_unstable_stretch_the_walk_runs_uphill_first(page: Page, site: 
     page.click("#plane-unstable")
     expect(page.locator(".mantine-Notification-root")).to_contain_text("No fixed point")
     assert starts(page) == [(w1, w2)]
+
+
+def test_how_a_walk_ends_is_marked_and_said(page: Page, site: Site) -> None:
+    def says(name: str, words: str, symbols: list[str]) -> None:
+        expect(page.locator(f"#plane-{name}-ends")).to_have_text(words)
+        marks = held(page, name)["marks"]["symbol"]
+        assert marks == symbols + ["circle"] * len(symbols)
+
+    disc, ring = "circle", "circle-open"
+    open_plane(page, site)
+    page.fill("#plane-w1", "0")
+    page.fill("#plane-w2", "-3")
+    page.click("#plane-drop")
+    count(page, 3)
+    says("fa", "At rest: 1, 2, 3.", [disc, disc, disc])
+    says("bp", "At rest: 1, 2. At rest out of sight: 3.", [disc, disc, disc])
+    press(page, "rate", "End", 1)  # so large a step overshoots
+    says("fa", "Left the plane, still moving: 1, 2, 3.", [ring, ring, ring])
+    says("bp", "At rest: 1, 2. Left the plane, still moving: 3.", [disc, disc, ring])
+    page.click("#plane-clear")
+    count(page, 0)
+    says("fa", "", [])
+    click(page, "fa", -0.5, -2)
+    count(page, 1)
+    press(page, "rate", "Home", 1)
+    choose(page, "tanh_several")
+    for name in ("fa", "bp"):  # three samples: a slow way to the end
+        says(name, "Still moving after step 1,000: 1.", [ring])
+
+
+def test_what_moves_alone_is_drawn_as_if_all_were_drawn(page: Page, site: Site) -> None:
+    # Learning rate and noise move the paths alone: only these are drawn anew.
+    shown = """() => ['fa', 'bp'].map(name => [...document.querySelectorAll(
+            `#plane-${name} .scatterlayer :is(path, text)`)].map(shape =>
+                ['d', 'transform', 'style', 'x', 'y'].map(key => shape.getAttribute(key))
+                    .concat(shape.tagName === 'text' ? shape.textContent : [])))"""
+    redrawn = """async () => { for (const name of ['fa', 'bp'])
+        await Plotly.redraw(document.querySelector(`#plane-${name} .js-plotly-plot`)); }"""
+    open_plane(page, site)
+    held(page, "fa")
+    # From here on, how often each plane is drawn in full.
+    page.evaluate(
+        """() => { window.full = 0; const { redraw } = Plotly;
+            Plotly.redraw = (gd) => { full += gd.closest('.plane-panel') ? 1 : 0;
+                return redraw(gd); }; }"""
+    )
+    for change in (
+        lambda: press(page, "rate", "End", 1),  # from discs to rings
+        lambda: press(page, "rate", "ArrowLeft", 2),
+        lambda: drag(page, "noise", 0.3),
+        lambda: press(page, "rate", "Home", 1),
+        lambda: press(page, "noise", "Home", 1),
+    ):
+        change()
+        view = seen(page, "linear")
+        agree(held(page, "fa"), plane_figure(view, "fa"))
+        assert page.evaluate("full") == 0
+        quick = page.evaluate(shown)
+        assert min(map(len, quick)) > 10
+        page.evaluate(redrawn)
+        assert page.evaluate(shown) == quick
+        page.evaluate("() => { full = 0; }")
+    # The pointer finds the path where it is now.
+    path = points(held(page, "fa")["path 2"])
+    w1, w2 = path[len(path) // 8]
+    box = page.locator("#plane-fa .nsewdrag").bounding_box()
+    assert box
+    x = box["x"] + (w1 + 3) / 6 * box["width"]
+    page.mouse.move(x, box["y"] + (3 - w2) / 6 * box["height"])
+    expect(page.locator("#plane-fa .hoverlayer")).to_contain_text("step")
+    # What the others move is drawn in full, before and after another theme.
+    drag(page, "target", 0.6)
+    held(page, "fa")
+    assert page.evaluate("full") > 0
+    page.click("#theme")
+    until(
+        page,
+        """dark => document.querySelector('#plane-fa .js-plotly-plot')
+            .data.find(trace => trace.name === 'stable').line.color === dark""",
+        css(DARK.stable),
+    )
+    press(page, "rate", "ArrowRight", 3)
+    agree(held(page, "fa"), plane_figure(seen(page, "linear"), "fa"))
+    quick = page.evaluate(shown)
+    page.evaluate(redrawn)
+    assert page.evaluate(shown) == quick
 
 
 def test_starts_come_by_click_and_by_number_and_are_cleared(page: Page, site: Site) -> None:

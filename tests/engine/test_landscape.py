@@ -7,6 +7,7 @@ import torch
 from fa_engine import RunConfig, Trainer
 from fa_engine.config import NotAllowed
 from fa_engine.landscape import (
+    LEAST_SIDE,
     landscape,
     loss_surface,
     plane_through,
@@ -134,6 +135,18 @@ def test_the_landscape_through_chosen_checkpoints(tmp_path):
     np.testing.assert_allclose(found.walks[0].off[[0, 2, 3]], 0, atol=1e-9)
     assert found.walks[0].off[1] > 0.01
     assert found.explained is None
+
+
+def test_the_surface_of_a_narrow_path_is_no_strip(tmp_path):
+    paths = checkpoints(tmp_path, CONFIG, [0, 3, 6])
+    found = landscape([paths], through=[(0, 0), (0, 2), (0, 1)], n=5, n_samples=20)
+    x, y = found.surface.x, found.surface.y
+    path = found.walks[0].at
+    assert np.ptp(path[:, 1]) < 0.3 * np.ptp(path[:, 0])
+    assert np.ptp(x) == pytest.approx(1.5 * np.ptp(path[:, 0]))
+    assert np.ptp(y) == pytest.approx(LEAST_SIDE * np.ptp(x))
+    # The path is in the middle of it.
+    assert y[[0, -1]].sum() == pytest.approx(path[:, 1].min() + path[:, 1].max(), abs=1e-9)
 
 
 def test_what_does_not_fit_is_refused_by_name(tmp_path):

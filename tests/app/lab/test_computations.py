@@ -126,6 +126,38 @@ def test_a_network_that_diverged_is_refused_by_the_number_a_person_knows(tmp_pat
             run(params, folder)
 
 
+def test_a_network_that_a_run_lacks_is_refused_by_the_number_a_person_knows(
+    tmp_path: Path,
+) -> None:
+    folder = Folder(tmp_path, CONFIG)
+    (tmp_path / "fewer").mkdir()
+    fewer = Folder(tmp_path / "fewer", CONFIG.replace(replicates=1, scheme="bp"))
+
+    class Both(Folder):
+        def open(self, run_id: str, step: int) -> Trainer:
+            return (fewer if run_id == "fewer" else folder).open(run_id, step)
+
+    both = Both(tmp_path, CONFIG)
+    places = tuple(("run", step, 0) for step in (0, 5, 10))
+    for params in (
+        SpectrumParams(step=5, replicate=3, n_samples=6),
+        KickParams(step=5, replicate=3, steps=3),
+        LandscapeParams(places=places, replicate=3, resolution=5, n_samples=20),
+    ):
+        with pytest.raises(NotAllowed, match=r"replicate = 3: allowed is from 1 to 2$"):
+            run(params, both)
+    two = LandscapeParams(
+        places=(*places, *(("fewer", step, 0) for step in (0, 5))),
+        replicate=2,
+        resolution=5,
+        n_samples=20,
+    )
+    with pytest.raises(
+        NotAllowed, match=r"replicate = 2: allowed is from 1 to 1, the networks of fewer$"
+    ):
+        run(two, both)
+
+
 def test_a_trajectory_that_is_too_short_says_from_when_on_it_is_not(tmp_path: Path) -> None:
     folder = Folder(tmp_path, CONFIG)
     trainer = Trainer(CONFIG)

@@ -65,6 +65,14 @@ def test_what_a_run_does_not_allow(kind: type[Params], values: Any, message: str
     assert message in next(iter(wrong.values()))
 
 
+def test_another_run_with_fewer_networks_is_named() -> None:
+    others = {"first": CONFIG, "second": CONFIG.replace(replicates=2)}
+    params, wrong = checked(LandscapeParams, {"replicate": 3}, CONFIG, others)
+    assert params is None
+    assert wrong == {"replicate": "replicate = 3: allowed is from 1 to 2, the networks of second"}
+    assert checked(LandscapeParams, {"replicate": 2}, CONFIG, others)[1] == {}
+
+
 def test_a_probe_set_too_large_for_memory_says_what_it_would_need() -> None:
     config = RunConfig(dataset="mnist", hidden=(64,), replicates=4)
     _, wrong = checked(SpectrumParams, {"n_samples": 60_000}, config)

@@ -171,6 +171,34 @@ def test_a_real_walk(theme: str) -> None:
         assert all(a <= b + 1e-6 for a, b in zip(far, long, strict=True))
 
 
+LANDSCAPE = {
+    "x": np.linspace(-1, 3, 7),
+    "y": np.linspace(0, 2, 7),
+    "surface": np.add.outer(np.linspace(1, 2, 7), np.linspace(0, 1, 7)),
+    "run": np.array([0, 0, 0]),
+    "steps": np.array([0, 10, 20]),
+    "at": np.array([[0.0, 0.5], [1.0, 1.0], [2.0, 1.5]]),
+    "off": np.array([0.1, 0.0, 0.2]),
+    "update": np.array([[1.0, 0.0], [0.0, 0.0], [0.5, 0.5]]),
+    "gradient": np.array([[0.0, 1.0], [1.0, 1.0], [-1.0, 0.0]]),
+}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_landscape_shows_the_surface_and_all_of_it(theme: str) -> None:
+    figure = landscape_figure(LANDSCAPE, ["one"], theme)
+    text(figure)
+    assert list(figure.layout.xaxis.range) == [-1, 3]
+    assert list(figure.layout.yaxis.range) == [0, 2]
+    assert figure.layout.yaxis.scaleanchor == "x"
+    # Levels lie upon one another: the lowest has most colour only where none shines through.
+    assert [colour[:4] for _, colour in figure.data[0].colorscale] == ["rgb(", "rgb("]
+    arrows = [note for note in figure.layout.annotations if note.showarrow]
+    assert len(arrows) == 5  # an update of no length points nowhere
+    lengths = [np.hypot(arrow.x - arrow.ax, arrow.y - arrow.ay) for arrow in arrows]
+    np.testing.assert_allclose(lengths, lengths[0])
+
+
 def rows_of(descent: np.ndarray) -> SimpleNamespace:
     """Measurements of a walk that nobody followed."""
     undefined = np.full(descent.shape, np.nan)

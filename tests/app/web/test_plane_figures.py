@@ -17,6 +17,7 @@ from app.figures.plane import (
     PLANE_CONFIG,
     View,
     along_figure,
+    endings,
     plane_figure,
     setup,
     unstable_start,
@@ -84,6 +85,22 @@ def test_every_trace_is_there_whatever_is_shown(
         marks = figure.data[-1]
         assert list(marks.text) == [""] * len(starts) + [str(i + 1) for i in range(len(starts))]
     assert len(along_figure(view).data) == 3 * MAX_STARTS
+
+
+def test_a_walk_ends_at_rest_or_in_motion_or_out_of_sight() -> None:
+    def ends(scheme: str = "fa", **more: Any) -> list[str]:
+        view = View(**more)
+        return endings(view, scheme, view.walk(scheme))
+
+    assert ends() == ["rests", "rests"]
+    assert ends(case="tanh_several") == ["moving", "moving"]  # slowly, after 1,000 steps
+    assert ends(noise=0.1) == ["moving", "moving"]
+    # On w1^2 / 2 - b w2 = 6 the stable place has w1 > 3.
+    assert ends(target=2.0, feedback=2.0, starts=((0.1, -3.0),)) == ["rests outside"]
+    # Steps larger than 2 / K, K about 10 there, overshoot more and more.
+    assert ends(learning_rate=0.5, starts=((3.0, 3.0),)) == ["leaves"]
+    figure = plane_figure(View(learning_rate=0.5, starts=((3.0, 3.0), (1.0, 1.5))), "fa")
+    assert list(figure.data[-1].marker.symbol) == ["circle-open", "circle", "circle", "circle"]
 
 
 def test_both_axes_have_the_same_span_and_nothing_can_be_sent_elsewhere() -> None:
