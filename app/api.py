@@ -31,9 +31,8 @@ from app.store import (
     UnknownRun,
 )
 from app.views import event_view, finite, run_view
-from fa_engine import Problem, RunConfig, problems
+from fa_engine import NotAllowed, Problem, RunConfig, problems
 from fa_engine.branching import check_hand_over
-from fa_engine.config import NotAllowed
 
 MAX_BODY_BYTES = 1_000_000
 _RUNS = 100

@@ -77,7 +77,13 @@ def run_line(prefix: str) -> Component:
     return html.Div(id=f"{prefix}-run", className="lab-run")
 
 
-def run_words(run: Run | None, missing: str = "", parent: str = "another run") -> list[Any]:
+def parent_name(store: Store, run: Run) -> str:
+    """Of the run whose checkpoint it begins with, empty where there is none to be named."""
+    found = shown_run(store, run.parent.run_id)[0] if run.parent else None
+    return found.name if found else ""
+
+
+def run_words(run: Run | None, missing: str = "", parent: str = "") -> list[Any]:
     """What :func:`run_line` holds; ``parent`` is the name of the run's parent."""
     if run is None:
         said = missing or "No run is chosen."
@@ -88,7 +94,7 @@ def run_words(run: Run | None, missing: str = "", parent: str = "another run") -
         html.Span(f"step {run.step:,} of {run.total_steps:,}", className="soft"),
     ]
     if run.parent:
-        origin = f"began with the weights of step {run.parent.step:,} of {parent}"
+        origin = f"began with the weights of step {run.parent.step:,} of {parent or 'another run'}"
         words.append(dcc.Link(origin, href=f"?run={run.parent.run_id}", className="soft"))
     return words
 

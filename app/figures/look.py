@@ -56,6 +56,15 @@ def axis(colours: Palette, title: str = "", **more: Any) -> dict[str, Any]:
     }
 
 
+def whole_steps(last: int) -> dict[str, Any]:
+    """A linear axis of steps up to ``last``, none of them halved."""
+    return {
+        "tickformat": ",d",
+        "rangemode": "tozero",
+        "dtick": 1 if 0 < last <= 10 else None,
+    }
+
+
 def words(
     text: str,
     x: float,

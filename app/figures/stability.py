@@ -17,6 +17,7 @@ from app.figures.look import (
     level,
     panel_title,
     rule,
+    whole_steps,
     words,
 )
 from app.figures.palette import Palette, Rgb, css, palette
@@ -217,7 +218,7 @@ def stability_figure(
                 "step",
                 anchor="y3",
                 unifiedhovertitle={"text": "<b>step %{x:,d}</b>"},
-                **(_log_steps(last) if log else _whole_steps(last)),
+                **(_log_steps(last) if log else _up_to(last)),
             ),
             yaxis=axis(
                 colours,
@@ -284,14 +285,9 @@ def _log_steps(last: int) -> dict[str, Any]:
     }
 
 
-def _whole_steps(last: int) -> dict[str, Any]:
-    """A linear axis of steps up to ``last``, none of them halved."""
-    return {
-        "tickformat": ",d",
-        "rangemode": "tozero",
-        "dtick": 1 if 0 < last <= 10 else None,
-        "range": None if last else [0, 500],
-    }
+def _up_to(last: int) -> dict[str, Any]:
+    """A linear axis of steps; with none yet there is room for some."""
+    return {**whole_steps(last), "range": None if last else [0, 500]}
 
 
 def return_figure(found: Arrays | None, theme: str | None = None) -> go.Figure:
@@ -336,7 +332,7 @@ def return_figure(found: Arrays | None, theme: str | None = None) -> go.Figure:
                 "steps since the kick",
                 anchor="y3",
                 unifiedhovertitle={"text": "<b>%{x:,d} steps on</b>"},
-                **_whole_steps(int(found["steps"][-1]) if found else 0),
+                **_up_to(int(found["steps"][-1]) if found else 0),
             ),
             yaxis=_upwards(colours, domains["y"], empty),
             yaxis2=_upwards(colours, domains["y2"], empty),

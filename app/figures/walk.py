@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from app.figures.look import as_lists, axis, base, level, panel_title, words
+from app.figures.look import as_lists, axis, base, level, panel_title, whole_steps, words
 from app.figures.palette import Palette, Rgb, css, palette
 from app.figures.training import CHART_CONFIG
 
@@ -77,7 +77,7 @@ def shares_figure(found: Arrays, theme: str | None = None) -> go.Figure:
             showlegend=True,
             legend=_LEGEND,
             margin={"l": 62, "r": 16, "t": 60, "b": 44},  # the legend takes two rows on a telephone
-            xaxis=_steps(colours, "y"),
+            xaxis=_steps(colours, "y", step),
             yaxis=axis(
                 colours,
                 "share of the descent",
@@ -128,7 +128,7 @@ def distances_figure(found: Arrays, theme: str | None = None) -> go.Figure:
             hovermode="x unified",
             hoversubplots="axis",
             margin={"l": 72, "r": 16, "t": 26, "b": 44},
-            xaxis=_steps(colours, "y3"),
+            xaxis=_steps(colours, "y3", found["step"]),
             yaxis=axis(colours, domain=domains["y"], anchor="x", tickformat="~g"),
             yaxis2=axis(
                 colours,
@@ -147,13 +147,12 @@ def distances_figure(found: Arrays, theme: str | None = None) -> go.Figure:
     )
 
 
-def _steps(colours: Palette, anchor: str) -> dict[str, Any]:
+def _steps(colours: Palette, anchor: str, steps: Array) -> dict[str, Any]:
     return axis(
         colours,
         "step",
         anchor=anchor,
-        tickformat=",d",
-        rangemode="tozero",
+        **whole_steps(int(steps[-1]) if len(steps) else 0),
         unifiedhovertitle={"text": "<b>step %{x:,d}</b>"},
     )
 

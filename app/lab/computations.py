@@ -21,9 +21,8 @@ from app.lab.params import (
     WalkParams,
 )
 from app.lab.walk import WalkRows, walk_lines
-from fa_engine import CheckpointError, Trainer
+from fa_engine import CheckpointError, NotAllowed, Trainer
 from fa_engine.branching import fork
-from fa_engine.config import NotAllowed
 from fa_engine.diffusion import LEAST_SNAPSHOTS, mean_squared_displacement, power_law
 from fa_engine.landscape import landscape
 from fa_engine.perturbation import perturb_and_return

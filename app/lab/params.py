@@ -17,8 +17,7 @@ from pydantic import (
 from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
-from fa_engine import SCHEMES, Problem, RunConfig, problems
-from fa_engine.config import NotAllowed
+from fa_engine import SCHEMES, NotAllowed, Problem, RunConfig, problems
 from fa_engine.stability import check_samples, most_samples
 
 
@@ -240,10 +239,14 @@ class LandscapeParams(PathParams):
         512, 1, 100_000, "Samples", "Training samples on which the loss is taken."
     )
 
+    @classmethod
+    def allowed(cls, config: RunConfig) -> dict[str, str]:
+        return {"n_samples": f"a whole number from 1 to {config.n_train:,}"}
+
     def check(self, config: RunConfig) -> None:
         super().check(config)
         if self.n_samples > config.n_train:
-            raise NotAllowed("n_samples", self.n_samples, f"at most {config.n_train}")
+            raise NotAllowed("n_samples", self.n_samples, self.allowed(config)["n_samples"])
         if self.plane == "three" and len(set(self.through)) != 3:
             raise NotAllowed("through", len(set(self.through)), "three checkpoints")
 

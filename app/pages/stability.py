@@ -20,6 +20,7 @@ from app.components.lab_run import (
     graph,
     nothing_kept,
     panel,
+    parent_name,
     play,
     run_line,
     run_words,
@@ -199,9 +200,7 @@ def register(app: Dash, context: Context) -> None:
             "ended": run.state.ended,
             "checkpoints": found,
         }
-        origin = shown_run(store, run.parent.run_id)[0] if run.parent else None
-        words = run_words(run, parent=origin.name) if origin else run_words(run)
-        return words, data, run.state.ended
+        return run_words(run, parent=parent_name(store, run)), data, run.state.ended
 
     @app.callback(
         Output("stab-at", "max"),

@@ -15,6 +15,7 @@ from app.components.lab_run import (
     graph,
     nothing_kept,
     panel,
+    parent_name,
     run_line,
     run_words,
     shown_checkpoints,
@@ -150,7 +151,7 @@ def register(app: Dash, context: Context) -> None:
             raise PreventUpdate
         kept = [[c.step, c.seq] for c in store.checkpoints(run.id)]
         data = {"run": run.id, "revision": run.revision, "checkpoints": kept}
-        return run_words(run), data, run.state.ended
+        return run_words(run, parent=parent_name(store, run)), data, run.state.ended
 
     @app.callback(
         Output("walk-shares", "figure"),

@@ -19,8 +19,7 @@ from app.store import LEASE_S, Changes, Series, Store, StoreError, Task
 from app.worker.data import DataSets
 from app.worker.keeping import check_kept, checkpoint_path, trajectory_path
 from app.worker.process import enter
-from fa_engine import CheckpointError, DatasetError, Trainer
-from fa_engine.config import NotAllowed
+from fa_engine import CheckpointError, DatasetError, NotAllowed, Trainer
 
 LOOK_S = 0.05  # between two looks for a task
 REPORT_S = 0.25  # between two reports of a task's progress
