@@ -48,7 +48,11 @@ def test_every_number_says_what_is_allowed(kind: type[Params]) -> None:
             "n_samples = 'abc': allowed is a whole number from 1 to 200",
         ),
         (KickParams, {"n_samples": 0}, "n_samples = 0: allowed is a whole number from 1 to 200"),
-        (LandscapeParams, {"n_samples": 1439}, "n_samples = 1439: allowed is a whole number from 1 to 1,438"),
+        (
+            LandscapeParams,
+            {"n_samples": 1439},
+            "n_samples = 1439: allowed is a whole number from 1 to 1,438",
+        ),
         (KickParams, {"along": "north"}, "along = 'north': allowed is least_stable or random"),
         (KickParams, {"epsilon": 0}, "epsilon = 0: allowed is a number above 0"),
         (LandscapeParams, {"plane": "three"}, "through = 0: allowed is three checkpoints"),
