@@ -322,7 +322,10 @@ class _Files:
         self._data: Dataset | None = None
 
     def __call__(self, path: Path | str) -> Trainer:
-        trainer = Trainer.load(path, data=self._data)
+        try:
+            trainer = Trainer.load(path, data=self._data)
+        except NotAllowed:  # its samples are others; whether it has a place here is asked later
+            trainer = Trainer.load(path)
         self._data = trainer.data
         return trainer
 
