@@ -10,7 +10,6 @@
   const LABEL_PX = 16;
   const BLANK = " "; // plotly throws an empty word's element away, and never makes it again
   const FEW_STEPS = 12; // on the axis, so that plotly would put ticks between them
-  const WHOLE = { tickmode: "linear", tick0: 0, dtick: 1 };
   const FEW = 3; // points that do not make a line yet: they are marked
 
   /* For the figure of `view` (assets/live.js). */
@@ -52,12 +51,20 @@
       }
     }
 
+    /* As a list: a distance of 1 between ticks would outlive a zoom, and take plotly seconds. */
+    const whole = (low) => ({
+      tickmode: "array",
+      tickvals: Array.from({ length: FEW_STEPS + 2 }, (_, i) => Math.floor(low) + i),
+    });
+
     /* As many ticks of the loss as have room, for whatever it spans now; and no half steps. */
     function setTicks(more) {
       const { xaxis } = view.gd._fullLayout;
-      const newest = xaxis.autorange ? [...more.values()].flatMap(({ x }) => x.slice(-1)) : [];
-      const span = Math.max(xaxis.range[1], ...newest) - xaxis.range[0];
-      Object.assign(view.gd.layout.xaxis, span < FEW_STEPS ? WHOLE : { tickmode: "auto" });
+      const { include = 0 } = view.gd.layout.xaxis.autorangeoptions || {};
+      const newest = [...more.values()].flatMap(({ x }) => x.slice(-1));
+      const ahead = xaxis.autorange ? [include, ...newest] : [];
+      const span = Math.max(xaxis.range[1], ...ahead) - xaxis.range[0];
+      Object.assign(view.gd.layout.xaxis, span < FEW_STEPS ? whole(xaxis.range[0]) : { tickmode: "auto" });
       const [low, high] = view.gd._fullLayout.yaxis.range;
       const fits = view.meta.ticks.find(([decades]) => high - low > decades);
       Object.assign(

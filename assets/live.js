@@ -458,8 +458,8 @@
     for (const end of meta.ends) showEnds(end, more);
     markFew(more);
     placeControls();
-    setTicks(more);
     makeRoom(more);
+    setTicks(more);
     view.stats.draws += 1;
     view.whole = performance.now();
     if (indices.length === 0) {
