@@ -64,7 +64,8 @@
       const newest = [...more.values()].flatMap(({ x }) => x.slice(-1));
       const ahead = xaxis.autorange ? [include, ...newest] : [];
       const span = Math.max(xaxis.range[1], ...ahead) - xaxis.range[0];
-      Object.assign(view.gd.layout.xaxis, span < FEW_STEPS ? whole(xaxis.range[0]) : { tickmode: "auto" });
+      const ticks = span < FEW_STEPS ? whole(xaxis.range[0]) : { tickmode: "auto" };
+      Object.assign(view.gd.layout.xaxis, ticks);
       const [low, high] = view.gd._fullLayout.yaxis.range;
       const fits = view.meta.ticks.find(([decades]) => high - low > decades);
       Object.assign(
