@@ -23,7 +23,7 @@ from torch import Tensor
 
 from fa_engine.feedback import Feedback
 from fa_engine.layers import Dense, Layer
-from fa_engine.network import Network, Pass, Product
+from fa_engine.network import SMALL, Network, Pass, Product
 
 Array = NDArray[np.float64]
 
@@ -76,7 +76,10 @@ SMALL_SQUARE = 1e-30
 # The same for the square of a matrix, of up to 1e8 entries.
 SMALL_SUM = 1e-24
 
-FUSED_VALUES = 2**15  # of a matrix: below it a copy costs less than a call
+# Of a square without cancellation: what is below has too few digits left.
+LEAST_SHARES = {
+    dtype: 4 * torch.finfo(dtype).eps ** 0.5 for dtype in (torch.float32, torch.float64)
+}
 
 
 @unwarned
@@ -100,23 +103,20 @@ def measure(
         gradient_alone: leave delta and weight alignment unmeasured, nan.
     """
     n = network.n_layers - 1
-    gradients = list(zip(true, past.inputs, strict=True))
-    updates = [
-        u or (torch.zeros_like(g[0]), g[1]) for u, g in zip(directions, gradients, strict=True)
-    ]
-    both = list(zip(updates, gradients, strict=True))
+    both = [_update_and_gradient(*of) for of in zip(directions, true, past.inputs, strict=True)]
     pairs = [gradient_pair(u, g) for u, g in both]
     if not gradient_alone:
         pairs += [_delta_pair(u, g) for u, g in both[:n]]
         pairs += _weight_pairs(network, feedback)
     ready = [index for index in range(n + 1) if isinstance(pairs[index], Tensor)]
     products = RowProducts([*pairs, *(_uncancelled(*both[i]) for i in ready)], network.replicates)
-    if true[0].dtype == torch.float32:
+    if not gradient_alone and true[0].dtype == torch.float32:
         for index in _lost(products, pairs, range(n + 1, len(pairs))):
             products.put(index, _in_float64(index, network, feedback, both))
     sums = products.sums()
-    spread = np.zeros((3, network.replicates, n + 1))
+    spread: Array | float = 0.0
     if ready:
+        spread = np.zeros((3, network.replicates, n + 1))
         spread[..., ready] = sums[..., len(pairs) :]
         sums = sums[..., : len(pairs)]
     least = least_square(spread, true[0].dtype)
@@ -133,8 +133,9 @@ def measure(
     cosines = cosine(*np.concatenate([sums, together, *samples], -1))
     angles = degrees(cosines[:, : len(pairs) + 1])
     norms = np.sqrt(gradient)
-    delta = weight = mean = std = np.full((network.replicates, n), np.nan)
-    if not gradient_alone:
+    if gradient_alone:
+        delta = weight = mean = std = np.full((network.replicates, n), np.nan)
+    else:
         delta, weight = angles[:, n + 1 : 2 * n + 1], angles[:, 2 * n + 1 : -1]
         mean, std = _over_samples(cosines[:, len(pairs) + 1 :].reshape(network.replicates, n, -1))
     return Alignment(
@@ -148,6 +149,13 @@ def measure(
         gradient_norm=norms[QQ],
         descent_share=sums[PQ, :, : n + 1],
     )
+
+
+def _update_and_gradient(u: Product | None, d: Tensor, k: Tensor) -> tuple[Product, Product]:
+    """Both of a layer: one object where they are one matrix."""
+    if u is None:
+        return Product(torch.zeros_like(d), k), Product(d, k)
+    return u, u if u.delta is d and u.input is k else Product(d, k)
 
 
 class RowProducts:
@@ -196,11 +204,11 @@ class RowProducts:
     def sums(self) -> Array:
         """``(3, R, pairs)`` inner products of whole matrices."""
         sums = np.add.reduceat(self._rows, self._layout.starts, axis=-1)
-        ordered: Array = sums.take(self._layout.ranks, -1)
+        ordered: Array = sums if self._layout.in_order else sums.take(self._layout.ranks, -1)
         return ordered
 
 
-def least_square(uncancelled: Array, dtype: torch.dtype) -> Array:
+def least_square(uncancelled: Array | float, dtype: torch.dtype) -> Array:
     """What the square of a gradient has to be for its sum over samples to be right: the rounding
     of that sum is then about the square root of the dtype's.
 
@@ -208,21 +216,20 @@ def least_square(uncancelled: Array, dtype: torch.dtype) -> Array:
         uncancelled: sums of :func:`uncancelled` over the samples.
         dtype: that of the products.
     """
-    info = torch.finfo(dtype)
-    smallest = SMALL_SUM if dtype == torch.float32 else 0.0
-    least: Array = np.maximum(4 * info.eps**0.5 * uncancelled, smallest)
+    share, smallest = LEAST_SHARES[dtype], SMALL_SUM if dtype == torch.float32 else 0.0
+    least: Array = np.maximum(share * uncancelled, smallest)
     return least
 
 
 def _unreliable(sums: Array, least: Array, both: Sequence[tuple[Product, Product]]) -> list[int]:
     """The layers of which a square is too small; what is all zero is 0 and nothing else."""
-    if (sums >= least)[PP : QQ + 1 : QQ - PP].all():  # nearly always
+    if np.logical_and.reduce((sums >= least)[PP : QQ + 1 : QQ - PP], axis=None):  # nearly always
         return []
     low: NDArray[np.bool_] = np.any(sums < least, axis=1)
     return [
         index
-        for index, ((s, _), (d, _)) in enumerate(both)
-        if (low[PP, index] and bool(s.any())) or (low[QQ, index] and bool(d.any()))
+        for index, (u, g) in enumerate(both)
+        if (low[PP, index] and bool(u.delta.any())) or (low[QQ, index] and bool(g.delta.any()))
     ]
 
 
@@ -256,8 +263,8 @@ def _in_float64(
     n = network.n_layers - 1
     if index > 2 * n:
         return _weight_pairs(network, feedback, torch.float64)[index - 2 * n - 1]
-    (s, _), (d, _) = both[index - n - 1]
-    return s.double(), d.double()
+    u, g = both[index - n - 1]
+    return u.delta.double(), g.delta.double()
 
 
 def formed(u: Product, g: Product) -> Array:
@@ -270,7 +277,7 @@ def formed(u: Product, g: Product) -> Array:
 
 
 def _formed(u: Product) -> Tensor:
-    s, h = u
+    s, h = u.delta, u.input
     wide = h[0].double().expand_as(h) if h.ndim == 3 and h.stride(0) == 0 else h.double()
     matrix: Tensor = s.double().mT @ wide
     return matrix.flatten(-2)
@@ -283,7 +290,7 @@ def uncancelled(u: Product) -> Tensor:
     Where they cancel, as at a minimum with an error left, ``|s^T h|^2`` is far below it, and summed
     over samples as ``<s, (h h^T) s>`` it is nothing but rounding.
     """
-    s, h = u
+    s, h = u.delta, u.input
     shared = h.ndim == 3 and h.stride(0) == 0
     inputs = h[0] if shared else h
     squares: Tensor = torch.linalg.vecdot(s, s) * torch.linalg.vecdot(inputs, inputs)
@@ -293,7 +300,7 @@ def uncancelled(u: Product) -> Tensor:
 def _uncancelled(u: Product, g: Product) -> Tensor:
     """``(3, ..., N)``, in the place of the products that it judges."""
     p = uncancelled(u)
-    q = p if g[0] is u[0] and g[1] is u[1] else uncancelled(g)
+    q = p if g is u else uncancelled(g)
     return torch.stack((p, p, q))
 
 
@@ -306,12 +313,14 @@ class _Layout:
         starts: where the rows of each pair begin, as they lie.
         spans: begin and end of the rows of each pair, by index.
         ranks: the place of each pair, by index.
+        in_order: the pairs lie as they are numbered.
     """
 
     groups: list[list[int]]
     starts: list[int]
     spans: list[tuple[int, int]]
     ranks: list[int]
+    in_order: bool
 
 
 @lru_cache(maxsize=64)
@@ -319,7 +328,7 @@ def _layout(shapes: tuple[tuple[torch.Size, bool], ...]) -> _Layout:
     """The layout of pairs: the shape of a matrix or of ready products, and which of the two."""
     groups: dict[tuple[int, int], list[int]] = {}
     for index, (shape, ready) in enumerate(shapes):
-        fused = not ready and prod(shape) <= FUSED_VALUES
+        fused = not ready and prod(shape) <= SMALL
         groups.setdefault((-1, shape[-1]) if fused else (index, 0), []).append(index)
     order = list(chain.from_iterable(groups.values()))
     sizes = [shape[-1] if ready else shape[-2] for shape, ready in shapes]
@@ -327,7 +336,7 @@ def _layout(shapes: tuple[tuple[torch.Size, bool], ...]) -> _Layout:
     starts = [0, *ends[:-1]]
     ranks = [order.index(index) for index in range(len(order))]
     spans = [(starts[rank], ends[rank]) for rank in ranks]
-    return _Layout(list(groups.values()), starts, spans, ranks)
+    return _Layout(list(groups.values()), starts, spans, ranks, ranks == sorted(ranks))
 
 
 def _multiplied(group: Sequence[Pair]) -> Tensor:
@@ -394,9 +403,11 @@ def gradient_pair(u: Product, g: Product) -> Pair:
     """Matrices ``u = s^T h`` and ``g = d^T k``, or products of rows that sum to theirs.
 
     ``<s^T h, d^T k> = <s, (h k^T) d>``: with a batch smaller than the layer the two matrices need
-    not be formed.
+    not be formed. Small ones are: that takes fewer calls, and the optimiser may want them too.
     """
-    (s, h), (d, k) = u, g
+    if g.is_small:
+        return u.matrix(), g.matrix()
+    s, h, d, k = u.delta, u.input, g.delta, g.input
     batch, n_out, n_in = d.shape[-2], d.shape[-1], k.shape[-1]
     if h is k and batch * (2 * n_out + n_in) < 2 * n_out * n_in:
         inputs = _inner(k, k)
@@ -409,24 +420,17 @@ def gradient_pair(u: Product, g: Product) -> Pair:
                 for p, a, b, q in ((s, h, h, s), (s, h, k, d), (d, k, k, d))
             ]
         )
-    if h is not k:
-        return s.mT @ h, d.mT @ k
-    if s is d:
-        gradient = d.mT @ k
-        return gradient, gradient
-    update, gradient = (torch.cat((s, d), -1).mT @ k).chunk(2, -2)
-    return update, gradient
+    return u.matrix(), g.matrix()
 
 
 def inner_product(u: Product, g: Product) -> Tensor:
     """``<s^T h, d^T k>`` in float64, ``(...)``, by whichever way takes fewer multiplications."""
-    (s, h), (d, k) = u, g
+    s, h, d, k = u.delta, u.input, g.delta, g.input
     batch, n_out, n_in = d.shape[-2], d.shape[-1], k.shape[-1]
-    if batch * (n_out + n_in) < 2 * n_out * n_in:
+    if not g.is_small and batch * (n_out + n_in) < 2 * n_out * n_in:
         rows = torch.linalg.vecdot(s, _inner(h, k) @ d)
     else:
-        gradient = d.mT @ k
-        rows = torch.linalg.vecdot(gradient if u is g else s.mT @ h, gradient)
+        rows = torch.linalg.vecdot(u.matrix(), g.matrix())
     total: Tensor = rows.sum(-1, dtype=torch.float64)
     return total
 
@@ -441,7 +445,7 @@ def _inner(h: Tensor, k: Tensor) -> Tensor:
 
 def _delta_pair(u: Product, g: Product) -> Pair:
     """``s_l`` and ``d_l``; nan where they belong to different batches, as with a delayed error."""
-    (s, h), (d, k) = u, g
+    s, h, d, k = u.delta, u.input, g.delta, g.input
     return (s, d) if h is k else d.new_full((3, *d.shape[:-1]), torch.nan)
 
 

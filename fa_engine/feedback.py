@@ -214,7 +214,7 @@ class Feedback:
         return self._source.tensors
 
     def directions(self, top: Tensor, y: Tensor, past: Pass, step: int) -> list[Product | None]:
-        """Per layer the product whose ``delta^T input`` is the update direction ``u_l``.
+        """Per layer the product that is the update direction ``u_l``.
 
         None where a layer hears nothing: the route is none, or its error is still on the way.
 
@@ -232,7 +232,7 @@ class Feedback:
             deltas = self._hidden_deltas()
         deltas[-1] = top
         directions = [
-            None if delta is None else (delta, self._past[lag][0].inputs[layer])
+            None if delta is None else Product(delta, self._past[lag][0].inputs[layer])
             for layer, delta, lag in zip(count(), deltas, self._lags)
         ]
         self._sent = signal
@@ -254,7 +254,7 @@ class Feedback:
         """
         moving = [direction for direction in directions if direction is not None]
         if self.is_exact and len(moving) == len(directions):
-            return [delta for delta, _ in moving]
+            return [direction.delta for direction in moving]
         return self._network.true_deltas(top, past)
 
     def learned(self, directions: Sequence[Product | None], past: Pass) -> list[Product | None]:

@@ -203,7 +203,7 @@ class LearnedMatrices(Matrices):
     ) -> list[Product | None]:
         if self.route == "layerwise":
             return list(directions[1:])
-        return [(signal, h) for h in past.hidden]
+        return [Product(signal, h) for h in past.hidden]
 
 
 class MirroredMatrices(Matrices):

@@ -16,8 +16,36 @@ from fa_engine.activations import Activation
 from fa_engine.layers import Layer
 from fa_engine.seeding import WEIGHTS, Draw, draw
 
-# A delta and the layer's input it belongs to: the direction is ``delta^T input``.
-Product = tuple[Tensor, Tensor]
+SMALL = 2**15  # values of a matrix: below it a call costs more than the arithmetic
+
+
+class Product:
+    """An update direction, or a gradient, ``delta^T input``, formed where it is asked for.
+
+    Attributes:
+        delta: ``(..., N, n_out)``.
+        input: ``(..., N, fan_in)``: what the layer's weights multiplied.
+    """
+
+    __slots__ = ("_matrix", "delta", "input")
+
+    def __init__(self, delta: Tensor, input: Tensor) -> None:
+        self.delta, self.input = delta, input
+        self._matrix: Tensor | None = None
+
+    @property
+    def is_small(self) -> bool:
+        """Forming it takes no longer than calling for it."""
+        delta, input = self.delta, self.input
+        replicates = delta.shape[0] if delta.ndim == 3 else 1
+        return replicates * delta.shape[-1] * input.shape[-1] <= SMALL
+
+    def matrix(self) -> Tensor:
+        """``(..., n_out, fan_in)``, formed once: a step and its measurement share it."""
+        if self._matrix is None:
+            s = self.delta
+            self._matrix = (torch.mm if s.ndim == 2 else torch.bmm)(s.mT, self.input)
+        return self._matrix
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ class Optimizer(Protocol):
         """One step.
 
         Args:
-            directions: per layer ``(s_l, h_{l-1})``; a layer with None stays as it is.
+            directions: per layer ``u_l``; a layer with None stays as it is.
             learned: per learned feedback matrix likewise.
         """
 
@@ -81,7 +81,7 @@ class PlainSGD:
         for (weight, bias), direction in zip(self._layers, directions, strict=True):
             if direction is None:
                 continue
-            s, h = direction
+            s, h = direction.delta, direction.input
             self._add_product_(weight, s.mT, h, beta=kept, alpha=-rate)
             if self._has_bias:
                 if bias_kept != 1:
@@ -89,7 +89,7 @@ class PlainSGD:
                 bias.sub_(s.sum(-2), alpha=bias_rate)
         for matrix, direction in zip(self._matrices, learned, strict=True):
             if direction is not None:
-                s, h = direction
+                s, h = direction.delta, direction.input
                 self._add_product_(matrix, s.mT, h, beta=kept, alpha=-rate)
 
     def state(self) -> dict[str, Tensor]:
@@ -136,7 +136,7 @@ class TorchOptimizer:
             weight.grad = self._direction(weight, direction)
             bias.grad = None
             if direction is not None and self._network.has_bias:
-                bias.grad = direction[0].sum(-2).view_as(bias)
+                bias.grad = direction.delta.sum(-2).view_as(bias)
         for matrix, direction in zip(self._matrices, learned, strict=True):
             matrix.grad = self._direction(matrix, direction)
         self._optimizer.step()
@@ -144,8 +144,7 @@ class TorchOptimizer:
     def _direction(self, parameter: Tensor, direction: Product | None) -> Tensor | None:
         if direction is None:
             return None
-        s, h = direction
-        return self._network.matmul(s.mT, h).view_as(parameter)
+        return direction.matrix().view_as(parameter)
 
     def state(self) -> dict[str, Tensor]:
         return {

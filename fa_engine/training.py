@@ -242,20 +242,27 @@ class Trainer:
     @torch.inference_mode()
     def evaluate(self) -> tuple[Array, Array]:
         """Loss and accuracy of every replicate on the whole test set, ``(R,)`` each."""
-        total = np.zeros((2, self.config.replicates))
+        loss, accuracy = np.zeros((2, self.config.replicates))
         n_test = len(self.data.x_test)
         values = self.config.replicates * sum(layer.operand_size for layer in self.network.layers)
         chunk = max(1, EVALUATION_BYTES // (values * self.data.x_test.element_size()))
         for start in range(0, n_test, chunk):
             x = self.data.x_test[start : start + chunk]
             y = self.data.y_test[start : start + chunk]
-            total += self._scores(self.network.forward(x).outputs, y) * len(x)
-        loss, accuracy = total / n_test
-        return loss, accuracy
+            of_chunk = self._scores(self.network.forward(x).outputs, y)
+            loss += of_chunk[0] * len(x)
+            accuracy += of_chunk[1] * len(x)
+        return loss / n_test, accuracy / n_test
 
-    def _scores(self, f: Tensor, y: Tensor) -> Array:
-        """Loss and accuracy of outputs ``f``, ``(2, R)``."""
-        return _means(torch.stack((self._loss.of_samples(f, y), _hits(f, y))))
+    @unwarned
+    def _scores(self, f: Tensor, y: Tensor) -> tuple[Array, Array]:
+        """Loss and accuracy of outputs ``f``, ``(R,)`` each, summed in float64 on the host."""
+        samples = y.shape[0]
+        losses = self._loss.of_samples(f, y).cpu().numpy()
+        hits = f.cpu().numpy().argmax(-1) == y.cpu().numpy().argmax(-1)
+        loss: Array = np.add.reduce(losses.reshape(-1, samples), -1, dtype=np.float64) / samples
+        accuracy: Array = np.add.reduce(hits.reshape(-1, samples), -1, dtype=np.float64) / samples
+        return loss, accuracy
 
     def save(self, path: Path | str) -> None:
         """Writes a checkpoint from which :meth:`load` continues bit for bit."""
@@ -394,9 +401,10 @@ class Trainer:
             test_loss, test_accuracy = self.evaluate()
             every = self.config.evaluate_every
             self._next_evaluation = (self.step // every + 1) * every
-        self.diverged |= ~np.isfinite(loss)
-        # A run with nothing left that could still learn stops; what it measured stays.
-        self.finished = bool(self.diverged.all())
+        if not np.isfinite(loss).all():
+            self.diverged |= ~np.isfinite(loss)
+            # A run with nothing left that could still learn stops; what it measured stays.
+            self.finished = bool(self.diverged.all())
         alignment = measure(
             self.network,
             self.feedback,
@@ -467,16 +475,3 @@ def _copy_named(source: Mapping[str, Tensor], named: Mapping[str, Tensor]) -> No
         if name not in source or source[name].shape != tensor.shape:
             raise checkpoint.CheckpointError(f"lacks {name} as this network has it")
         tensor.copy_(source[name])
-
-
-def _hits(f: Tensor, y: Tensor) -> Tensor:
-    """``(..., N)``: whether the largest output is that of the target."""
-    return f.argmax(-1) == y.argmax(-1)
-
-
-@unwarned
-def _means(of_samples: Tensor) -> Array:
-    """``(k, R)`` means in float64 on the host, from ``(k, N)`` (R = 1) or ``(k, R, N)``."""
-    values = of_samples.cpu().numpy()
-    means: Array = np.add.reduce(values, -1, dtype=np.float64) / values.shape[-1]
-    return means.reshape(len(means), -1)

@@ -204,7 +204,7 @@ class Walker:
         named["walk.path"] = torch.from_numpy(self._path.copy())
         for layer, product in enumerate(self._previous):
             if product is not None:
-                s, h = product
+                s, h = product.delta, product.input
                 # The data are the same for every replicate, so once is enough.
                 h = h[0] if layer == 0 and self._network.replicates > 1 else h
                 named |= {f"walk.delta.{layer}": s, f"walk.input.{layer}": h}
@@ -227,7 +227,7 @@ class Walker:
             if s is None or h is None:
                 previous.append(None)
             else:
-                previous.append((s, network.shared(h) if layer == 0 else h))
+                previous.append(Product(s, network.shared(h) if layer == 0 else h))
         self._previous = previous
 
     def _conserved(self, pair: Conserving) -> Tensor:

@@ -199,7 +199,7 @@ LINE = {
     "dataset": "spirals",
     "train_samples": 60,
     "batch_size": 60,
-    "hidden": (128, 128),
+    "hidden": (256, 256),
     "activation": "linear",
     "loss": "squared_error",
     "learning_rate": 0.02,
@@ -221,9 +221,9 @@ PLATEAU = {
 @pytest.mark.parametrize(
     ("fields", "steps"),
     [
-        (LINE | {"scheme": "bp", "walk": True}, 400),
-        (LINE | {"scheme": "fa"}, 600),
-        (LINE | {"scheme": "dfa", "measures": "gradient"}, 600),
+        (LINE | {"scheme": "bp", "walk": True}, 100),
+        (LINE | {"scheme": "fa"}, 300),
+        (LINE | {"scheme": "dfa", "measures": "gradient"}, 300),
         (PLATEAU | {"scheme": "bp"}, 20),
         (PLATEAU | {"scheme": "fa", "walk": True}, 20),
     ],
@@ -244,7 +244,8 @@ def test_at_rest_with_an_error_left_samples_cancel_and_measures_hold(
         m = trainer.advance(measure=True)
         now = []
         for layer in range(len(trainer.config.hidden)):
-            operands = (*seen["u"][layer], seen["d"][layer], seen["h"][layer])
+            update = seen["u"][layer]
+            operands = (update.delta, update.input, seen["d"][layer], seen["h"][layer])
             s, h, d, k = wide(*operands, replicates=replicates)
             u, g = s.mT @ h, d.mT @ k
             now.append(u)
@@ -294,7 +295,8 @@ def test_small_deltas_are_measured_as_they_are(monkeypatch, fields, replicates, 
         weight = [cosine_of(b.double(), w.double()).numpy() for b, w in pairs]
         m = trainer.advance(measure=True)
         for layer in range(len(config.hidden)):
-            operands = (*seen["u"][layer], seen["d"][layer], seen["h"][layer])
+            update = seen["u"][layer]
+            operands = (update.delta, update.input, seen["d"][layer], seen["h"][layer])
             s, h, d, k = wide(*operands, replicates=replicates)
             u, g = s.mT @ h, d.mT @ k
             np.testing.assert_allclose(m.gradient_norm[:, layer], g.norm(dim=(1, 2)), rtol=1e-4)

@@ -170,7 +170,7 @@ def walk_jacobian(trainer, probe, step=1e-6):
         top = trainer._loss.error(past.outputs, probe.y) / len(probe.x)
         products = trainer.feedback.directions(top, probe.y, past, trainer.step)
         return torch.cat(
-            [(s.mT @ h).reshape(-1) for s, h in products] + [s.sum(0) for s, _ in products]
+            [p.matrix().reshape(-1) for p in products] + [p.delta.sum(0) for p in products]
         )
 
     columns = []
