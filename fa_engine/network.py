@@ -41,11 +41,18 @@ class Product:
         return replicates * delta.shape[-1] * input.shape[-1] <= SMALL
 
     def matrix(self) -> Tensor:
-        """``(..., n_out, fan_in)``, formed once: a step and its measurement share it."""
+        """``(..., n_out, fan_in)``, formed once, for reading."""
         if self._matrix is None:
-            s = self.delta
-            self._matrix = (torch.mm if s.ndim == 2 else torch.bmm)(s.mT, self.input)
+            self._matrix = self._form()
         return self._matrix
+
+    def own_matrix(self) -> Tensor:
+        """The same, of the caller's own: ``torch.optim`` adds momentum to a gradient in place."""
+        return self._form() if self._matrix is None else self._matrix.clone()
+
+    def _form(self) -> Tensor:
+        s = self.delta
+        return (torch.mm if s.ndim == 2 else torch.bmm)(s.mT, self.input)
 
 
 @dataclass(frozen=True)

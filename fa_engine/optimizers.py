@@ -144,7 +144,7 @@ class TorchOptimizer:
     def _direction(self, parameter: Tensor, direction: Product | None) -> Tensor | None:
         if direction is None:
             return None
-        return direction.matrix().view_as(parameter)
+        return direction.own_matrix().view_as(parameter)
 
     def state(self) -> dict[str, Tensor]:
         return {

@@ -94,8 +94,8 @@ class _Squares:
 class Walker:
     """Walks along with a training: told before and after each step, asked at a measurement.
 
-    It takes the memory of two more copies of the parameters and of the last update's operands, and
-    a pass over the weights each step.
+    It takes the memory of two more copies of the parameters and of the last update, and a pass over
+    the weights each step.
     """
 
     def __init__(self, network: Network, conserving: Sequence[Conserving]) -> None:

@@ -11,6 +11,7 @@ from torch.nn import functional
 from fa_engine import SCHEMES, DataOptions, NotAllowed, RunConfig, Trainer, load_dataset
 from fa_engine.activations import ACTIVATIONS
 from fa_engine.losses import LOSSES
+from fa_engine.optimizers import OPTIMIZERS
 
 SMALL = RunConfig(
     hidden=(12, 9), learning_rate=0.1, batch_size=32, epochs=1, replicates=2, dtype="float64"
@@ -192,16 +193,28 @@ def test_shallow_moves_the_output_layer_alone():
     assert moved == [False, False, True, False, False, True]
 
 
-@pytest.mark.parametrize("momentum", [0.0, 0.9])
+@pytest.mark.parametrize("decay", [0.0, 0.05])
+@pytest.mark.parametrize(
+    ("optimizer", "momentum"), [("sgd", 0.0), ("sgd", 0.9), ("nesterov", 0.9)], ids=str
+)
 @pytest.mark.parametrize("replicates", [1, 3])
-def test_the_optimizer_is_torchs(replicates, momentum):
-    decay = 0.05
+@pytest.mark.parametrize("scheme", ["bp", "kp"])
+def test_the_optimizer_is_torchs(scheme, replicates, optimizer, momentum, decay):
+    """Kolen-Pollack's matrices, begun as the weights, move as they do: backpropagation."""
     config = SMALL.replace(
-        scheme="bp", replicates=replicates, momentum=momentum, weight_decay=decay
+        scheme=scheme,
+        replicates=replicates,
+        optimizer=optimizer,
+        momentum=momentum,
+        weight_decay=decay,
     )
     trainer = Trainer(config)
+    for matrix, weight in zip(trainer.feedback.matrices, trainer.network.weights[1:], strict=True):
+        matrix.copy_(weight)
     peer = [t.requires_grad_() for t in parameters(trainer)]
-    sgd = torch.optim.SGD(peer, 0.1, momentum=momentum, weight_decay=decay)
+    sgd = torch.optim.SGD(
+        peer, 0.1, momentum=momentum, weight_decay=decay, nesterov=optimizer == "nesterov"
+    )
     for _ in range(5):
         x, y = batch(trainer)
         sgd.zero_grad()
@@ -210,7 +223,7 @@ def test_the_optimizer_is_torchs(replicates, momentum):
             h = torch.tanh(h @ peer[1][r].T + peer[4][r])
             autograd_loss("cross_entropy", h @ peer[2][r].T + peer[5][r], y).backward()
         sgd.step()
-        trainer.advance()
+        trainer.advance(measure=True)
     for ours, theirs in zip(parameters(trainer), peer, strict=True):
         torch.testing.assert_close(ours, theirs.detach(), rtol=1e-11, atol=1e-13)
 
@@ -223,6 +236,21 @@ def test_measuring_never_changes_training(scheme):
     finish(often)
     finish(seldom)
     assert equal(parameters(often), parameters(seldom))
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("scheme", ["bp", "fa", "kp", "dkp"])
+def test_nor_does_it_under_any_optimizer(scheme, optimizer):
+    """What was formed to be measured is what the optimiser gets, and some write into it."""
+    momentum = 0.0 if optimizer.startswith("adam") else 0.9
+    fields = {"optimizer": optimizer, "momentum": momentum, "weight_decay": 1e-2}
+    config = SMALL.replace(scheme=scheme, dtype="float32", **fields)
+    often, never = (Trainer(config.replace(walk=walk)) for walk in (True, False))
+    for _ in range(12):
+        often.advance(measure=True)
+        never.advance()
+    with_walk, alone = often.state(), never.state()
+    assert all(torch.equal(with_walk[name], tensor) for name, tensor in alone.items())
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

@@ -124,10 +124,10 @@ def test_the_walk_is_its_definition(fields, dtype, tolerance):
             previous = now
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+@pytest.mark.parametrize("optimizer", ["adam", "sgd", "nesterov"])
 def test_the_update_cosine_is_that_of_directions_not_of_steps(optimizer):
     """Whatever the optimiser makes of them, and however the batch is laid out."""
-    momentum = 0.9 if optimizer == "sgd" else 0.0
+    momentum = 0.0 if optimizer == "adam" else 0.9
     config = SMALL.replace(scheme="bp", optimizer=optimizer, momentum=momentum, learning_rate=0.01)
     trainer = Trainer(config)
     previous = None
