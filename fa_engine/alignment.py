@@ -3,9 +3,11 @@
 Measuring shares the forward pass, the output error and the feedback deltas with the training step:
 only the true deltas are new. Products are formed in the network's dtype and rows of them summed in
 float64. Two things can make that wrong, and then the pair is multiplied again, its matrices formed
-in float64: float32 loses a product, a square that turns subnormal or 0; or the samples' gradients
-cancel, as they do where training comes to rest with an error left (:func:`uncancelled`). No
-denominator has an epsilon; what is undefined, a norm of 0, is ``nan``.
+in float64: float32 loses a product, a square that turns subnormal or 0; or a large layer was
+compared through its samples and their gradients cancel, as they do where training comes to rest
+with an error left (:func:`uncancelled`). Matrices that were formed, as a small layer's are, are
+then right but for the rounding of the step itself. No denominator has an epsilon; what is
+undefined, a norm of 0, is ``nan``.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from torch import Tensor
 
 from fa_engine.feedback import Feedback
 from fa_engine.layers import Dense, Layer
-from fa_engine.network import SMALL, Network, Pass, Product
+from fa_engine.network import SMALL_VALUES, Network, Pass, Product
 
 Array = NDArray[np.float64]
 
@@ -97,7 +99,7 @@ def measure(
     Args:
         network: the network, not yet moved by this batch.
         feedback: the scheme that made ``directions``.
-        directions: per layer ``(s_l, h_{l-1})``, None where the layer does not move.
+        directions: per layer ``u_l``, None where the layer does not move.
         true: per layer the true delta ``d_l``.
         past: the forward pass on the batch.
         gradient_alone: leave delta and weight alignment unmeasured, nan.
@@ -152,7 +154,7 @@ def measure(
 
 
 def _update_and_gradient(u: Product | None, d: Tensor, k: Tensor) -> tuple[Product, Product]:
-    """Both of a layer: one object where they are one matrix."""
+    """``u_l``, 0 where a layer does not move, and ``g_l``; one object where the two are equal."""
     if u is None:
         return Product(torch.zeros_like(d), k), Product(d, k)
     return u, u if u.delta is d and u.input is k else Product(d, k)
@@ -223,7 +225,7 @@ def least_square(uncancelled: Array | float, dtype: torch.dtype) -> Array:
 
 def _unreliable(sums: Array, least: Array, both: Sequence[tuple[Product, Product]]) -> list[int]:
     """The layers of which a square is too small; what is all zero is 0 and nothing else."""
-    if np.logical_and.reduce((sums >= least)[PP : QQ + 1 : QQ - PP], axis=None):  # nearly always
+    if (sums >= least)[PP : QQ + 1 : QQ - PP].all():  # nearly always
         return []
     low: NDArray[np.bool_] = np.any(sums < least, axis=1)
     return [
@@ -328,7 +330,7 @@ def _layout(shapes: tuple[tuple[torch.Size, bool], ...]) -> _Layout:
     """The layout of pairs: the shape of a matrix or of ready products, and which of the two."""
     groups: dict[tuple[int, int], list[int]] = {}
     for index, (shape, ready) in enumerate(shapes):
-        fused = not ready and prod(shape) <= SMALL
+        fused = not ready and prod(shape) <= SMALL_VALUES
         groups.setdefault((-1, shape[-1]) if fused else (index, 0), []).append(index)
     order = list(chain.from_iterable(groups.values()))
     sizes = [shape[-1] if ready else shape[-2] for shape, ready in shapes]
@@ -405,10 +407,10 @@ def gradient_pair(u: Product, g: Product) -> Pair:
     ``<s^T h, d^T k> = <s, (h k^T) d>``: with a batch smaller than the layer the two matrices need
     not be formed. Small ones are: that takes fewer calls, and the optimiser may want them too.
     """
-    if g.is_small:
-        return u.matrix(), g.matrix()
     s, h, d, k = u.delta, u.input, g.delta, g.input
     batch, n_out, n_in = d.shape[-2], d.shape[-1], k.shape[-1]
+    if g.is_small:
+        return u.matrix(), g.matrix()
     if h is k and batch * (2 * n_out + n_in) < 2 * n_out * n_in:
         inputs = _inner(k, k)
         kd = inputs @ d

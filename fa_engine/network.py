@@ -16,7 +16,8 @@ from fa_engine.activations import Activation
 from fa_engine.layers import Layer
 from fa_engine.seeding import WEIGHTS, Draw, draw
 
-SMALL = 2**15  # values of a matrix: below it a call costs more than the arithmetic
+# Of a matrix: below it a call costs more than reading or writing it.
+SMALL_VALUES = 2**15
 
 
 class Product:
@@ -29,19 +30,19 @@ class Product:
 
     __slots__ = ("_matrix", "delta", "input")
 
-    def __init__(self, delta: Tensor, input: Tensor) -> None:
-        self.delta, self.input = delta, input
+    def __init__(self, delta: Tensor, of: Tensor) -> None:
+        self.delta, self.input = delta, of
         self._matrix: Tensor | None = None
 
     @property
     def is_small(self) -> bool:
-        """Forming it takes no longer than calling for it."""
-        delta, input = self.delta, self.input
-        replicates = delta.shape[0] if delta.ndim == 3 else 1
-        return replicates * delta.shape[-1] * input.shape[-1] <= SMALL
+        """Small enough to be formed where there is a choice."""
+        s, h = self.delta, self.input
+        replicates = s.shape[0] if s.ndim == 3 else 1
+        return replicates * s.shape[-1] * h.shape[-1] <= SMALL_VALUES
 
     def matrix(self) -> Tensor:
-        """``(..., n_out, fan_in)``, formed once, for reading."""
+        """``(..., n_out, fan_in)``, formed once. Do not write into it."""
         if self._matrix is None:
             self._matrix = self._form()
         return self._matrix

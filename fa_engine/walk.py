@@ -94,8 +94,8 @@ class _Squares:
 class Walker:
     """Walks along with a training: told before and after each step, asked at a measurement.
 
-    It takes the memory of two more copies of the parameters and of the last update, and a pass over
-    the weights each step.
+    It takes the memory of two more copies of the parameters and of the last update's operands, and
+    a pass over the weights each step.
     """
 
     def __init__(self, network: Network, conserving: Sequence[Conserving]) -> None:
@@ -165,7 +165,10 @@ class Walker:
         self._pending.append(_row_norms(self._steps[: self._network.n_layers]))
         if len(self._pending) * self._pending[0].numel() > PENDING_VALUES:
             self._reduce()
-        self._previous = directions
+        # A large matrix that was formed to be measured is not kept until the next measurement.
+        self._previous = [
+            u if u is None or u.is_small else Product(u.delta, u.input) for u in directions
+        ]
         self._previous_squares, self._squares = self._squares, None
 
     @unwarned

@@ -24,7 +24,7 @@ from playwright.sync_api import (
 )
 
 ROOT = Path(__file__).parents[2]
-expect.set_options(timeout=20_000)  # on a machine that does other things too
+expect.set_options(timeout=45_000)  # on a machine that does other things too
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
