@@ -30,8 +30,8 @@ class Product:
 
     __slots__ = ("_matrix", "delta", "input")
 
-    def __init__(self, delta: Tensor, of: Tensor) -> None:
-        self.delta, self.input = delta, of
+    def __init__(self, delta: Tensor, input: Tensor) -> None:
+        self.delta, self.input = delta, input
         self._matrix: Tensor | None = None
 
     @property
