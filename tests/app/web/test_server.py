@@ -49,7 +49,7 @@ def test_the_index_loads_only_what_is_served_here(app: WebApp) -> None:
     assert sources
     assert all(source.startswith("/") for source in sources)
     assert any("assets/live.js" in source for source in sources)
-    assert any("assets/theme.css" in source for source in sources)
+    assert any("assets/css/1-frame.css" in source for source in sources)
 
 
 def test_the_shared_worker_is_served_but_not_run_by_the_page(app: WebApp) -> None:
