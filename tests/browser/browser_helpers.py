@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 import urllib.request
 from typing import Any
 
 from playwright.sync_api import Page
+from waiting import PATIENCE_MS, PATIENCE_S, wait
+
+__all__ = ["Site", "until", "wait"]
 
 
 class Site:
@@ -17,12 +19,12 @@ class Site:
         self.url = url
 
     def get(self, address: str) -> Any:
-        with urllib.request.urlopen(self.url + address, timeout=30) as answer:
+        with urllib.request.urlopen(self.url + address, timeout=PATIENCE_S) as answer:
             return json.load(answer)
 
     def post(self, address: str, body: Any) -> Any:
         request = urllib.request.Request(self.url + address, json.dumps(body).encode())
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
             return json.load(answer)
 
     def start(self, **config: Any) -> str:
@@ -34,12 +36,4 @@ class Site:
 
 def until(page: Page, condition: str, argument: Any = None) -> None:
     """Until the JavaScript ``condition`` holds on the page."""
-    page.wait_for_function(condition, arg=argument, timeout=45_000, polling=50)
-
-
-def wait(condition: Any) -> None:
-    """Until ``condition()`` holds; a minute without it is a failure."""
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, "waited for a minute in vain"
-        time.sleep(0.05)
+    page.wait_for_function(condition, arg=argument, timeout=PATIENCE_MS, polling=50)

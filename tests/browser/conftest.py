@@ -22,9 +22,10 @@ from playwright.sync_api import (
     expect,
     sync_playwright,
 )
+from waiting import PATIENCE_MS, PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
-expect.set_options(timeout=45_000)  # on a machine that does other things too
+expect.set_options(timeout=PATIENCE_MS)
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -59,7 +60,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
                     served.post(f"/api/runs/{run['id']}/commands", {"command": "stop"})
         finally:
             process.send_signal(signal.SIGINT)
-            assert process.wait(30) == 0
+            assert process.wait(PATIENCE_S) == 0
 
 
 @pytest.fixture(scope="session")
@@ -68,6 +69,7 @@ def chromium() -> Iterator[Browser]:
     found = shutil.which("chromium") or shutil.which("chromium-browser")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        browser.on("context", lambda context: context.set_default_timeout(PATIENCE_MS))
         yield browser
         browser.close()
 
@@ -91,7 +93,6 @@ def context(chromium: Browser, site: Site) -> Iterator[BrowserContext]:
     made.on("console", said)
     made.on("weberror", lambda error: errors.append(str(error.error)))
     made.on("request", asked)
-    made.set_default_timeout(30_000)
     yield made
     made.close()
     assert errors == []

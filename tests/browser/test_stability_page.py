@@ -53,11 +53,7 @@ def test_the_spectrum_of_every_checkpoint(page: Page, site: Site) -> None:
     if page.evaluate(SERIES)[0] < len(kept):
         done = page.locator("#stab-series-note")
         expect(done).to_have_text(re.compile(rf"\d+ of {len(kept)} checkpoints are computed"))
-    page.wait_for_function(  # a spectrum each, one after another
-        f"count => ({SERIES})().every(length => length === count)",
-        arg=len(kept),
-        timeout=120_000,
-    )
+    until(page, f"count => ({SERIES})().every(length => length === count)", len(kept))
     expect(page.locator("#stab-series-note")).to_have_text("")
     page.get_by_text("Log steps").click()
     ticks = page.locator("#stab-series .xaxislayer-above .xtick text")

@@ -80,7 +80,6 @@ def delta_angle_deg(trainer):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)  # ten epochs in float64: a busy machine takes its time
 @pytest.mark.parametrize("scheme", ["bp", "fa"])
 def test_the_published_trajectory_is_followed(scheme, golden, mnist_dir):
     trainer = start(scheme, mnist_dir)

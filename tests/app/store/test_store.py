@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
+from waiting import PATIENCE_S
 
 from app.store import (
     Command,
@@ -364,7 +365,7 @@ def test_a_forked_process_uses_connections_of_its_own(url: str) -> None:
     # As a web server does that loads the application before it forks.
     root = Path(__file__).parents[3]
     command = [sys.executable, "-W", "ignore", "-c", FORK, url]
-    result = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=120)
+    result = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=PATIENCE_S)
     assert result.returncode == 0, result.stderr
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from flask.testing import FlaskClient
+from waiting import wait
 from web_helpers import CONFIG, Script
 
 from app.server import WebApp, create_app
@@ -249,10 +249,7 @@ def test_a_run_is_trained_by_a_real_worker(tmp_path: Path) -> None:
     config = {"hidden": [16], "epochs": 3, "replicates": 2}
     with Supervisor(settings):
         run_id = client.post("/api/runs", json={"config": config}).get_json()["run_id"]
-        deadline = time.monotonic() + 60
-        while not client.get(f"/api/runs/{run_id}").get_json()["ended"]:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait(lambda: client.get(f"/api/runs/{run_id}").get_json()["ended"])
     run = client.get(f"/api/runs/{run_id}").get_json()
     assert run["state"] == "finished"
     assert run["step"] == run["total_steps"]

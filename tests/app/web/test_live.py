@@ -9,6 +9,7 @@ from itertools import islice
 
 import numpy as np
 import pytest
+from waiting import PATIENCE_S
 from web_helpers import OWNER, Script, Viewer, serve
 
 from app.live import PAGE, Hub
@@ -109,12 +110,14 @@ def test_beyond_the_cap_a_stream_is_put_off_until_a_place_is_free(
 ) -> None:
     viewers = [Viewer(stream(url, script)) for _ in range(app.settings.max_streams)]
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(stream(url, script), timeout=30)
+        urllib.request.urlopen(stream(url, script), timeout=PATIENCE_S)
     with refused.value as answer:
         assert answer.status == 503
         assert int(answer.headers["Retry-After"]) > 0
     # What cannot stream can still ask.
-    with urllib.request.urlopen(f"{url}/api/runs/{script.run.id}/events", timeout=30) as answer:
+    with urllib.request.urlopen(
+        f"{url}/api/runs/{script.run.id}/events", timeout=PATIENCE_S
+    ) as answer:
         assert json.load(answer)["last"] == script.revision
     script.finish()
     for viewer in viewers:
@@ -124,7 +127,7 @@ def test_beyond_the_cap_a_stream_is_put_off_until_a_place_is_free(
 
 def test_a_stream_is_not_to_be_buffered(url: str, script: Script) -> None:
     script.finish()
-    with urllib.request.urlopen(stream(url, script), timeout=30) as answer:
+    with urllib.request.urlopen(stream(url, script), timeout=PATIENCE_S) as answer:
         assert answer.headers["X-Accel-Buffering"] == "no"
         assert answer.headers["Content-Type"].startswith("text/event-stream")
         assert "no-cache" in answer.headers["Cache-Control"]

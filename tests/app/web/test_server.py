@@ -8,13 +8,13 @@ import re
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask_caching.backends import FileSystemCache, RedisCache
+from waiting import PATIENCE_S, wait
 from web_helpers import Script
 
 from app.cache import MAX_POINTS, Backfills, make_cache
@@ -201,10 +201,10 @@ def test_one_command_serves_and_ends_when_it_is_asked(tmp_path: Path) -> None:
     with process.stdout:
         found = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
         assert found
-        with urllib.request.urlopen(f"{found[0]}/healthz", timeout=30) as answer:
+        with urllib.request.urlopen(f"{found[0]}/healthz", timeout=PATIENCE_S) as answer:
             assert json.load(answer) == {"status": "ok"}
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
+        assert process.wait(PATIENCE_S) == 0
 
 
 def test_gunicorn_serves_it(tmp_path: Path) -> None:
@@ -219,16 +219,12 @@ def test_gunicorn_serves_it(tmp_path: Path) -> None:
         stderr=subprocess.DEVNULL,
     )
     try:
-        deadline = time.monotonic() + 60
-        while not socket.exists():
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait(lambda: socket.exists() or process.poll() is not None)
         assert b'"status":"ok"' in get(socket, "/healthz")
         assert b"assets/live.js" in get(socket, "/")
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(PATIENCE_S)
 
 
 def get(path: Path, address: str) -> bytes:
@@ -236,7 +232,7 @@ def get(path: Path, address: str) -> bytes:
     import socket
 
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(60)
+        connection.settimeout(PATIENCE_S)
         connection.connect(str(path))
         request = f"GET {address} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
         connection.sendall(request.encode())

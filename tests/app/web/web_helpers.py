@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from waiting import PATIENCE_S
 from werkzeug.serving import make_server
 
 from app.server import WebApp
@@ -84,7 +85,7 @@ class Viewer:
         self.open = threading.Event()
         self._thread = threading.Thread(target=self._watch)
         self._thread.start()
-        assert self.open.wait(30)
+        assert self.open.wait(PATIENCE_S)
 
     @property
     def seqs(self) -> list[int]:
@@ -92,13 +93,13 @@ class Viewer:
 
     def join(self) -> Viewer:
         """Until the stream is over, or ``enough``."""
-        self._thread.join(60)
+        self._thread.join(PATIENCE_S)
         assert not self._thread.is_alive(), "the stream did not end"
         return self
 
     def _watch(self) -> None:
         request = urllib.request.Request(self.url, headers=self.headers)
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
             self.status = answer.status
             for raw in answer:
                 self.open.set()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
+import waiting
 
 from app.settings import Settings
 from app.store import Store
@@ -15,17 +16,9 @@ from app.worker.supervisor import Supervisor
 Wait = Callable[[Callable[[], bool]], None]
 
 
-def wait(condition: Callable[[], bool]) -> None:
-    """Until ``condition()``; a minute without it is a failure."""
-    deadline = time.monotonic() + 60.0
-    while not condition():
-        assert time.monotonic() < deadline, "waited for a minute in vain"
-        time.sleep(0.005)
-
-
 @pytest.fixture(name="wait")
 def _wait() -> Wait:
-    return wait
+    return partial(waiting.wait, pause_s=0.005)
 
 
 def make_settings(state_dir: Path, **changes: object) -> Settings:

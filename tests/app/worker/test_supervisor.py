@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import PATIENCE_S
 
 from app.settings import Settings
 from app.store import Command, RunState, Store
@@ -142,7 +143,7 @@ def test_the_module_runs_alone_until_a_signal(settings: Settings, wait: Any) -> 
             wait(lambda: len(store.series(run_id)) > 3)
         finally:
             process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
+        assert process.wait(PATIENCE_S) == 0
         run = store.run(run_id)
         assert (run.state, run.reason) == (RunState.INTERRUPTED, "the worker was stopped")
 
