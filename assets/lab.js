@@ -1,4 +1,4 @@
-/* The lab's slider that goes on by itself. */
+/* The lab's slider that goes on by itself, and a finger on its charts. */
 (function () {
   "use strict";
 
@@ -15,6 +15,13 @@
     if (halted || at >= last) return [true, PLAY, keep];
     return [false, PAUSE, at + 1];
   }
+
+  /* A finger on a chart scrolls the page: plotly would keep the touch and zoom. What a tap is over is
+     shown all the same, since the browser makes a mouse's events of it. */
+  const scrolls = (event) => {
+    if (event.target.closest(".lab .js-plotly-plot")) event.stopPropagation();
+  };
+  document.addEventListener("touchstart", scrolls, { capture: true, passive: true });
 
   window.dash_clientside = window.dash_clientside || {};
   window.dash_clientside.lab = { play };

@@ -117,7 +117,7 @@ def checkpoint_slider(prefix: str) -> Component:
                     updatemode="drag",
                     label=None,
                     disabled=True,
-                    **aria("Checkpoint"),
+                    thumbLabel="Checkpoint",
                 ),
                 className="lab-slider",
             ),

@@ -1,0 +1,62 @@
+"""The lab's pages under a finger, on a telephone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from browser_helpers import Site, until, wait
+from playwright.sync_api import Browser, Page
+
+pytestmark = pytest.mark.browser
+
+RANGES = """id => {
+    const { xaxis, yaxis } = document.querySelector(`#${id} .js-plotly-plot`)._fullLayout;
+    return [...xaxis.range, ...yaxis.range];
+}"""
+# By how many pixels the buttons of each chart reach over what is drawn in it.
+COVERED = """() => [...document.querySelectorAll('.lab .js-plotly-plot')].map(gd => {
+    const buttons = gd.querySelector('.modebar-group').getBoundingClientRect();
+    return Math.round(buttons.bottom - gd.getBoundingClientRect().top);
+})"""
+
+
+@pytest.fixture
+def telephone(chromium: Browser) -> Iterator[Page]:
+    made = chromium.new_context(viewport={"width": 390, "height": 800}, has_touch=True)
+    yield made.new_page()
+    made.close()
+
+
+def swipe(page: Page, x: float, y: float) -> None:
+    """A finger that moves 20 pixels to the right and 150 up."""
+    device = page.context.new_cdp_session(page)
+    for part in range(11):
+        kind = "touchMove" if part else "touchStart"
+        point = {"x": x + 2 * part, "y": y - 15 * part}
+        device.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [point]})
+    device.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+
+@pytest.mark.parametrize(
+    ("name", "chart"),
+    [("stability", "stab-spectrum"), ("stability", "stab-series"), ("walk", "walk-shares")],
+)
+def test_a_finger_on_a_chart_scrolls_the_page(
+    telephone: Page, site: Site, name: str, chart: str
+) -> None:
+    run_id = site.start(hidden=[8], epochs=2, learning_rate=0.1)
+    wait(lambda: site.get(f"/api/runs/{run_id}")["ended"])
+    telephone.goto(f"{site.url}/{name}?run={run_id}")
+    drawn = """id => document.querySelector(`#${id} .js-plotly-plot`)?.data
+        ?.some(trace => trace.y.length > 1)"""
+    until(telephone, drawn, chart)
+    plot = telephone.locator(f"#{chart} .nsewdrag").first
+    plot.scroll_into_view_if_needed()
+    box, before = plot.bounding_box(), telephone.evaluate(RANGES, chart)
+    at = telephone.evaluate("scrollY")
+    assert box
+    swipe(telephone, box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    until(telephone, "at => Math.abs(scrollY - at) > 80", at)
+    assert telephone.evaluate(RANGES, chart) == before
+    assert max(telephone.evaluate(COVERED)) <= 0
