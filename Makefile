@@ -9,6 +9,8 @@ runtime := $(VENV)/.runtime-$(TORCH)
 dev     := $(VENV)/.dev-$(TORCH)
 install := $(python) -m pip install --disable-pip-version-check --quiet
 export TORCH
+# A process a core, at most four: tests/conftest.py says what has to follow one another.
+parallel := --numprocesses auto --maxprocesses 4 --dist loadgroup
 
 .DEFAULT_GOAL := help
 .PHONY: help run test bench format clean
@@ -24,7 +26,8 @@ test: $(dev)  ## lint, type-check and run every test
 	$(python) -m ruff check
 	$(python) -m ruff format --check
 	$(python) -m mypy
-	$(python) -m pytest
+	$(VENV)/bin/lint-imports --no-cache --no-logo
+	$(python) -m pytest $(parallel)
 
 bench: $(dev)  ## measure against the peers, side by side
 	$(python) -m benchmarks

@@ -1,6 +1,9 @@
 """What all tests share."""
 
 import os
+from pathlib import Path
+
+import pytest
 
 # Several processes, each with a thread per core, slow each other down. Set before anything imports
 # torch; the processes that tests start inherit it.
@@ -12,3 +15,20 @@ for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 for _variable in [name for name in os.environ if name.startswith("FA_")]:
     if _variable not in ("FA_DATA_DIR", "FA_GOLDEN_DIR", "FA_TEST_DATABASE_URL"):
         del os.environ[_variable]
+
+HERE = Path(__file__).parent
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Says what pytest-xdist must not run side by side.
+
+    A dashboard, its worker and a browser are a core's work each, so that those who start them
+    follow one another; and there is one PostgreSQL server at most.
+    """
+    for item in items:
+        folder = item.path.relative_to(HERE).parent
+        if folder in (Path("browser"), Path("app/worker")):
+            item.add_marker(pytest.mark.xdist_group("processes"))
+        elif "postgresql" in item.name:
+            item.add_marker(pytest.mark.xdist_group("postgresql"))
