@@ -35,6 +35,7 @@ from fa_engine.losses import LOSSES
 from fa_engine.matrices import MATRICES, ROUTES
 from fa_engine.optimizers import OPTIMIZERS, SCHEDULES
 from fa_engine.seeding import DISTRIBUTIONS
+from fa_engine.typed import entries, hint, number, whole
 
 
 @dataclass(frozen=True)
@@ -60,26 +61,61 @@ class Problem:
     """One thing wrong with a configuration.
 
     Attributes:
-        field: name of the field in :class:`RunConfig`.
+        field: name of the field in :class:`RunConfig`, or of what else was asked for.
         value: what was given.
         allowed: what would have been accepted.
+        called: what pages call the field, where it is none of :class:`RunConfig`.
     """
 
     field: str
     value: Any
     allowed: str
+    called: str = ""
+
+    @property
+    def title(self) -> str:
+        """What a person reads beside the field; empty for what stands on no page."""
+        known = RunConfig.model_fields.get(self.field)
+        return self.called or (str(known.title) if known else "")
 
     @property
     def message(self) -> str:
-        """One sentence that names the field, the value and what is allowed."""
-        return f"{self.field} = {_shown(self.value)}: allowed is {self.allowed}"
+        """One sentence for who writes code: title, field, the value and what is allowed."""
+        title = f"{self.title}, " if self.title else ""
+        return f"{title}{self.field} = {_shown(self.value)}: allowed is {self.allowed}"
+
+    @property
+    def words(self) -> str:
+        """The same for who reads a page, where fields and options have titles and no names."""
+        name = self.title or self.field
+        if self.value in ("", None):
+            return f"{name} is empty: allowed is {self._allowed_words}"
+        return f"{name} = {_shown(self.value)}: allowed is {self._allowed_words}"
+
+    @property
+    def _allowed_words(self) -> str:
+        """``above 0 with optimizer = 'nesterov'`` in the titles of field and option."""
+
+        def other(match: re.Match[str]) -> str:
+            field = RunConfig.model_fields.get(match[1])
+            if field is None:
+                return match[0]
+            value = match[2].strip("'")
+            return f"{field.title} {(_extra(field)['options'] or {}).get(value, value)}"
+
+        text = re.sub(r"\b([a-z_]+) = ('\w+'|[\d.]+)", other, self.allowed)
+        own = RunConfig.model_fields.get(self.field)
+        options = (own and _extra(own)["options"]) or {}
+        listed, *rest = re.split(r"(?= with )", text, maxsplit=1)
+        listed = re.sub(r"\w+", lambda match: options.get(match[0], match[0]), listed)
+        return "".join([listed, *rest])
 
 
 class NotAllowed(ValueError):
     """What is asked for beside a configuration is out of range; ``problem`` says how."""
 
-    def __init__(self, field: str, value: Any, allowed: str) -> None:
-        self.problem = Problem(field, value, allowed)
+    def __init__(self, field: str, value: Any, allowed: str, called: str = "") -> None:
+        self.problem = Problem(field, value, allowed, called)
         super().__init__(self.problem.message)
 
 
@@ -448,8 +484,10 @@ class RunConfig(BaseModel):
             accepted = handler(_parsed(name, value))
             if not _in_words(field, name, accepted, limits):
                 raise ValueError(name)
-        except ValueError:  # pydantic's own ValidationError is one
-            raise _refusal(name, value, _allowed(field, name, limits)) from None
+        except LayerError as error:
+            raise _refusal(name, value, str(error)) from None
+        except ValueError as error:  # pydantic's own ValidationError is one
+            raise _refusal(name, value, _allowed(field, name, limits) + hint(error)) from None
         return accepted
 
     @model_validator(mode="after")
@@ -541,7 +579,8 @@ class RunConfig(BaseModel):
             of_full_rank = f"empty with matrix = {scheme.matrix!r}, which is of full rank"
             raise _refusal("feedback_rank", self.feedback_rank, of_full_rank)
         if self.feedback_density < 1:
-            raise _refusal("feedback_density", self.feedback_density, "1 with a feedback_rank")
+            of_its_own = f"1 with feedback_rank = {self.feedback_rank}"
+            raise _refusal("feedback_density", self.feedback_density, of_its_own)
         shapes = ROUTES[scheme.route].shapes(self.layers)
         smallest = min((min(shape) for shape in shapes), default=self.feedback_rank)
         if self.feedback_rank > smallest:
@@ -614,14 +653,14 @@ def _parsed(name: str, value: Any) -> Any:
         return parse(value)
     if name in {"frozen", "teacher_hidden"}:
         if isinstance(value, str):
-            value = [part for part in re.split(r"[\s,;]+", value.strip()) if part]
+            value = [whole(entry) for entry in entries(value)]
         elif isinstance(value, int):
             value = [value]
     items = value if isinstance(value, (list, tuple)) else [value]
     flag = RunConfig.model_fields[name].annotation is bool
     if any(isinstance(item, bool) != flag for item in items):
         raise ValueError(name)
-    return value
+    return number(RunConfig.model_fields[name].annotation, value)
 
 
 def _in_words(field: FieldInfo, name: str, accepted: Any, limits: Limits) -> bool:

@@ -18,6 +18,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from fa_engine.typed import Unclear, entries
+
 MAX_DEPTH = 32
 MAX_WIDTH = 16_384
 MAX_KERNEL = 64
@@ -171,9 +173,10 @@ def parse(hidden: object) -> tuple[Spec, ...]:
         LayerError: it is none of these.
     """
     if isinstance(hidden, str):
-        text = hidden.strip().lower()
-        between = r"\s*[,;]\s*" if re.search("conv|pool", text) else r"[\s,;]+"
-        hidden = [part for part in re.split(between, text) if part]
+        try:
+            hidden = entries(hidden.lower(), spaces=not re.search("conv|pool", hidden.lower()))
+        except Unclear as error:
+            raise LayerError(f"{ALLOWED}: {error.hint}") from None
     if not isinstance(hidden, (list, tuple)):
         hidden = [hidden]
     if not 1 <= len(hidden) <= 2 * MAX_DEPTH:
@@ -185,8 +188,10 @@ def _entry(item: object) -> Spec:
     if isinstance(item, bool) or not isinstance(item, (Real, str)):
         raise LayerError(ALLOWED)
     text = str(item).strip().lower()
-    if re.fullmatch(r"\d{1,9}(\.0)?", text):
-        width = int(text.removesuffix(".0"))
+    if not isinstance(item, str):
+        text = text.removesuffix(".0")
+    if re.fullmatch(r"\d{1,9}", text):
+        width = int(text)
         if 1 <= width <= MAX_WIDTH:
             return width
     elif match := re.fullmatch(r"conv\s*(\d{1,9})\s*[x×]\s*(\d{1,9})", text):

@@ -98,7 +98,7 @@ def config_from(
     try:
         return RunConfig.model_validate(given, context={"limits": limits}), {}
     except ValidationError as error:
-        return None, {problem.field: problem.message for problem in problems(error)}
+        return None, {problem.field: problem.words for problem in problems(error)}
 
 
 def outline(config: RunConfig) -> str:

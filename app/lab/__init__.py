@@ -12,6 +12,7 @@ from app.lab.params import (
     SpectrumParams,
     WalkParams,
     checked,
+    titled,
 )
 from app.lab.results import Arrays, pack_arrays, unpack_arrays
 
@@ -35,5 +36,6 @@ __all__ = [
     "checked",
     "compute",
     "pack_arrays",
+    "titled",
     "unpack_arrays",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from pydantic import (
@@ -19,6 +20,7 @@ from pydantic_core import PydanticCustomError
 
 from fa_engine import SCHEMES, NotAllowed, Problem, RunConfig, problems
 from fa_engine.stability import check_samples, most_samples
+from fa_engine.typed import hint, number
 
 
 def _param(
@@ -94,10 +96,11 @@ class Params(BaseModel):
         """One message for whatever a field objects to: its name, its value, what is allowed."""
         name = str(info.field_name)
         try:
-            return handler(value)
-        except ValueError:
+            return handler(number(cls.model_fields[name].annotation, value))
+        except ValueError as error:
             extra = cls.model_fields[name].json_schema_extra
             allowed = str(extra["allowed"]) if isinstance(extra, dict) else "a checkpoint's own"
+            allowed += hint(error)
             problem = Problem(name, value, allowed)
             context = {
                 "field": name,
@@ -276,10 +279,16 @@ def checked(
     except ValidationError as error:
         allowed = kind.allowed(config)
         found = [
-            Problem(problem.field, problem.value, allowed.get(problem.field, problem.allowed))
+            replace(problem, allowed=allowed.get(problem.field, problem.allowed))
             for problem in problems(error)
         ]
-        return None, {problem.field: problem.message for problem in found}
+        return None, {problem.field: titled(kind, problem).words for problem in found}
     except NotAllowed as error:
-        return None, {error.problem.field: error.problem.message}
+        return None, {error.problem.field: titled(kind, error.problem).words}
     return params, {}
+
+
+def titled(kind: type[Params], problem: Problem) -> Problem:
+    """A problem under the title that the field has on its page."""
+    field = kind.model_fields.get(problem.field)
+    return replace(problem, called=(field.title if field else "") or problem.called)

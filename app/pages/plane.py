@@ -26,6 +26,7 @@ from app.figures.plane import (
 )
 from app.pages.base import Context, Page
 from fa_engine import Problem
+from fa_engine.typed import Unclear, hint, real
 
 Starts = Sequence[Sequence[float]]
 
@@ -36,6 +37,7 @@ _SLIDERS = (
     ("rate", "Learning rate", "η", 0.01, 0.5, 0.01),
     ("noise", "Gradient noise", "σ", 0.0, 1.0, 0.02),
 )
+_TITLES = {"w1": "w₁", "w2": "w₂"}
 _FIRST = View()
 _VALUES = {
     "target": _FIRST.target,
@@ -271,8 +273,7 @@ def _trajectories() -> Component:
             ),
             html.Div(
                 [
-                    _weight("w1", "w₁"),
-                    _weight("w2", "w₂"),
+                    *(_weight(name, title) for name, title in _TITLES.items()),
                     dmc.Button("Start here", id="plane-drop", variant="default", size="sm"),
                     dmc.Button("Clear", id="plane-clear", variant="default", size="sm"),
                 ],
@@ -453,13 +454,13 @@ def register(app: Dash, _context: Context) -> None:
 
 def weight(name: str, typed: Any) -> tuple[float, None] | tuple[None, str]:
     """A weight as it was typed, or what is wrong with it."""
+    allowed = f"a number from {-REACH:g} to {REACH:g}"
     try:
-        value = float(str(typed).replace("\u2212", "-"))
-    except ValueError:
-        value = float("nan")
+        value = real(str(typed).replace("\u2212", "-"))
+    except Unclear as error:
+        value, allowed = float("nan"), allowed + hint(error)
     if not -REACH <= value <= REACH:
-        allowed = f"a number from {-REACH:g} to {REACH:g}"
-        return None, Problem(name, typed, allowed).message
+        return None, Problem(name, typed, allowed, _TITLES[name]).words
     return value, None
 
 

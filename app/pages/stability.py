@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import dash_mantine_components as dmc
@@ -35,7 +36,8 @@ from app.figures.stability import return_figure, spectrum_figure, stability_figu
 from app.lab import Answer, Arrays, KickParams, SpectrumParams, checked
 from app.pages.base import Context, Page
 from app.store import Checkpoint, Command, Parent, Run, RunEnded, StoreError
-from fa_engine import problems
+from fa_engine import Problem, problems
+from fa_engine.typed import Unclear, whole
 
 _TICK_MS = 700
 _CAME_BACK, _LEFT = 0.8, 1.25  # how far apart in the end, as a multiple of the beginning
@@ -476,7 +478,7 @@ def register(app: Dash, context: Context) -> None:
             command = Command.model_validate(body)
             store.send(known["run"], command)
         except ValidationError as error:
-            return no_update, " ".join(problem.message for problem in problems(error)), ""
+            return no_update, " ".join(_tracked(problem) for problem in problems(error)), ""
         except RunEnded as error:
             return note(str(error)), None, ""
         return no_update, None, _kept_words(command)
@@ -658,11 +660,15 @@ def _kick_words(a: Arrays, params: KickParams) -> str:
     )
 
 
+def _tracked(problem: Problem) -> str:
+    return replace(problem, called="Track every").words
+
+
 def _number(text: str) -> Any:
     """A whole number as one, anything else as it was typed, to be refused by name."""
     try:
-        return int(text)
-    except (TypeError, ValueError):
+        return whole(text)
+    except Unclear:
         return text
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.lab import COMPUTATIONS, LeftOff, Progress, compute, pack_arrays
+from app.lab import COMPUTATIONS, LeftOff, Progress, compute, pack_arrays, titled
 from app.settings import Settings
 from app.store import LEASE_S, Changes, Series, Store, StoreError, Task
 from app.worker.data import DataSets
@@ -78,7 +78,10 @@ class _Analyst:
                 store.tasks.put_back(task.number, owner)
             except (NotAllowed, CheckpointError, DatasetError, StoreError) as error:
                 # A person knows runs and steps, and not where their files are.
-                message = str(error).replace(f"{self._directory}{os.sep}", "")
+                said = str(error)
+                if isinstance(error, NotAllowed):
+                    said = titled(COMPUTATIONS[task.kind].params, error.problem).words
+                message = said.replace(f"{self._directory}{os.sep}", "")
                 store.tasks.failed(task.number, owner, message)
             except SQLAlchemyError:
                 raise

@@ -312,7 +312,7 @@ class _Drive:
             try:
                 setattr(self.trainer, name, new)
             except ValidationError as error:
-                message = "; ".join(problem.message for problem in problems(error))
+                message = "; ".join(problem.words for problem in problems(error))
                 self.recorder.write(Draft.notice(self.trainer.step, message))
             else:
                 self.recorder.write(Draft.control(self.trainer.step, name, old, new))

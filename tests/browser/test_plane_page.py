@@ -404,7 +404,7 @@ def test_starts_come_by_click_and_by_number_and_are_cleared(page: Page, site: Si
     page.fill("#plane-w1", "7")
     page.click("#plane-drop")
     wrong = page.locator("#plane-w1-error, .plane-drop .mantine-InputWrapper-error")
-    expect(wrong.first).to_have_text("w1 = '7': allowed is a number from -3 to 3")
+    expect(wrong.first).to_have_text("w₁ = '7': allowed is a number from -3 to 3")
     count(page, 4)
     page.fill("#plane-w1", "2")
     for i in range(2):

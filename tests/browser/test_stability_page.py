@@ -79,16 +79,16 @@ def test_the_spectrum_of_every_checkpoint(page: Page, site: Site) -> None:
     field.fill("20")
     until(page, f"() => ({COUNT})().includes('of 200')")
     field.fill("0")
-    expect(page.get_by_text("n_samples = '0': allowed is")).to_be_visible()
+    expect(page.get_by_text("Probe set = '0': allowed is")).to_be_visible()
     for value, shown in (("abc", "'abc'"), ("90000", "90000"), ("201", "201")):
         field.fill(value)
-        allowed = f"n_samples = {shown}: allowed is a whole number from 1 to 200"
+        allowed = f"Probe set = {shown}: allowed is a whole number from 1 to 200"
         expect(page.get_by_text(allowed)).to_be_visible()
     field.fill("64")
-    expect(page.get_by_text("n_samples = ")).to_have_count(0)
+    expect(page.get_by_text("Probe set = ")).to_have_count(0)
     field = page.locator(".field", has_text="Which of the run's networks").locator("input")
     field.fill("3")
-    expect(page.get_by_text("replicate = 3: allowed is from 1 to 2")).to_be_visible()
+    expect(page.get_by_text("Network = 3: allowed is from 1 to 2")).to_be_visible()
 
 
 def test_what_another_scheme_would_make_of_the_weights(page: Page, site: Site) -> None:
@@ -120,14 +120,14 @@ def test_a_kick_is_watched(page: Page, site: Site) -> None:
     steps = page.locator(".field", has_text="How long they are trained on").locator("input")
     steps.fill("0")
     page.click("#stab-kick-go")
-    expect(page.get_by_text("steps = '0': allowed is a whole number from 1")).to_be_visible()
+    expect(page.get_by_text("Steps = '0': allowed is a whole number from 1")).to_be_visible()
     note = page.locator("#stab-kick-note")
     expect(note).to_have_text("Nothing was kicked.")
     steps.fill("3")
     length = page.locator(".field", has_text="As a share of the length").locator("input")
     length.fill("1e-12")
     page.click("#stab-kick-go")
-    expect(note).to_contain_text("epsilon = 1e-12: allowed is a number above")
+    expect(note).to_contain_text("Length of the kick = 1e-12: allowed is a number above")
     steps.fill("0")
     page.click("#stab-kick-go")
     expect(note).to_have_text("Nothing was kicked.")  # and nothing of the kick before
@@ -135,9 +135,9 @@ def test_a_kick_is_watched(page: Page, site: Site) -> None:
     steps.fill("3")
     network = page.locator(".field", has_text="Which of the run's networks").locator("input")
     network.fill("9")
-    expect(page.get_by_text("replicate = 9: allowed is from 1 to 2")).to_be_visible()
+    expect(page.get_by_text("Network = 9: allowed is from 1 to 2")).to_be_visible()
     page.click("#stab-kick-go")
-    expect(note).to_have_text("Nothing was kicked. replicate = 9: allowed is from 1 to 2")
+    expect(note).to_have_text("Nothing was kicked. Network = 9: allowed is from 1 to 2")
     network.fill("2")
     expect(page.get_by_text("allowed is from 1 to 2")).to_have_count(1)  # of the kick's note
     page.click("#stab-kick-go")
@@ -186,7 +186,7 @@ def test_a_minimum_is_handed_over(page: Page, site: Site) -> None:
     expect(page.locator("#hand-rate")).to_have_value("0.1")
     page.fill("#hand-rate", "-1")
     page.click("#hand-start")
-    expect(page.get_by_text("learning_rate = '-1': allowed is")).to_be_visible()
+    expect(page.get_by_text("Learning rate = '-1': allowed is")).to_be_visible()
     page.fill("#hand-rate", "0.05")
     page.fill("#hand-epochs", "2")
     page.click("#hand-start")
@@ -212,7 +212,7 @@ def test_a_running_run_is_tracked(page: Page, site: Site) -> None:
     wait(lambda: len(site.get(address)["checkpoints"]) > 10)
     page.fill("#stab-every", "0.5")
     page.click("#stab-track")
-    expect(page.get_by_text("every = '0.5': allowed is a whole number")).to_be_visible()
+    expect(page.get_by_text("Track every = '0.5': allowed is a whole number")).to_be_visible()
     expect(said).to_have_text("")
     before = len(site.get(address)["checkpoints"])
     page.fill("#stab-every", "50")

@@ -127,7 +127,7 @@ def test_two_runs_on_one_landscape(page: Page, site: Site) -> None:
     field = page.locator(".field", has_text="Points of the surface").locator("input")
     field.fill("4")
     page.click("#walk-go")
-    expect(page.get_by_text("resolution = '4': allowed is a whole number from 5")).to_be_visible()
+    expect(page.get_by_text("Resolution = '4': allowed is a whole number from 5")).to_be_visible()
     field.fill("9")
     draw(page, 1)
     seen(page)
@@ -141,7 +141,7 @@ def test_two_runs_on_one_landscape(page: Page, site: Site) -> None:
     number.fill("2")
     page.click("#walk-go")
     name = next(run["name"] for run in site.runs() if run["id"] == two)
-    said = f"replicate = 2: allowed is from 1 to 1, the networks of {name} · {two}"
+    said = f"Network = 2: allowed is from 1 to 1, the networks of {name} · {two}"
     expect(page.get_by_text(said)).to_be_visible()
     number.fill("1")
     draw(page, 2)
@@ -170,7 +170,7 @@ def test_two_runs_on_one_landscape(page: Page, site: Site) -> None:
     page.locator(".field", has_text="Spanned by").locator("input").first.click()
     page.get_by_role("option", name="Through three checkpoints").click()
     page.click("#walk-go")
-    expect(page.get_by_text("through = 0: allowed is three checkpoints")).to_be_visible()
+    expect(page.get_by_text("Checkpoints = 0: allowed is three checkpoints")).to_be_visible()
     page.click("#walk-through")
     for step in ("step 0", "step 4", "step 176"):
         page.get_by_role("option", name=step, exact=True).click()

@@ -28,38 +28,39 @@ def test_every_number_says_what_is_allowed(kind: type[Params]) -> None:
             params, wrong = checked(kind, {name: value}, CONFIG)
             assert params is None
             assert list(wrong) == [name]
-            assert wrong[name].startswith(f"{name} = ")
+            shown = "is empty" if value in ("", None) else "= "
+            assert wrong[name].startswith(f"{field.title} {shown}")
             assert "allowed is" in wrong[name]
 
 
 @pytest.mark.parametrize(
     ("kind", "values", "message"),
     [
-        (SpectrumParams, {"replicate": 4}, "replicate = 4: allowed is from 1 to 3"),
+        (SpectrumParams, {"replicate": 4}, "Network = 4: allowed is from 1 to 3"),
         (
             SpectrumParams,
             {"n_samples": 300},
-            "n_samples = 300: allowed is a whole number from 1 to 200: 3,000 modes take minutes",
+            "Probe set = 300: allowed is a whole number from 1 to 200: 3,000 modes take minutes",
         ),
-        (SpectrumParams, {"under": "magic"}, "under = 'magic': allowed is own or the name"),
+        (SpectrumParams, {"under": "magic"}, "Feedback = 'magic': allowed is own or the name"),
         (
             SpectrumParams,
             {"n_samples": "abc"},
-            "n_samples = 'abc': allowed is a whole number from 1 to 200",
+            "Probe set = 'abc': allowed is a whole number from 1 to 200",
         ),
-        (KickParams, {"n_samples": 0}, "n_samples = 0: allowed is a whole number from 1 to 200"),
+        (KickParams, {"n_samples": 0}, "Probe set = 0: allowed is a whole number from 1 to 200"),
         (
             LandscapeParams,
             {"n_samples": 1439},
-            "n_samples = 1439: allowed is a whole number from 1 to 1,438",
+            "Samples = 1439: allowed is a whole number from 1 to 1,438",
         ),
-        (KickParams, {"along": "north"}, "along = 'north': allowed is least_stable or random"),
-        (KickParams, {"epsilon": 0}, "epsilon = 0: allowed is a number above 0"),
-        (LandscapeParams, {"plane": "three"}, "through = 0: allowed is three checkpoints"),
+        (KickParams, {"along": "north"}, "Direction = 'north': allowed is least_stable or random"),
+        (KickParams, {"epsilon": 0}, "Length of the kick = 0: allowed is a number above 0"),
+        (LandscapeParams, {"plane": "three"}, "Checkpoints = 0: allowed is three checkpoints"),
         (
             LandscapeParams,
             {"plane": "three", "through": [1, 1, 2]},
-            "through = 2: allowed is three checkpoints",
+            "Checkpoints = 2: allowed is three checkpoints",
         ),
     ],
 )
@@ -73,7 +74,7 @@ def test_another_run_with_fewer_networks_is_named() -> None:
     others = {"first": CONFIG, "second": CONFIG.replace(replicates=2)}
     params, wrong = checked(LandscapeParams, {"replicate": 3}, CONFIG, others)
     assert params is None
-    assert wrong == {"replicate": "replicate = 3: allowed is from 1 to 2, the networks of second"}
+    assert wrong == {"replicate": "Network = 3: allowed is from 1 to 2, the networks of second"}
     assert checked(LandscapeParams, {"replicate": 2}, CONFIG, others)[1] == {}
 
 

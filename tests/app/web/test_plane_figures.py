@@ -140,4 +140,6 @@ def test_a_weight_is_a_number_in_sight(typed: str, value: float) -> None:
 def test_what_is_no_weight_is_named(typed: Any) -> None:
     value, wrong = weight("w2", typed)
     assert value is None
-    assert wrong == f"w2 = {typed!r}: allowed is a number from -3 to 3"
+    named = "w₂ is empty" if typed in ("", None) else f"w₂ = {typed!r}"
+    hint = ": write 1.5" if typed == "1,5" else ""
+    assert wrong == f"{named}: allowed is a number from -3 to 3{hint}"
