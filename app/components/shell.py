@@ -18,12 +18,14 @@ from app.store import Run, Store
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif"
 _THEME = {
     "primaryColor": "blue",
-    "primaryShade": {"light": 7, "dark": 7},
+    "primaryShade": {"light": 8, "dark": 8},  # white words on it can be read, on a shade less not
     "fontFamily": _FONT,
     "headings": {"fontFamily": _FONT},
     "defaultRadius": "md",
     "cursorType": "pointer",
 }
+PRIMARY = (25, 113, 194)
+"""What Mantine calls blue 8: the ground of buttons, and the accent of a light page."""
 _RECENT = 20
 
 

@@ -3,23 +3,44 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
-# Eleven even stops of viridis: sequential, perceptually even and safe for colour-blind readers.
-_VIRIDIS = (
-    (68, 1, 84),
-    (72, 36, 117),
-    (65, 68, 135),
-    (53, 95, 141),
-    (42, 120, 142),
-    (33, 145, 140),
-    (34, 168, 132),
-    (68, 191, 112),
-    (122, 209, 81),
-    (189, 223, 38),
-    (253, 231, 37),
+# The colours of layers, the bottom one first: from violet by blue and green to amber, each a little
+# lighter than the one before. The same in both themes: none is too light for a white page or too
+# dark for a black one, which leaves lightness little room. Hue does the rest, along blue and
+# yellow, which colour-blind readers tell apart too.
+_LAYERS = (
+    (165, 23, 254),
+    (155, 57, 238),
+    (146, 76, 223),
+    (136, 89, 208),
+    (126, 100, 194),
+    (114, 109, 180),
+    (96, 119, 165),
+    (76, 127, 150),
+    (61, 132, 138),
+    (67, 134, 127),
+    (81, 134, 119),
+    (96, 134, 111),
+    (110, 133, 105),
+    (122, 133, 98),
+    (132, 132, 91),
+    (141, 132, 85),
+    (149, 131, 78),
+    (158, 131, 72),
+    (167, 129, 64),
+    (177, 128, 57),
+    (187, 125, 49),
+    (197, 123, 40),
+    (208, 119, 29),
 )
 
+_SHADES = 88  # between the first and the last of them, in even steps
+
 Rgb = tuple[int, int, int]
+
+TEXT, LINE = 4.5, 3.0
+"""The least contrast that words and lines have to their ground (WCAG 2.2, AA)."""
 
 
 @dataclass(frozen=True)
@@ -27,61 +48,68 @@ class Palette:
     """The colours of one theme.
 
     Attributes:
+        ground: of the page, on which the Train page's charts stand.
+        panel: of boxes, on which the others do.
         ink: text and the test line.
         soft: axis numbers and notes.
-        grid: grid lines.
-        panel: ground of boxes over the charts.
+        grid: grid lines, which may be missed.
         accent: the training line.
         control: lines where somebody changed something.
         stable: where the walk comes to rest, and where update and gradient agree.
         unstable: where the walk leaves, and where the update points uphill.
         walks: one colour a trajectory.
-        scale: the stretch of the layer scale that is legible on this background.
+
+    All but ``grid`` are legible as words on both grounds; the layers' colours as lines.
     """
 
+    ground: Rgb
+    panel: Rgb
     ink: Rgb
     soft: Rgb
     grid: Rgb
-    panel: Rgb
     accent: Rgb
     control: Rgb
     stable: Rgb
     unstable: Rgb
     walks: tuple[Rgb, ...]
-    scale: tuple[float, float]
 
     def layer(self, index: int, count: int) -> Rgb:
-        """Colour of hidden layer ``index`` of ``count``, bottom (darkest) first, from 0."""
-        start, stop = self.scale
-        # Few layers stay apart, but do not need the whole scale.
-        stop = start + (stop - start) * min(1.0, 0.4 + 0.2 * count)
-        place = start if count == 1 else start + (stop - start) * index / (count - 1)
-        return _sample(place)
+        """Colour of hidden layer ``index`` of ``count``, bottom (darkest) first, from 0; the same
+        in every theme."""
+        return layer_scale()[round(_SHADES * index / (count - 1)) if count > 1 else 0]
+
+    def word(self, colour: Rgb) -> Rgb:
+        """The shade of ``colour`` nearest to it that is legible as a word."""
+        return next(
+            shade
+            for shade in (_mixed(colour, self.ink, step / 50) for step in range(51))
+            if min(contrast(shade, self.ground), contrast(shade, self.panel)) >= TEXT
+        )
 
 
 LIGHT = Palette(
+    ground=(246, 247, 249),
+    panel=(255, 255, 255),
     ink=(33, 37, 41),
     soft=(96, 104, 112),
     grid=(228, 231, 235),
-    panel=(255, 255, 255),
-    accent=(34, 119, 204),
-    control=(201, 84, 20),
+    accent=(25, 113, 194),
+    control=(184, 77, 18),
     stable=(18, 124, 76),
     unstable=(140, 50, 160),
-    walks=((0, 92, 190), (196, 78, 0), (40, 40, 40), (140, 105, 0), (200, 30, 70)),
-    scale=(0.08, 0.80),
+    walks=((0, 92, 190), (186, 74, 0), (40, 40, 40), (140, 105, 0), (200, 30, 70)),
 )
 DARK = Palette(
+    ground=(23, 25, 28),
+    panel=(31, 34, 38),
     ink=(233, 236, 239),
     soft=(160, 168, 176),
     grid=(46, 50, 55),
-    panel=(31, 34, 38),
     accent=(92, 170, 245),
     control=(255, 152, 80),
     stable=(72, 200, 140),
     unstable=(214, 130, 235),
     walks=((110, 180, 255), (255, 160, 80), (240, 240, 240), (232, 205, 90), (255, 130, 150)),
-    scale=(0.42, 1.0),
 )
 
 
@@ -96,11 +124,31 @@ def css(colour: Rgb, alpha: float = 1.0) -> str:
     return f"rgba({red},{green},{blue},{alpha:g})" if alpha < 1 else f"rgb({red},{green},{blue})"
 
 
-def _sample(place: float) -> Rgb:
-    at = min(max(place, 0.0), 1.0) * (len(_VIRIDIS) - 1)
-    low = min(int(at), len(_VIRIDIS) - 2)
-    share = at - low
+@cache
+def layer_scale() -> tuple[Rgb, ...]:
+    """Every colour that a layer can have, the darkest first."""
+    found = []
+    for place in range(_SHADES + 1):
+        below, part = divmod(place * (len(_LAYERS) - 1), _SHADES)
+        above = min(below + 1, len(_LAYERS) - 1)
+        found.append(_mixed(_LAYERS[below], _LAYERS[above], part / _SHADES))
+    return tuple(found)
+
+
+def contrast(one: Rgb, other: Rgb) -> float:
+    """WCAG's contrast ratio of two colours, from 1 to 21."""
+    dark, light = sorted((_luminance(one), _luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _luminance(colour: Rgb) -> float:
     red, green, blue = (
-        round(a + share * (b - a)) for a, b in zip(_VIRIDIS[low], _VIRIDIS[low + 1], strict=True)
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+        for part in (value / 255 for value in colour)
     )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _mixed(one: Rgb, other: Rgb, share: float) -> Rgb:
+    red, green, blue = (round(a + share * (b - a)) for a, b in zip(one, other, strict=True))
     return red, green, blue

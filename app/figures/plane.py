@@ -140,7 +140,7 @@ def plane_figure(view: View, scheme: str, theme: str | None = None) -> go.Figure
                 [0.5, css(colours.panel)],
                 [1, css(colours.stable)],
             ],
-            opacity=0.45,
+            opacity=0.3,  # the line of fixed points and the paths stand out from it
             showscale=False,
             hovertemplate="w₁ %{x:.2f}, w₂ %{y:.2f}<br>cos(u, g) %{z:.2f}<extra></extra>",
         ),

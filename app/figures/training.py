@@ -268,7 +268,7 @@ def _words(looks: Sequence[_Look], axis: str, history: History, colours: Palette
             "color": [
                 css(colours.ink),
                 *[css(colours.soft)] * len(marks),
-                *(css(look.colour) for look in looks),
+                *(css(colours.word(look.colour)) for look in looks),
                 css(colours.ink),
             ],
             "size": [14, *[12] * len(marks), *[13] * len(looks), 13],

@@ -217,7 +217,7 @@ def msd_figure(found: Arrays | None, theme: str | None = None) -> go.Figure:
                     f"{names[layer]}: lag<sup>{exponent:.2f}</sup>",
                     0.02,
                     0.99 - 0.07 * layer,
-                    inks[layer],
+                    colours.word(inks[layer]),
                     yanchor="top",
                 )
             )

@@ -12,7 +12,6 @@ from hypothesis.extra.numpy import arrays
 
 from app.figures import CHART_CONFIG, Control, History, training_figure
 from app.figures.bands import as_list, band, bands, closed, quantiles, thin
-from app.figures.palette import DARK, LIGHT, Palette
 from app.figures.training import shown
 from app.store import Draft, Progress
 from app.store.blocks import unpack
@@ -183,17 +182,6 @@ def test_before_any_run_there_are_empty_panels() -> None:
         lines = [trace for trace in figure.data if trace.mode == "lines"]
         assert len(lines) == 6
         assert all(not trace.y for trace in lines)
-
-
-@pytest.mark.parametrize("colours", [LIGHT, DARK])
-@pytest.mark.parametrize("count", [1, 2, 3, 8])
-def test_layers_grow_lighter_from_the_bottom_and_differ(colours: Palette, count: int) -> None:
-    light = [
-        0.2126 * red + 0.7152 * green + 0.0722 * blue
-        for red, green, blue in (colours.layer(index, count) for index in range(count))
-    ]
-    assert light == sorted(light)
-    assert len(set(light)) == count
 
 
 @pytest.mark.parametrize(("points", "marked"), [(1, True), (2, True), (3, False)])
