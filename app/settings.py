@@ -18,7 +18,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from fa_engine import Limits
@@ -30,7 +30,9 @@ _COUNT = "a whole number from 1"
 
 
 def _state_database(data: dict[str, Any]) -> str:
-    return f"sqlite:///{data['state_dir'] / 'runs.sqlite'}"
+    # Not an f-string: a path may hold what means something else in a URL, such as ? or %41.
+    url = URL.create("sqlite", database=str(data["state_dir"] / "runs.sqlite"))
+    return url.render_as_string(hide_password=False)
 
 
 def _fair_threads(data: dict[str, Any]) -> int:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
+from app.cache import make_cache
+from app.server import create_app
 from app.settings import Settings, settings_or_exit
-from fa_engine import Limits
+from app.store import LEASE_S, Store
+from app.worker.data import DataSets
+from app.worker.drive import Tools, drive
+from fa_engine import Limits, RunConfig
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +62,41 @@ def test_the_environment_sets_every_field(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 def test_the_database_lies_in_the_state_directory(tmp_path: Path) -> None:
     assert Settings(state_dir=tmp_path).database_url == f"sqlite:///{tmp_path}/runs.sqlite"
+
+
+ODD = [
+    "with a space",
+    "zürich",
+    "a#b",
+    "a?b=c",
+    "100%41",
+    "a+b",
+    "a%2Fb",
+    "a&b;c@d:e",
+    "%s",
+    "[x]*",
+]
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_whatever_a_folder_is_called_everything_is_kept_there(tmp_path: Path, name: str) -> None:
+    state = tmp_path / name
+    settings = Settings(state_dir=state, workers=0)
+    tools = Tools(DataSets(settings.data_dir), settings.checkpoint_dir, 10**8, 10**8)
+    with Store(settings.database_url) as store:
+        store.create_run(RunConfig(epochs=1, hidden=(4,)))
+        run = store.claim("test", LEASE_S)
+        assert run is not None
+        drive(store, run, "test", tools, lambda: False)
+    with closing(sqlite3.connect(state / "runs.sqlite")) as database:
+        assert database.execute("SELECT id FROM runs").fetchall() == [(run.id,)]
+    app = create_app(settings)
+    assert [listed.id for listed in app.store.runs()] == [run.id]
+    make_cache(app, settings).set("key", "value")
+    app.close()
+    assert list((state / "cache").iterdir())
+    assert list((state / "checkpoints" / run.id).iterdir())
+    assert list(tmp_path.iterdir()) == [state]  # and nothing beside it
 
 
 @pytest.mark.parametrize("empty", ["", None])
