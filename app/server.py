@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import atexit
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 from dash import Dash, Input, Output, html
 from dash.development.base_component import Component
-from flask import Flask
+from flask import Flask, Response, request
+from flask_compress import Compress
 
 from app.api import api_blueprint, guard
 from app.cache import Backfills, make_cache
@@ -20,6 +22,19 @@ from app.settings import Settings, settings_or_exit
 from app.store import Store
 
 ASSETS = Path(__file__).parent.parent / "assets"
+
+_ASSETS_ENDPOINT = "_dash_assets.static"  # Dash's name for it
+# The stream is not among them: its events would wait in the compressor.
+_COMPRESSED = (
+    "text/html",
+    "text/css",
+    "text/csv",
+    "text/javascript",
+    "application/javascript",
+    "application/json",
+)
+# Quick ones first: what is compressed is made anew for every request but the bundles.
+_ALGORITHMS = ("zstd", "br", "gzip")
 
 
 class WebApp(Flask):
@@ -57,8 +72,37 @@ def create_app(settings: Settings | None = None) -> WebApp:
     flask.register_blueprint(api_blueprint(flask.store, settings))
     flask.register_blueprint(live_blueprint(flask.store, flask.hub))
     flask.dash = _dash(flask, Context(settings, flask.store, backfills, desk))
+    _compress(flask)
+    _set_up(flask)
     atexit.register(flask.hub.close)
     return flask
+
+
+def _compress(flask: Flask) -> None:
+    flask.config |= {
+        "COMPRESS_MIMETYPES": _COMPRESSED,
+        "COMPRESS_ALGORITHM": _ALGORITHMS,
+        "COMPRESS_ALGORITHM_STREAMING": _ALGORITHMS,
+    }
+    Compress(flask)
+
+    @flask.after_request  # the last one is the first to be called
+    def whole(response: Response) -> Response:
+        # Of a file that is sent piece by piece the compressor closes nothing, and a browser that
+        # has it already would be sent it again.
+        if request.endpoint == _ASSETS_ENDPOINT and response.direct_passthrough:
+            response.direct_passthrough = False
+            response.get_data()
+        return response
+
+
+def _set_up(flask: Flask) -> None:
+    """Dash sets itself up in its first request and answers 500 to those that come beside it, so
+    the first is this one.
+    """
+    with flask.test_client() as client, client.get("/") as answer:
+        if answer.status_code != HTTPStatus.OK:
+            raise RuntimeError(f"the first page answers {answer.status}")
 
 
 def _dash(flask: Flask, context: Context) -> Dash:
