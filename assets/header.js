@@ -41,7 +41,7 @@
       parent.hidden = !run.parent;
       if (run.parent) {
         text("run-parent", `parent run, step ${number.format(run.parent.step)}`);
-        parent.setAttribute("href", `/?run=${run.parent.run_id}`);
+        parent.setAttribute("href", window.Address.of(`/?run=${run.parent.run_id}`));
       }
       const share = run.total_steps ? Math.min(1, run.step / run.total_steps) : 0;
       $("run-progress").style.width = `${100 * share}%`;
@@ -52,7 +52,8 @@
       text("run-speed", moving ? number.format(run.steps_per_second) : "–");
       text("run-left", moving ? spoken((run.total_steps - run.step) / run.steps_per_second) : "–");
       for (const kind of ["csv", "json"]) {
-        $(`export-${kind}`).setAttribute("href", `/api/runs/${run.id}/export.${kind}`);
+        const path = `/api/runs/${run.id}/export.${kind}`;
+        $(`export-${kind}`).setAttribute("href", window.Address.of(path));
       }
       const words = [];
       if (run.config.replicates > 1) {
@@ -76,7 +77,7 @@
           waiting.run = null;
           return;
         }
-        const answer = await fetch("/api/runs").catch(() => null);
+        const answer = await fetch(window.Address.of("/api/runs")).catch(() => null);
         if (!answer || !answer.ok) return;
         const { runs } = await answer.json();
         const paused = runs.filter(({ state }) => state === "paused").map(({ name }) => name);

@@ -4,12 +4,16 @@
   "use strict";
 
   class Feed {
-    constructor(run, after, forget) {
+    constructor(source, run, after, forget) {
       this.listeners = new Set();
       this.head = after;
+      this.open = false;
       this.ended = false;
-      this.source = new EventSource(`/api/runs/${encodeURIComponent(run)}/stream?after=${after}`);
-      this.source.onopen = () => this.tell({ op: "open", run });
+      this.source = source;
+      this.source.onopen = () => {
+        this.open = true;
+        this.tell({ op: "open", run });
+      };
       this.source.onmessage = (message) => {
         const frame = JSON.parse(message.data);
         this.head = Number(message.lastEventId);
@@ -24,7 +28,8 @@
       this.source.onerror = () => {
         // A lost connection comes back by itself and says how far it came; a refusal does not.
         if (this.ended) return;
-        if (this.source.readyState === EventSource.CLOSED) {
+        this.open = false;
+        if (this.source.readyState === 2) {
           this.tell({ op: "closed", run });
           forget();
         } else {
@@ -38,15 +43,19 @@
     }
   }
 
+  /* `base` is the path before every address, `EventSource` the browser's. */
   root.LiveHub = class LiveHub {
-    constructor() {
+    constructor(base, EventSource) {
+      this.base = base;
+      this.EventSource = EventSource;
       this.feeds = new Map();
     }
 
     subscribe(run, after, listener) {
       let feed = this.feeds.get(run);
       if (!feed) {
-        feed = new Feed(run, after, () => {
+        const address = `${this.base}api/runs/${encodeURIComponent(run)}/stream?after=${after}`;
+        feed = new Feed(new this.EventSource(address), run, after, () => {
           if (this.feeds.get(run) === feed) this.feeds.delete(run);
         });
         this.feeds.set(run, feed);
@@ -54,6 +63,7 @@
       feed.listeners.add(listener);
       // Somebody else's stream may be further on: the newcomer fetches what lies between.
       listener({ op: "head", run, head: feed.head });
+      if (feed.open) listener({ op: "open", run });
     }
 
     unsubscribe(run, listener) {

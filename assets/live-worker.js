@@ -3,7 +3,7 @@
 importScripts("hub.js");
 
 const SILENT_MS = 150000; // a background tab may speak only once a minute
-const hub = new LiveHub();
+const hub = new LiveHub(new URL("../", self.location).pathname, EventSource);
 const tabs = new Map(); // port -> { listener, heard }
 
 self.onconnect = (event) => {
@@ -12,7 +12,10 @@ self.onconnect = (event) => {
   tabs.set(port, tab);
   port.onmessage = ({ data }) => {
     tab.heard = Date.now();
-    if (data.op === "subscribe") hub.subscribe(data.run, data.after, tab.listener);
+    const known = tabs.has(port);
+    tabs.set(port, tab);
+    if (data.op === "alive") port.postMessage({ op: known ? "here" : "forgotten" });
+    else if (data.op === "subscribe") hub.subscribe(data.run, data.after, tab.listener);
     else if (data.op === "unsubscribe") hub.unsubscribe(data.run, tab.listener);
     else if (data.op === "bye") {
       hub.leave(tab.listener);

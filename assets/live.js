@@ -11,11 +11,9 @@
   const DRAW_SHARE = 3; // they take at most a third of the time
   const WHOLE_MS = 4000; // after which plotly draws again what quick.js has extended,
   const HOVER_MS = 1000; // and while a pointer is there: plotly finds only what it drew itself
-  const POLL_MS = 1000;
-  const STREAM_AGAIN_MS = 30000;
+  const ASK_AGAIN_MS = 1000;
   const REFRESH_AGAIN_MS = 15000;
   const NARROW_PX = 520; // a telephone: the charts give less room to words
-  const SILENT_MS = 3000; // without an answer, before it is said
   const FIT_MS = 500; // after which the charts must fill their room
   const root = document.documentElement;
   const $ = (id) => document.getElementById(id);
@@ -45,112 +43,44 @@
   const { makeRoom, markFew, setTicks, placeControls, showEnds } = window.ChartMarks(view);
   const { showRun } = window.RunHeader(view);
 
-  /* -- transport: shared worker, else a stream of the page's own, else asking again and again -- */
-
-  const transport = { run: null, polling: null, since: 0, silent: null, again: null };
-
-  function onMessage(message) {
-    if (!view.run || message.run !== view.run.id) return;
-    heard(message.op !== "lost" && message.op !== "closed");
-    if (message.op === "lost" || message.op === "open") return;
-    if (message.op === "frame") {
-      view.stats.frames += 1;
-      take(message.frame.events);
-    } else {
-      view.head = Math.max(view.head, message.head || 0);
-      if (message.op !== "head" || view.head > view.taken) catchUp();
-      if (message.op === "closed") poll(message.run);
-    }
-  }
-
-  function connect() {
-    if (transport.post) return;
-    const local = () => {
-      const hub = window.EventSource ? new window.LiveHub() : null;
-      transport.post = ({ op, run, after }) => {
-        if (!hub && op === "subscribe") poll(run);
-        else if (hub && op === "subscribe") hub.subscribe(run, after, onMessage);
-        else if (hub && op === "unsubscribe") hub.unsubscribe(run, onMessage);
-        else if (hub && op === "bye") hub.leave(onMessage);
-      };
-    };
-    if (!window.SharedWorker) return local();
-    const worker = new SharedWorker("/assets/live-worker.js", { name: "live" });
-    worker.onerror = () => {
-      local();
-      if (transport.run) subscribe(transport.run, view.taken);
-    };
-    worker.port.onmessage = ({ data }) => onMessage(data);
-    worker.port.start();
-    transport.post = (message) => worker.port.postMessage(message);
-    setInterval(() => transport.post({ op: "alive" }), 20000);
-  }
-
-  function subscribe(run, after) {
-    connect();
-    transport.run = run;
-    transport.post({ op: "subscribe", run, after });
-  }
-
-  /* Whether the server answers. A restart takes a moment: silence is said when it lasts. */
-  function heard(answered) {
-    if (answered) {
-      clearTimeout(transport.silent);
-      transport.silent = null;
-      delete root.dataset.lost;
-    } else if (!transport.silent) {
-      transport.silent = setTimeout(() => {
-        if (view.run && !view.run.ended) root.dataset.lost = "yes";
-      }, SILENT_MS);
-    }
-  }
-
-  function unsubscribe() {
-    heard(true); // there is nothing to hear any more
-    clearTimeout(transport.polling);
-    transport.polling = null;
-    if (transport.run) transport.post({ op: "unsubscribe", run: transport.run });
-    transport.run = null;
-  }
-
-  function poll(run) {
-    clearTimeout(transport.polling);
-    transport.since = transport.polling ? transport.since : Date.now();
-    transport.polling = setTimeout(async () => {
-      if (!view.run || view.run.id !== run || view.run.ended) {
-        transport.polling = null;
-        return;
-      }
-      await catchUp();
-      if (window.EventSource && Date.now() - transport.since > STREAM_AGAIN_MS) {
-        transport.polling = null;
-        subscribe(run, view.taken);
-      } else {
-        poll(run);
-      }
-    }, POLL_MS);
-  }
-
-  window.addEventListener("pagehide", () => transport.post && transport.post({ op: "bye" }));
-  window.addEventListener("pageshow", (event) => {
-    if (event.persisted && transport.run) subscribe(transport.run, view.taken);
-  });
-
   /* -- events: in order, each once ------------------------------------------------------------ */
 
+  const { sift, after, points, added } = window.Events;
+  const addressOf = (run) => window.Address.of(`/api/runs/${encodeURIComponent(run)}`);
+  let again = null;
+
+  const link = window.LiveLink({
+    base: window.Address.base,
+    cursor: () => view.taken,
+    follows: (run) => Boolean(view.run) && view.run.id === run && !view.run.ended,
+    hear({ op, frame, head = 0 }) {
+      if (op === "frame") {
+        view.stats.frames += 1;
+        take(frame.events);
+      } else if (op === "head" || op === "end" || op === "closed") {
+        view.head = Math.max(view.head, head);
+        if (op !== "head" || view.head > view.taken) catchUp();
+      }
+    },
+    ask: () => catchUp(),
+    silent(is) {
+      if (is) root.dataset.lost = "yes";
+      else delete root.dataset.lost;
+    },
+  });
+  view.link = link;
+
   function take(events) {
-    const last = events[events.length - 1].seq;
-    view.head = Math.max(view.head, last);
+    view.head = Math.max(view.head, events[events.length - 1].seq);
     if (view.fetching) return; // the answer is on its way, and what follows it is asked for then
-    const fresh = events.filter((event) => event.seq > view.taken);
-    view.stats.duplicates += events.length - fresh.length;
-    if (fresh.length === 0) return;
-    if (fresh[0].seq > view.taken + 1) {
+    const { fresh, gap, known } = sift(events, view.taken);
+    view.stats.duplicates += known;
+    if (gap) {
       view.stats.gaps += 1;
       catchUp();
-      return;
+    } else if (fresh.length) {
+      accept(fresh);
     }
-    accept(fresh);
   }
 
   function accept(events) {
@@ -171,9 +101,6 @@
     requestDraw();
   }
 
-  const points = (events) =>
-    events.reduce((sum, { bands }) => sum + (bands ? bands.loss.step.length : 0), 0);
-
   document.addEventListener("visibilitychange", () => {
     if (document.hidden || !view.stale) return;
     view.stale = false;
@@ -186,10 +113,10 @@
     view.fetching = true;
     try {
       for (;;) {
-        const after = view.taken;
-        const answer = await fetch(`/api/runs/${encodeURIComponent(run)}/events?after=${after}`);
+        const from = view.taken;
+        const answer = await fetch(`${addressOf(run)}/events?after=${from}`);
         view.stats.fetches += 1;
-        if (view.run && view.run.id === run) heard(answer.status < 500);
+        if (view.run && view.run.id === run) link.heard(answer.status < 500);
         if (!view.run || view.run.id !== run) return;
         if (!answer.ok) {
           if (answer.status >= 500) catchUpSoon(run);
@@ -197,21 +124,21 @@
         }
         const page = await answer.json();
         if (!view.run || view.run.id !== run) return;
-        const fresh = page.events.filter((event) => event.seq > view.taken);
-        if (fresh.length && fresh[0].seq === view.taken + 1) accept(fresh);
-        else if (fresh.length) continue; // the figure was drawn anew meanwhile, from further back
+        const { fresh, gap } = sift(page.events, view.taken);
+        if (gap) continue; // the figure was drawn anew meanwhile, from further back
+        if (fresh.length) accept(fresh);
         view.head = Math.max(view.head, view.taken);
         if (page.more) continue;
         if (view.head <= view.taken) return;
-        if (view.taken === after) {
+        if (view.taken === from) {
           catchUpSoon(run); // heard of, and not there yet
           return;
         }
       }
     } catch (error) {
       if (!(error instanceof TypeError)) throw error;
-      heard(false);
-      poll(run); // no connection: asked again in a moment
+      link.heard(false);
+      link.poll(run); // no connection: asked again in a moment
     } finally {
       view.fetching = false;
     }
@@ -219,29 +146,16 @@
 
   /* The stream may have nothing more to say, so that nobody else would ask again. */
   function catchUpSoon(run) {
-    clearTimeout(transport.again);
-    transport.again = setTimeout(() => view.run && view.run.id === run && catchUp(), POLL_MS);
+    clearTimeout(again);
+    again = setTimeout(() => view.run && view.run.id === run && catchUp(), ASK_AGAIN_MS);
   }
 
   /* What an event says about the run itself. */
   function hear(event) {
-    const run = view.run;
-    run.revision = Math.max(run.revision, event.seq);
-    if (event.progress) Object.assign(run, event.progress);
-    if (event.kind === "state") {
-      Object.assign(run, {
-        state: event.state,
-        reason: event.reason,
-        ended: event.ended,
-        step: event.step,
-      });
-      if (run.ended) heard(true);
-    } else if (event.kind === "control") {
-      run[event.name] = event.to;
-      view.changes.push([event.step, event.label]);
-    } else if (event.kind === "notice") {
-      notify(event.message, "Note", "yellow");
-    }
+    view.run = after(view.run, event);
+    if (event.kind === "state" && event.ended) link.heard(true);
+    else if (event.kind === "control") view.changes.push([event.step, event.label]);
+    else if (event.kind === "notice") notify(event.message, "Note", "yellow");
   }
 
   /* -- the chart -------------------------------------------------------------------------------- */
@@ -292,7 +206,7 @@
     }
     settle();
     if (!meta.run) {
-      unsubscribe();
+      link.leave();
       view.run = null;
       if (meta.missing) notify(meta.missing);
       showRun();
@@ -300,7 +214,7 @@
     }
     const other = !view.run || view.run.id !== meta.run.id;
     if (other) {
-      unsubscribe();
+      link.leave();
       view.head = meta.seq;
       view.controls = {};
     }
@@ -308,7 +222,7 @@
     view.changes = meta.changes.slice();
     view.taken = view.drawn = meta.seq;
     view.queue = [];
-    if (other && !view.run.ended) subscribe(view.run.id, meta.seq);
+    if (other && !view.run.ended) link.follow(view.run.id);
     else if (view.head > view.taken) catchUp();
     showRun();
     restoreZoom();
@@ -395,36 +309,8 @@
     view.nextDraw = took < QUICK_MS ? 0 : started + DRAW_SHARE * took;
   }
 
-  /* What waits to be drawn: index of a trace -> { x, y }. The edges of a band meet where they are
-     not defined, on the last median before (app/figures/bands.py does the same). */
-  function added() {
-    const more = new Map();
-    for (const event of view.queue) {
-      for (const [key, band] of Object.entries(event.bands || {})) {
-        const places = view.meta.places[key] || {};
-        let last = "low" in places ? lastDefined(places.median, more) : null;
-        const lines = Object.entries(places).map(([part, index]) => {
-          if (!more.has(index)) more.set(index, { x: [], y: [] });
-          return [band[part], more.get(index)];
-        });
-        for (let i = 0; i < band.step.length; i += 1) {
-          if (band.median[i] !== null) last = band.median[i];
-          for (const [values, line] of lines) {
-            line.x.push(band.step[i]);
-            line.y.push(values === band.median || values[i] !== null ? values[i] : last);
-          }
-        }
-      }
-    }
-    return more;
-  }
-
-  function lastDefined(index, more) {
-    for (const y of [(more.get(index) || { y: [] }).y, view.gd.data[index].y]) {
-      for (let i = y.length - 1; i >= 0; i -= 1) if (y[i] !== null) return y[i];
-    }
-    return null;
-  }
+  /* What waits to be drawn: index of a trace -> { x, y }. */
+  const waiting = () => added(view.queue, view.meta.places, (index) => view.gd.data[index].y);
 
   /* Draws what waits without plotly, where that will do. */
   function extend(now) {
@@ -432,7 +318,7 @@
     if (force || view.run.state !== "running") return false;
     if (now - view.whole > (gd.matches(":hover") ? HOVER_MS : WHOLE_MS)) return false;
     if (view.queue.some(({ kind }) => kind === "control" || kind === "state")) return false;
-    const more = added();
+    const more = waiting();
     if (tooLong(more)) return false;
     for (const end of meta.ends) showEnds(end, more);
     const words = meta.ends.map(({ trace }) => trace);
@@ -448,7 +334,7 @@
 
   function draw() {
     const { gd, meta } = view;
-    const more = added();
+    const more = waiting();
     if (view.queue.length) view.drawn = view.queue[view.queue.length - 1].seq;
     view.queue = [];
     const ranges = () => String(AXES.map((axis) => gd._fullLayout[axis].range));
@@ -487,7 +373,7 @@
   }
 
   async function send(body) {
-    const answer = await fetch(`/api/runs/${encodeURIComponent(view.run.id)}/commands`, {
+    const answer = await fetch(`${addressOf(view.run.id)}/commands`, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(body),
