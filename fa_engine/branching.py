@@ -67,12 +67,8 @@ def _copies(name: str, tensor: Tensor, replicates: int, replicate: int, copies: 
     """One replicate's share of a tensor of a run's state, ``copies`` times."""
     if tensor.ndim == 0:  # an optimiser's count of steps, one for all
         return tensor.clone()
-    if name.startswith(("past.", "delta.")):
-        # Operands: without the replicate dimension where there is one replicate; in pooling's
-        # memos, replicates and samples are one dimension.
-        if ".memo." in name:
-            own = tensor.reshape(replicates, -1, *tensor.shape[1:])[replicate]
-            return torch.cat([own] * copies)
+    if name.startswith("waiting."):
+        # Operands: without the replicate dimension where there is one replicate.
         own = tensor if replicates == 1 else tensor[replicate]
         return own.clone() if copies == 1 else torch.stack([own] * copies)
     return torch.stack([tensor[replicate]] * copies)

@@ -84,6 +84,8 @@ def read(path: Path | str) -> tuple[RunConfig, dict[str, Any], dict[str, Tensor]
         config = RunConfig.model_validate_json(header["config"], context={"limits": UNLIMITED})
         progress = _Progress.model_validate_json(header["progress"])
         _check(progress, config)
+        if any(name.startswith("past.") for name in tensors):
+            raise ValueError("its delay sent old activations back through later weights")
         missing = sorted(set(json.loads(header["tensors"])) - set(tensors))
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path} was written by another version: {error}") from error

@@ -28,7 +28,7 @@ from pydantic_core import PydanticCustomError
 
 from fa_engine.activations import ACTIVATIONS
 from fa_engine.datasets import DATASETS
-from fa_engine.feedback import SCHEMES, SIGNALS, Scheme
+from fa_engine.feedback import SCHEMES, SIGNALS, Scheme, lags
 from fa_engine.layers import ALLOWED as LAYERS_ALLOWED
 from fa_engine.layers import Layer, LayerError, Spec, build, parse
 from fa_engine.losses import LOSSES
@@ -346,7 +346,7 @@ class RunConfig(BaseModel):
     delay_modules: int = _knob(
         1,
         "Delayed modules",
-        "Modules that each use the error of one step earlier than the one above; 1: no delay.",
+        "Modules that each take the update of one step earlier than the one above; 1: no delay.",
         ge=1,
         group="feedback",
     )
@@ -516,14 +516,14 @@ class RunConfig(BaseModel):
                 f"and these are {self.n_parameters:,}",
             ),
             (
-                self.n_activations > limits.max_activations,
-                "batch_size",
-                self._batch_that_fits(limits),
-            ),
-            (
                 self.delay_modules > n_layers,
                 "delay_modules",
                 f"at most {n_layers}, the layers of this network",
+            ),
+            (
+                self.n_activations > limits.max_activations,
+                "batch_size",
+                self._batch_that_fits(limits),
             ),
             (
                 max(self.frozen, default=0) > n_layers,
@@ -621,9 +621,12 @@ class RunConfig(BaseModel):
 
     @property
     def n_activations(self) -> int:
-        """Values of one batch in all layers and replicates, a delayed error's stored ones too."""
-        single = sum(layer.operand_size for layer in self.layers)
-        return self.replicates * self.batch_size * single * self.delay_modules
+        """Values of one batch in all layers and replicates, and of those that a delay keeps."""
+        layers = self.layers
+        late = lags(len(layers), self.delay_modules)
+        kept = zip(layers, late, strict=True)
+        single = sum(layer.operand_size * (1 + lag) for layer, lag in kept)
+        return self.replicates * self.batch_size * single
 
     @property
     def n_train(self) -> int:

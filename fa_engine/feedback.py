@@ -166,6 +166,8 @@ class Signal:
     of: Callable[[Tensor, Tensor], Tensor]
 
 
+PARTS = ("delta", "input")  # of a product on its way
+
 SIGNALS: dict[str, Signal] = {
     "error": Signal("The output error", lambda e, _y: e),
     "sign": Signal("The sign of the output error", lambda e, _y: e.sign()),
@@ -194,12 +196,9 @@ class Feedback:
         self._source = MATRICES[scheme.matrix](network, scheme.route, options)
         self._operands = [network.operand(matrix) for matrix in self._source.tensors]
         self._signal = SIGNALS[scheme.signal].of
-        modules, layers = options.delay_modules, network.n_layers
-        module = [layer * modules // layers for layer in range(layers)]
-        self._lags = [modules - 1 - m for m in module]
-        self._past: deque[tuple[Pass, Tensor]] = deque(maxlen=modules)
-        self._deltas: list[Tensor | None] = [None] * layers
-        self.is_delayed = modules > 1
+        self.is_delayed = options.delay_modules > 1
+        self._lags = lags(network.n_layers, options.delay_modules)
+        self._waiting: list[deque[Product]] = [deque() for _ in self._lags]
         self.is_exact = (
             not self.is_delayed
             and (scheme.route, scheme.signal) == ("layerwise", "error")
@@ -226,21 +225,27 @@ class Feedback:
         """
         self._source.refresh(step)
         signal = top if self.scheme.signal == "error" else self._signal(top, y) / y.shape[-2]
-        self._past.appendleft((past, signal))
-        deltas: list[Tensor | None] = [None] * len(self._deltas)
-        if self._operands:
-            deltas = self._hidden_deltas()
+        self._sent = signal
+        deltas = self.carried(signal, past)
         deltas[-1] = top
         directions = [
-            None if delta is None else Product(delta, self._past[lag][0].inputs[layer])
-            for layer, delta, lag in zip(count(), deltas, self._lags)
+            None if delta is None else Product(delta, h)
+            for delta, h in zip(deltas, past.inputs, strict=True)
         ]
-        self._sent = signal
-        if self.is_delayed:
-            self._deltas = deltas
-        else:
-            self._past.clear()  # so that the next pass finds this one's memory free, and cached
-        return directions
+        return self._late(directions) if self.is_delayed else directions
+
+    def _late(self, directions: Sequence[Product | None]) -> list[Product | None]:
+        """Per layer what was made of the batch whose error reaches it at this step.
+
+        It was made then, by the weights and matrices of that step, and has waited since: the same
+        numbers as making it now from copies of all that (Huo et al. 2018), and less to keep.
+        """
+        arrived: list[Product | None] = []
+        for direction, waiting, lag in zip(directions, self._waiting, self._lags, strict=True):
+            if direction is not None:
+                waiting.append(direction)
+            arrived.append(waiting.popleft() if len(waiting) > lag else None)
+        return arrived
 
     def true_deltas(
         self, directions: Sequence[Product | None], top: Tensor, past: Pass
@@ -297,68 +302,36 @@ class Feedback:
             back = self._network.down(layer + 1, above, self._operands[layer])
         return self._network.through(layer, back, past)
 
-    def _hidden_deltas(self) -> list[Tensor | None]:
-        network, lags = self._network, self._lags
-        deltas: list[Tensor | None] = [None] * network.n_layers
-        deltas[-1] = self._past[0][1]
-        for layer in range(network.n_layers - 2, -1, -1):
-            if lags[layer] >= len(self._past):
-                continue  # its first error has not arrived yet
-            past, signal = self._past[lags[layer]]
-            # Across a module's border the delta of the step before is what has arrived.
-            source = deltas if lags[layer] == lags[layer + 1] else self._signals()
-            above = signal if self.scheme.route == "direct" else source[layer + 1]
-            if above is not None:
-                deltas[layer] = self._delta(layer, signal, above, past)
-        return deltas
-
-    def _signals(self) -> list[Tensor | None]:
-        """Deltas of the step before, the outputs' being the signal they sent."""
-        if len(self._past) < 2:
-            return [None] * len(self._deltas)
-        return [*self._deltas[:-1], self._past[1][1]]
-
     def state(self) -> dict[str, Tensor]:
         """Matrices by name, for checkpoints."""
         return self._source.state()
 
     def past_state(self) -> dict[str, Tensor]:
         """What is still on its way through a delayed network, by name, for checkpoints."""
-        if not self.is_delayed:
-            return {}
-        named = {f"delta.{i}": d for i, d in enumerate(self._deltas) if d is not None}
-        for age, (past, signal) in enumerate(self._past):
-            prefix = f"past.{age}"
-            named |= {f"{prefix}.signal": signal, f"{prefix}.outputs": past.outputs}
-            for part in ("inputs", "kept", "hidden"):
-                named |= {f"{prefix}.{part}.{i}": t for i, t in enumerate(getattr(past, part))}
-            for layer, memo in enumerate(past.memos):
-                named |= {f"{prefix}.memo.{layer}.{i}": t for i, t in enumerate(memo)}
-        return {name: tensor.clone() for name, tensor in named.items()}  # some are one tensor
+        return {
+            f"waiting.{layer}.{age}.{part}": getattr(product, part).clone()
+            for layer, waiting in enumerate(self._waiting)
+            for age, product in enumerate(waiting)
+            for part in PARTS
+        }
 
     def load_past_state(self, named: Mapping[str, Tensor]) -> None:
         """Takes up what :meth:`past_state` named."""
-
         device = self._network.weights[0].device
-        named = {name: tensor.to(device) for name, tensor in named.items()}
+        for layer, waiting in enumerate(self._waiting):
+            waiting.clear()
+            for age in count():
+                names = [f"waiting.{layer}.{age}.{part}" for part in PARTS]
+                if names[0] not in named:
+                    break
+                waiting.append(Product(*(named[name].to(device) for name in names)))
 
-        def listed(prefix: str) -> list[Tensor]:
-            found: list[Tensor] = []
-            while (name := f"{prefix}.{len(found)}") in named:
-                found.append(named[name])
-            return found
 
-        hidden = range(self._network.n_layers - 1)
-        for age in count():
-            prefix = f"past.{age}"
-            if f"{prefix}.signal" not in named:
-                break
-            past = Pass(
-                listed(f"{prefix}.inputs"),
-                listed(f"{prefix}.kept"),
-                [tuple(listed(f"{prefix}.memo.{layer}")) for layer in hidden],
-                listed(f"{prefix}.hidden"),
-                named[f"{prefix}.outputs"],
-            )
-            self._past.append((past, named[f"{prefix}.signal"]))
-        self._deltas = [named.get(f"delta.{layer}") for layer in range(len(self._deltas))]
+def lags(n_layers: int, modules: int) -> list[int]:
+    """Per layer, bottom first, by how many steps the error of its module is late.
+
+    Args:
+        n_layers: layers of the network.
+        modules: ``K``: modules of as even a number of layers as can be; the top one is not late.
+    """
+    return [modules - 1 - layer * modules // n_layers for layer in range(n_layers)]

@@ -48,7 +48,7 @@ class FeedbackOptions:
         seeds: one a replicate.
         how: distribution and scale of random matrices.
         delay_modules: ``K``: the network is cut into ``K`` modules; the one ``j`` below the top
-            uses the error and the activations of ``j`` steps ago (Huo et al. 2018).
+            takes the update that belongs to the step ``j`` before (Huo et al. 2018).
         mirror_rate: ``eta_m`` of the weight mirror.
         mirror_samples: noise samples a step.
     """

@@ -27,7 +27,7 @@ CONFIG = RunConfig(hidden=(12, 9), batch_size=32, epochs=2, replicates=2, evalua
         {"delay_modules": 3},
         {"walk": True},
         {"delay_modules": 2, "replicates": 1},
-        # What pooling and the unfolded patches remember is on its way with the error.
+        # Unfolded patches are on their way with the error.
         {
             "hidden": "conv 4x3, pool 2, 9",
             "delay_modules": 3,
@@ -131,7 +131,7 @@ def saved(path):
 
 @pytest.mark.parametrize(
     "start",
-    ["weight.", "bias.", "feedback.", "optimizer.", "past.", "delta.", "walk.start", "walk.path"],
+    ["weight.", "bias.", "feedback.", "optimizer.", "waiting.", "walk.start", "walk.path"],
 )
 def test_a_checkpoint_that_lacks_tensors_is_refused(tmp_path, start):
     path = tmp_path / "c"
