@@ -81,7 +81,10 @@ def read(path: Path | str) -> tuple[RunConfig, dict[str, Any], dict[str, Tensor]
         found = header.get("format", "no format")
         raise CheckpointError(f"{path} has {found!r} where {FORMAT!r} is read")
     try:
-        config = RunConfig.model_validate_json(header["config"], context={"limits": UNLIMITED})
+        fields = json.loads(header["config"])
+        if "batch_size" in fields:  # what the mirror saw before it had a knob of its own
+            fields.setdefault("mirror_samples", fields["batch_size"])
+        config = RunConfig.model_validate(fields, context={"limits": UNLIMITED})
         progress = _Progress.model_validate_json(header["progress"])
         _check(progress, config)
         if any(name.startswith("past.") for name in tensors):

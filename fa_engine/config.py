@@ -32,7 +32,7 @@ from fa_engine.feedback import SCHEMES, SIGNALS, Scheme, lags
 from fa_engine.layers import ALLOWED as LAYERS_ALLOWED
 from fa_engine.layers import Layer, LayerError, Spec, build, parse
 from fa_engine.losses import LOSSES
-from fa_engine.matrices import MATRICES, ROUTES
+from fa_engine.matrices import MATRICES, ROUTES, Matrices
 from fa_engine.optimizers import OPTIMIZERS, SCHEDULES
 from fa_engine.seeding import DISTRIBUTIONS
 from fa_engine.typed import entries, hint, number, whole
@@ -321,7 +321,8 @@ class RunConfig(BaseModel):
     feedback_density: float = _knob(
         1.0,
         "Feedback density",
-        "Share of feedback entries that are not 0; the variance is kept.",
+        "Share of the units above (direct: of the outputs) that each hidden unit hears, at least "
+        "one; what it hears keeps its variance.",
         gt=0,
         le=1,
         group="feedback",
@@ -357,6 +358,16 @@ class RunConfig(BaseModel):
         unit="per step",
         gt=0,
         le=1,
+        group="feedback",
+    )
+    mirror_samples: int = _knob(
+        64,
+        "Mirror samples",
+        "Samples of noise that the weight mirror sees at each step; more bring it closer to the "
+        "weights.",
+        unit="samples",
+        ge=1,
+        le=65_536,
         group="feedback",
     )
     frozen: tuple[int, ...] = _knob(
@@ -548,7 +559,7 @@ class RunConfig(BaseModel):
         ):
             if wrong:
                 raise _refusal(name, getattr(self, name), allowed_text)
-        self._check_feedback()
+        self._check_feedback(limits)
         return self
 
     def _batch_that_fits(self, limits: Limits) -> str:
@@ -561,7 +572,17 @@ class RunConfig(BaseModel):
             f"and these would be {self.n_activations:,}"
         )
 
-    def _check_feedback(self) -> None:
+    def _check_mirror(self, matrix: type[Matrices], limits: Limits) -> None:
+        """The noise takes memory as a batch does."""
+        if not matrix.sees_noise:
+            return
+        sample = self.replicates * sum(layer.fan_in + layer.n_out for layer in self.layers[1:])
+        fits = limits.max_activations // sample
+        if self.mirror_samples > fits:
+            text = f"at most {fits:,} with this network and replicates = {self.replicates}"
+            raise _refusal("mirror_samples", self.mirror_samples, text)
+
+    def _check_feedback(self, limits: Limits) -> None:
         """Route, matrix, density and rank have to go together."""
         scheme = self.composition
         routes = MATRICES[scheme.matrix].routes
@@ -573,6 +594,7 @@ class RunConfig(BaseModel):
             fitting = ", ".join(m for m, kind in MATRICES.items() if scheme.route in kind.routes)
             raise _refusal("matrix", scheme.matrix, f"{fitting} with route = {scheme.route!r}")
         matrix = MATRICES[scheme.matrix]
+        self._check_mirror(matrix, limits)
         if self.feedback_rank is None or not matrix.is_drawn:
             return
         if not matrix.keeps_rank:

@@ -69,6 +69,7 @@ class Matrices:
         follows_weights: made from the weights before each step.
         is_drawn: made, at the start at least, from random draws.
         keeps_rank: what is drawn with a rank carries the signal with that rank.
+        sees_noise: learned from samples of noise.
         tensors: one a hidden layer, bottom first.
     """
 
@@ -77,6 +78,7 @@ class Matrices:
     routes: tuple[str, ...] = ("layerwise", "direct", "none")
     is_drawn = True
     keeps_rank = True
+    sees_noise = False
 
     def __init__(self, network: Network, route: str, options: FeedbackOptions) -> None:
         self.network, self.route, self.options = network, route, options
@@ -207,13 +209,16 @@ class LearnedMatrices(Matrices):
 
 
 class MirroredMatrices(Matrices):
-    """``B <- (1 - eta_m) B + eta_m noise_out^T noise_in / N``: in the mean it becomes ``W``.
+    """``B <- (1 - eta_m) B + eta_m noise_out^T noise_in / M``: in the mean it becomes ``W``.
 
-    Each layer is shown noise on its own and answers ``noise_out = noise_in W^T``.
+    Each layer is shown ``M`` samples of noise on its own, normal and of variance 1, and answers
+    ``noise_out = noise_in W^T``. About weights that stand still ``B`` comes to rest at an angle
+    whose tangent is ``sqrt(eta_m (n_in + 1) / ((2 - eta_m) M))``.
     """
 
     title = "Mirrored from the answer to noise"
     routes = ("layerwise",)
+    sees_noise = True
 
     def refresh(self, step: int) -> None:
         rate, network = self.options.mirror_rate, self.network

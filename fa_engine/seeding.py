@@ -63,7 +63,8 @@ class Draw:
     Attributes:
         distribution: a key of :data:`DISTRIBUTIONS`.
         std: standard deviation of the entries; None: ``1 / sqrt(fan_in)``.
-        density: share of entries that are not 0; the rest are scaled up to keep the variance.
+        density: share of each column that is not 0, see :meth:`heard`; it is scaled up to keep the
+            variance of what a unit hears.
         rank: rank, as a product of two factors with the same entry variance; None: full.
     """
 
@@ -81,9 +82,23 @@ class Draw:
             left, right = unit((shape[0], self.rank), source), unit((self.rank, shape[1]), source)
             values = left @ right / self.rank**0.5
         if self.density < 1:
-            kept = torch.rand(shape, generator=source, dtype=torch.float64) < self.density
-            values = values * kept / self.density**0.5
+            heard = self.heard(shape[0])
+            drawn = torch.rand(shape, generator=source, dtype=torch.float64)
+            kept = torch.zeros_like(values).scatter_(0, drawn.topk(heard, 0).indices, 1)
+            values = values * kept * (shape[0] / heard) ** 0.5
         return values * (shape[1] ** -0.5 if self.std is None else self.std)
+
+    def heard(self, n_out: int) -> int:
+        """Entries of each column that are not 0: exactly so many, so that no unit is deaf.
+
+        A feedback matrix has a column for each hidden unit, with an entry for each unit or output
+        that it may hear (Crafton et al. 2019). In front of a convolution a column is one entry of
+        the kernel, an input channel at an offset.
+
+        Args:
+            n_out: entries of a column.
+        """
+        return max(1, round(self.density * n_out))
 
 
 def draw(

@@ -347,7 +347,7 @@ class Trainer:
             ),
             delay_modules=config.delay_modules,
             mirror_rate=config.mirror_rate,
-            mirror_samples=config.batch_size,
+            mirror_samples=config.mirror_samples,
         )
         return Feedback(config.scheme, config.composition, self.network, options)
 

@@ -143,6 +143,25 @@ def test_a_checkpoint_that_lacks_tensors_is_refused(tmp_path, start):
         Trainer.load(path)
 
 
+def test_a_mirror_saved_before_its_noise_had_a_knob_goes_on_as_it_was(tmp_path):
+    config = CONFIG.replace(scheme="wm", batch_size=32, mirror_samples=32)
+    unbroken = Trainer(config)
+    for _ in range(3):
+        unbroken.advance()
+    unbroken.save(tmp_path / "c")
+    with safetensors.safe_open(tmp_path / "c", "pt") as file:
+        header = file.metadata()
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    fields = json.loads(header["config"])
+    assert fields.pop("mirror_samples") == 32
+    save_file(tensors, tmp_path / "c", header | {"config": json.dumps(fields)})
+    loaded = Trainer.load(tmp_path / "c")
+    assert loaded.config == config
+    for trainer in (unbroken, loaded):
+        trainer.advance()
+    assert torch.equal(unbroken.feedback.matrices[0], loaded.feedback.matrices[0])
+
+
 KEYS = list(Trainer(CONFIG).progress())
 
 

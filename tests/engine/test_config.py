@@ -38,6 +38,7 @@ BAD = [
     ("delay_modules", 0, "from 1"),
     ("delay_modules", 4, "at most 3, the layers"),
     ("mirror_rate", 0, "above 0"),
+    ("mirror_samples", 0, "from 1, at most 65,536"),
     ("bias", "maybe", "true or false"),
     ("bias", 1, "true or false"),
     ("frozen", (0,), "numbers of layers"),
@@ -101,6 +102,11 @@ def test_a_bad_value_is_refused_by_name(field, value, expected):
         ({"optimizer": "nesterov"}, "momentum", "above 0"),
         ({"optimizer": "adam", "momentum": 0.9}, "momentum", "0 with optimizer"),
         ({"hidden": (8,), "delay_modules": 3}, "delay_modules", "at most 2"),
+        (
+            {"scheme": "wm", "hidden": (4000, 10), "mirror_samples": 65_536, "replicates": 2},
+            "mirror_samples",
+            "at most 62,034 with this network",
+        ),
         (
             {"dataset": "teacher", "loss": "squared_error", "label_noise": 0.1},
             "label_noise",

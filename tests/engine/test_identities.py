@@ -139,9 +139,23 @@ def test_the_weight_mirror_finds_the_weights():
     assert (measured[-1].weight_angle_deg < 12).all()
 
 
+@pytest.mark.parametrize("batch_size", [16, 479])
+@pytest.mark.parametrize(("samples", "angle"), [(8, 33), (64, 13), (512, 4.7)])
+def test_the_mirrors_noise_decides_how_close_to_the_weights_it_rests(batch_size, samples, angle):
+    """``tan(angle)^2 = m (n_in + 1) / ((2 - m) N)``, whatever the batch."""
+    config = SMALL.replace(scheme="wm", hidden=(64, 64), learning_rate=1e-9, measure_every=1)
+    trainer = Trainer(config.replace(mirror_samples=samples, batch_size=batch_size, epochs=100))
+    for _ in range(60):  # of the draw at the start 0.9^60 = 0.2 % is left
+        trainer.advance()
+    rest = np.mean([trainer.advance().weight_angle_deg for _ in range(20)])
+    assert rest == pytest.approx(angle, rel=0.03)
+    closed = np.degrees(np.arctan((0.1 * 65 / (1.9 * samples)) ** 0.5))
+    assert rest == pytest.approx(closed, rel=0.03)
+
+
 def test_the_weight_mirror_is_its_equation():
     """``B <- (1 - m) B + m noise_out^T noise_in / N`` with ``noise_out = noise_in W^T``."""
-    trainer = Trainer(SMALL.replace(scheme="wm", mirror_rate=0.3, seed=4))
+    trainer = Trainer(SMALL.replace(scheme="wm", mirror_rate=0.3, mirror_samples=20, seed=4))
     for step in range(3):
         before = [m.clone() for m in trainer.feedback.matrices]
         weights = [w.clone() for w in trainer.network.weights[1:]]
@@ -149,9 +163,9 @@ def test_the_weight_mirror_is_its_equation():
         for r in range(2):
             source = generator(4 + r, MIRROR, step)
             for layer, (matrix, weight) in enumerate(zip(before, weights, strict=True)):
-                noise_in = torch.randn(32, weight.shape[2], generator=source, dtype=torch.float64)
+                noise_in = torch.randn(20, weight.shape[2], generator=source, dtype=torch.float64)
                 noise_out = noise_in @ weight[r].T
-                mirrored = 0.7 * matrix[r] + 0.3 * noise_out.T @ noise_in / 32
+                mirrored = 0.7 * matrix[r] + 0.3 * noise_out.T @ noise_in / 20
                 now = trainer.feedback.matrices[layer][r]
                 torch.testing.assert_close(now, mirrored, rtol=1e-12, atol=1e-13)
 
@@ -236,6 +250,34 @@ def test_feedback_keeps_its_entry_variance(init):
     for extra in ({}, {"feedback_density": 0.1}, {"feedback_rank": 5}):
         for matrix in Trainer(wide.replace(**extra)).feedback.matrices:
             assert matrix.std().item() == pytest.approx(0.5, rel=0.15), (init, extra)
+
+
+CONVOLUTIONS = ("conv 20x3", "pool 2", "conv 30x2", 40)
+
+
+@pytest.mark.parametrize("scheme", ["fa", "dfa"])
+@pytest.mark.parametrize("hidden", [(300, 200), CONVOLUTIONS], ids=["dense", "conv"])
+@pytest.mark.parametrize("density", [1e-9, 0.1, 0.25, 0.5, 0.96])
+def test_every_unit_hears_exactly_so_many(scheme, hidden, density):
+    """Crafton et al. 2019. An independent mask of density 0.1 leaves a third of them deaf."""
+    config = SMALL.replace(scheme=scheme, hidden=hidden, feedback_density=density)
+    for matrix in Trainer(config).feedback.matrices:
+        n_out = matrix.shape[1]
+        heard = (matrix != 0).sum(1)
+        assert (heard == max(1, round(density * n_out))).all()
+
+
+@pytest.mark.parametrize("density", [0.001, 0.1, 0.3])
+@pytest.mark.parametrize("scheme", ["fa", "dfa"])
+def test_sparse_feedback_keeps_the_variance_of_what_a_unit_hears(scheme, density):
+    dense = SMALL.replace(scheme=scheme, hidden=(400, 300), feedback_std=0.7, replicates=8)
+    for matrix in Trainer(dense.replace(feedback_density=density)).feedback.matrices:
+        n_out = matrix.shape[1]
+        # Of independent signals of variance 1 a unit hears the sum of its squared entries.
+        assert (matrix**2).sum(1).mean().item() == pytest.approx(0.49 * n_out, rel=0.06)
+        # Which units it hears is drawn evenly.
+        share = (matrix != 0).double().mean((0, 2))
+        assert share.std().item() < 0.2 * share.mean().item() + 0.01
 
 
 def test_feedback_has_the_density_rank_and_shape_asked_for():
