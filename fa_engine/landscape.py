@@ -21,10 +21,11 @@ from fa_engine.alignment import Array
 from fa_engine.branching import fork
 from fa_engine.config import NotAllowed, RunConfig
 from fa_engine.datasets import Dataset
+from fa_engine.descent import step_on
 from fa_engine.losses import LOSSES
 from fa_engine.network import Network
+from fa_engine.probes import Probe, probe_set
 from fa_engine.progress import Progress, check
-from fa_engine.stability import Probe, probe_set, step_on
 from fa_engine.training import Trainer
 
 GRID_BYTES = 2**26  # of weights and operands at a time

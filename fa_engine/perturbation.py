@@ -18,9 +18,10 @@ from fa_engine.alignment import Array
 from fa_engine.branching import fork
 from fa_engine.config import Limits, NotAllowed
 from fa_engine.losses import LOSSES
+from fa_engine.probes import Probe, probe_set
 from fa_engine.progress import Progress, check
 from fa_engine.seeding import KICK, generator
-from fa_engine.stability import Probe, least_stable, probe_set
+from fa_engine.stability import least_stable
 from fa_engine.training import Trainer
 
 ALONG = ("random", "least_stable")

@@ -9,7 +9,6 @@ import dash_mantine_components as dmc
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 
-from app.components import aria
 from app.figures import CHART_CONFIG
 from app.lab import Answer
 from app.settings import Settings
@@ -70,6 +69,15 @@ def shown_checkpoints(known: dict[str, Any] | None) -> list[Checkpoint]:
     if not known or not known["run"]:
         return []
     return [Checkpoint(known["run"], step, seq) for step, seq in known["checkpoints"]]
+
+
+def looked_at(known: Any, at: int, drawn: Sequence[Any] | None) -> Checkpoint | None:
+    """The checkpoint whose step the page names, or that at ``at`` where it names none yet."""
+    found = shown_checkpoints(known)
+    if not found:
+        return None
+    named = [c for c in found if drawn and drawn[:2] == [c.run_id, c.seq]]
+    return named[0] if named else found[min(at, len(found) - 1)]
 
 
 def run_line(prefix: str) -> Component:

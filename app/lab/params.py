@@ -19,7 +19,7 @@ from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
 from fa_engine import SCHEMES, NotAllowed, Problem, RunConfig, problems
-from fa_engine.stability import check_samples, most_samples
+from fa_engine.probes import check_samples, most_samples
 from fa_engine.typed import hint, number
 
 

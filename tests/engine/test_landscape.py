@@ -6,6 +6,7 @@ import torch
 
 from fa_engine import RunConfig, Trainer
 from fa_engine.config import NotAllowed
+from fa_engine.descent import step_on
 from fa_engine.landscape import (
     LEAST_SIDE,
     landscape,
@@ -15,8 +16,8 @@ from fa_engine.landscape import (
     principal_plane,
 )
 from fa_engine.losses import LOSSES
+from fa_engine.probes import probe_set
 from fa_engine.progress import Cancelled
-from fa_engine.stability import probe_set, step_on
 
 CONFIG = RunConfig(
     hidden=(12, 9), learning_rate=0.2, batch_size=32, epochs=5, replicates=2, dtype="float64"

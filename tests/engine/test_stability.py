@@ -13,19 +13,9 @@ from fa_engine.activations import ACTIVATIONS
 from fa_engine.config import NotAllowed
 from fa_engine.layers import Conv
 from fa_engine.losses import LOSSES
+from fa_engine.probes import MAX_PROBE_BYTES, check_samples, most_samples, probe_bytes
 from fa_engine.progress import Cancelled
-from fa_engine.stability import (
-    MAX_PROBE_BYTES,
-    Probe,
-    Spectrum,
-    check_samples,
-    kernel,
-    least_stable,
-    most_samples,
-    probe_bytes,
-    probe_set,
-    spectrum,
-)
+from fa_engine.stability import Probe, Spectrum, kernel, least_stable, probe_set, spectrum
 
 SMALL = RunConfig(
     hidden=(7, 6), learning_rate=0.1, batch_size=32, epochs=1, replicates=2, dtype="float64"

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.figures.look import SymmetricLog
-from app.figures.stability import return_figure, spectrum_figure, stability_figure
+from app.figures.spectrum import spectrum_figure
+from app.figures.stability import return_figure, stability_figure
 from app.figures.walk import distances_figure, landscape_figure, msd_figure, shares_figure
 from app.lab.walk import walk_lines
 from fa_engine import RunConfig, Trainer

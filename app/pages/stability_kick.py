@@ -1,0 +1,162 @@
+"""The Stability page: copies of a checkpoint are kicked, and trained on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dash_mantine_components as dmc
+import numpy as np
+from dash import ALL, Dash, Input, Output, State, ctx, html
+from dash.development.base_component import Component
+from dash.exceptions import PreventUpdate
+
+from app.components.lab_run import graph, looked_at, panel, waiting_words
+from app.components.params import given, param_fields
+from app.figures.stability import return_figure
+from app.lab import Arrays, KickParams, checked
+from app.pages.base import Context
+
+_CAME_BACK, _LEFT = 0.8, 1.25  # how far apart in the end, as a multiple of the beginning
+_KICK = ("along", "epsilon", "directions", "steps", "seed")
+
+
+def kick_panel() -> Component:
+    """How they are kicked, and what becomes of them."""
+    return panel(
+        "Perturb and return",
+        "Copies of the network at this checkpoint are kicked out of their place and "
+        "trained on by the run's own scheme. At a stable place what a kick changed dies "
+        "out; along an unstable mode it grows. Most directions in weight space change no "
+        "output at all, so watch the loss, and kick along the least stable mode.",
+        html.Div(
+            [
+                html.Div(
+                    [
+                        *param_fields("kick", KickParams, _KICK),
+                        dmc.Group(
+                            [
+                                dmc.Button("Kick", id="stab-kick-go", size="sm"),
+                                dmc.Button(
+                                    "Leave off",
+                                    id="stab-kick-stop",
+                                    size="sm",
+                                    variant="default",
+                                    disabled=True,
+                                ),
+                            ],
+                            gap="xs",
+                        ),
+                        html.P(id="stab-kick-note", className="lab-note", role="status"),
+                    ]
+                ),
+                graph("stab-return", 420),
+            ],
+            className="lab-split reverse",
+        ),
+    )
+
+
+def register_kick(app: Dash, context: Context) -> None:
+    """Callbacks of the panel."""
+    store, desk = context.store, context.desk
+    look, kick = ({"type": f"param-{group}", "name": ALL} for group in ("look", "kick"))
+
+    @app.callback(
+        Output("stab-kick", "data"),
+        Output(kick, "error"),
+        Output("stab-kick-tick", "disabled", allow_duplicate=True),
+        Input("stab-kick-go", "n_clicks"),
+        State(kick, "value"),
+        State(look, "value"),
+        State("stab-checkpoints", "data"),
+        State("stab-at", "value"),
+        State("stab-drawn", "data"),
+        prevent_initial_call=True,
+    )
+    def begin_kick(
+        clicks: int | None,
+        _kick: list[Any],
+        _look: list[Any],
+        known: dict[str, Any] | None,
+        at: int,
+        drawn: list[Any] | None,
+    ) -> Any:
+        if not clicks:
+            raise PreventUpdate
+        names = [output["id"]["name"] for output in ctx.outputs_list[1]]
+        place = looked_at(known, at, drawn)
+        if place is None:
+            return {"said": "There is no checkpoint to kick."}, [None] * len(names), True
+        look_values = given(ctx.states_list[1])
+        values = given(ctx.states_list[0]) | {
+            "run_id": place.run_id,
+            "step": place.step,
+            "seq": place.seq,
+            "replicate": look_values["replicate"],
+            "n_samples": look_values["n_samples"],
+        }
+        params, wrong = checked(KickParams, values, store.run(place.run_id).run_config())
+        if params is None:
+            # What belongs to a field far above is said here as well.
+            others = [message for name, message in wrong.items() if name not in names]
+            said = " ".join(["Nothing was kicked.", *others])
+            return {"said": said}, [wrong.get(name) for name in names], True
+        desk.again(params)
+        return {"params": params.model_dump()}, [None] * len(names), False
+
+    @app.callback(
+        Output("stab-return", "figure"),
+        Output("stab-kick-note", "children"),
+        Output("stab-kick-tick", "disabled"),
+        Output("stab-kick-stop", "disabled"),
+        Input("stab-kick", "data"),
+        Input("stab-kick-tick", "n_intervals"),
+        Input("theme-now", "data"),
+    )
+    def draw_kick(wanted: dict[str, Any] | None, _tick: int | None, theme: str | None) -> Any:
+        if theme is None:
+            raise PreventUpdate
+        if wanted is None or "params" not in wanted:
+            return return_figure(None, theme=theme), (wanted or {}).get("said", ""), True, True
+        params = KickParams.model_validate(wanted["params"])
+        (answer,) = desk.ask([params])
+        if answer.packed is None:
+            said = answer.problem or waiting_words(answer)
+            over = not answer.pending
+            return return_figure(None, theme=theme), said, over, over
+        arrays = answer.arrays()
+        return return_figure(arrays, theme=theme), _kick_words(arrays, params), True, True
+
+    @app.callback(
+        Output("stab-kick", "data", allow_duplicate=True),
+        Input("stab-kick-stop", "n_clicks"),
+        prevent_initial_call=True,
+    )
+    def leave_kick(clicks: int | None) -> Any:
+        if not clicks:
+            raise PreventUpdate
+        return {"said": "The kick was left off."}  # what nobody asks for is not computed on
+
+
+def _kick_words(a: Arrays, params: KickParams) -> str:
+    kicked = f"Network {params.replicate}, kicked at step {params.step:,}:"
+    apart = a["separation"]  # (M, T)
+    loss, reference = float(np.median(a["loss"][:, -1])), float(a["reference_loss"][-1])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = float(np.median(apart[:, -1] / apart[:, 0]))
+    if not np.isfinite([ratio, loss]).all():
+        return f"{kicked} the copies diverged."
+    if not a["reference_distance"].any() and (apart == apart[:, :1]).all():
+        return f"{kicked} nothing moves there, the learning rate is 0."
+    if ratio < _CAME_BACK:
+        way = "the kicks die out"
+    elif ratio > _LEFT:
+        way = "the kicks grow"
+    elif params.along == "random":
+        way = "the copies stay about where they were kicked to, as most directions change no output"
+    else:
+        way = "the kicks have neither died out nor grown yet"
+    return (
+        f"{kicked} {way}. What they set apart is {ratio:.2g} times as far apart in "
+        f"the end; the loss is {loss:.3g}, without a kick {reference:.3g}."
+    )

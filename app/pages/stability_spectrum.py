@@ -1,0 +1,243 @@
+"""The Stability page: the spectrum of one checkpoint, and what it comes to through training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dash_mantine_components as dmc
+import numpy as np
+import plotly.graph_objects as go
+from dash import ALL, Dash, Input, Output, State, ctx, html, no_update
+from dash.development.base_component import Component
+from dash.exceptions import PreventUpdate
+
+from app.components.lab_run import (
+    checkpoint_slider,
+    graph,
+    nothing_kept,
+    panel,
+    shown_checkpoints,
+    waiting_words,
+)
+from app.components.params import given, param_fields
+from app.components.spectrum_numbers import numbers
+from app.figures.spectrum import spectrum_figure
+from app.figures.stability import stability_figure
+from app.lab import Answer, SpectrumParams, checked
+from app.pages.base import Context
+from app.pages.stability_tracking import tracking
+from app.store import Checkpoint, Run
+
+_LOOK = ("under", "n_samples", "replicate")
+_READY, _PENDING = "lab-split", "lab-split pending"  # what is shown belongs to another checkpoint
+_SERIES = ("unstable_share", "min_real", "angle_deg")
+
+
+def spectrum_panel() -> Component:
+    """The spectrum of the checkpoint that is looked at."""
+    return panel(
+        "Spectrum of the feedback kernel",
+        "Each dot is a mode of the walk. In the shaded half-plane modes grow: the network "
+        "cannot rest here. Backpropagation's kernel of the same weights is drawn in grey "
+        "and never reaches it.",
+        checkpoint_slider("stab"),
+        html.P(id="stab-note", className="lab-note", role="status"),
+        html.Div(
+            [
+                graph("stab-spectrum", 540),
+                html.Div(
+                    [
+                        html.Div(id="stab-numbers", className="lab-numbers"),
+                        *param_fields("look", SpectrumParams, _LOOK, settle_ms=300),
+                    ]
+                ),
+            ],
+            id="stab-look",
+            className=_READY,
+        ),
+    )
+
+
+def series_panel() -> Component:
+    """What the checkpoints' spectra come to."""
+    return panel(
+        "Through training",
+        "The share of unstable modes and the smallest real part, beside the alignment "
+        "angle at the same steps. Modes turn stable while the angle falls: alignment is "
+        "where the walk settles.",
+        dmc.SegmentedControl(
+            id="stab-scale",
+            data=[
+                {"value": "linear", "label": "Linear steps"},
+                {"value": "log", "label": "Log steps"},
+            ],
+            value="linear",
+            size="xs",
+        ),
+        graph("stab-series", 420),
+        html.P(id="stab-series-note", className="lab-note", role="status"),
+        tracking(),
+    )
+
+
+def register_spectrum(app: Dash, context: Context) -> None:
+    """Callbacks of both panels."""
+    store, desk = context.store, context.desk
+    look = {"type": "param-look", "name": ALL}
+
+    @app.callback(
+        Output("stab-spectrum", "figure"),
+        Output("stab-series", "figure"),
+        Output("stab-numbers", "children"),
+        Output("stab-look", "className"),
+        Output("stab-step", "children"),
+        Output("stab-note", "children"),
+        Output("stab-series-note", "children"),
+        Output("stab-drawn", "data"),
+        Output("stab-asked", "data"),
+        Output("stab-tick", "disabled"),
+        Output(look, "error"),
+        Input("stab-checkpoints", "data"),
+        Input("stab-at", "value"),
+        Input(look, "value"),
+        Input("theme-now", "data"),
+        Input("stab-scale", "value"),
+        Input("stab-tick", "n_intervals"),
+        State("stab-drawn", "data"),
+        State("stab-asked", "data"),
+    )
+    def draw(
+        known: dict[str, Any] | None,
+        at: int,
+        _values: list[Any],
+        theme: str | None,
+        scale: str,
+        _tick: int | None,
+        drawn: list[Any] | None,
+        asked: int | None,
+    ) -> Any:
+        if known is None or theme is None:
+            raise PreventUpdate
+        found = shown_checkpoints(known)
+        log = scale == "log"
+        names = [output["id"]["name"] for output in ctx.outputs_list[-1]]
+        fine = [None] * len(names)
+        if not found:
+            said = nothing_kept(context.settings) if known["run"] else ""
+            signature = [known["run"], None, theme, scale]
+            idle = known["run"] is None
+            if signature == drawn:
+                return (*(no_update,) * 5, said, "", no_update, None, idle, fine)
+            series = _series_figure([], {}, None, theme, log)
+            empty = spectrum_figure(None, theme=theme)
+            return (empty, series, [], _READY, "", said, "", signature, None, idle, fine)
+        place = min(at, len(found) - 1)
+        values = given(ctx.inputs_list[2])
+        begun, order = _in_order(found, place, asked)
+        wanted, wrong = _spectra(store.run(known["run"]), [*begun, *order], values)
+        if not wanted:
+            errors = [wrong.get(name) for name in names]
+            signature = [known["run"], found[place].seq, "refused"]
+            step = f"step {found[place].step:,}"
+            kept = (no_update, no_update, no_update, _PENDING, step)
+            return (*kept, "", "", signature, None, known["ended"], errors)
+        n = len(begun)
+        stand = desk.ask(wanted[:n]) + desk.ask(wanted[n:])
+        answers = {c.seq: a for c, a in zip([*begun, *order], stand, strict=True)}
+        shown = _shown(found, place, answers)
+        now = answers[shown.seq]
+        done = sum(not answer.pending for answer in answers.values())
+        idle = known["ended"] and done == len(answers)
+        computing = (c for c in reversed(found) if _computing(answers[c.seq]))
+        coming = next(computing, found[place])
+        said = _on_its_way(found[place], shown, coming, answers)
+        counted = "" if done == len(found) else f"{done} of {len(found)} checkpoints are computed."
+        asked = coming.seq
+        signature = [known["run"], shown.seq, values, theme, scale, done, len(found), now.pending]
+        if signature == drawn:
+            return (*(no_update,) * 5, said, counted, no_update, asked, idle, fine)
+        series = _series_figure(found, answers, shown.step, theme, log)
+        rest = (f"step {shown.step:,}", said, counted, signature, asked, idle, fine)
+        if now.packed is not None:
+            arrays = now.arrays()
+            figure = spectrum_figure(arrays, theme=theme)
+            return (figure, series, numbers(arrays, shown.step), _READY, *rest)
+        if now.pending and drawn and drawn[0] == known["run"]:
+            return (no_update, series, no_update, _PENDING, *rest)
+        return (spectrum_figure(None, theme=theme), series, [], _READY, *rest)
+
+    def _spectra(
+        run: Run, order: Sequence[Checkpoint], values: dict[str, Any]
+    ) -> tuple[list[SpectrumParams], dict[str, str]]:
+        first = order[0]
+        named = {"run_id": run.id, "step": first.step, "seq": first.seq}
+        params, wrong = checked(SpectrumParams, named | values, run.run_config())
+        if params is None:
+            return [], wrong
+        # What is allowed depends on the run, not on the checkpoint.
+        return [params.model_copy(update={"step": c.step, "seq": c.seq}) for c in order], {}
+
+
+def _in_order(
+    found: Sequence[Checkpoint], place: int, asked: int | None
+) -> tuple[list[Checkpoint], list[Checkpoint]]:
+    """What is to be computed: first the checkpoint that is looked at, then the others from the
+    first on; and apart from them, to be finished before, what was begun.
+
+    That is ``asked``, the seq of one that is being computed, where the newest is looked at: a run
+    may keep checkpoints faster than their spectra come, and no sooner is one begun than another
+    is the newest.
+    """
+    last = place == len(found) - 1
+    begun = [c for c in found[:-1] if last and c.seq == asked]
+    others = [c for c in found if c not in begun and c != found[place]]
+    return begun, [found[place], *others]
+
+
+def _shown(found: Sequence[Checkpoint], place: int, answers: Mapping[int, Answer]) -> Checkpoint:
+    """The checkpoint at ``place``, or the newest whose spectrum is there while the newest of all
+    is looked at and its own is still to come."""
+    if place == len(found) - 1 and answers[found[place].seq].pending:
+        ready = (c for c in reversed(found) if answers[c.seq].packed is not None)
+        return next(ready, found[place])
+    return found[place]
+
+
+def _on_its_way(
+    wanted: Checkpoint, shown: Checkpoint, coming: Checkpoint, answers: Mapping[int, Answer]
+) -> str:
+    """What is not there yet, or why it never will be; empty where all is well."""
+    now = answers[wanted.seq]
+    if not now.pending:
+        return now.problem
+    how = waiting_words(answers[coming.seq])
+    if shown == coming == wanted:
+        return how
+    parts = [f"Step {coming.step:,} is on its way: {how[0].lower()}{how[1:]}"]
+    if shown != wanted:
+        parts.insert(0, f"Shown is step {shown.step:,}, the newest that is computed.")
+    if coming != wanted:
+        parts.append(f"Then comes step {wanted.step:,}.")
+    return " ".join(parts)
+
+
+def _computing(answer: Answer) -> bool:
+    return answer.pending and not answer.waiting
+
+
+def _series_figure(
+    found: Sequence[Checkpoint],
+    answers: Mapping[int, Answer],
+    at: int | None,
+    theme: str,
+    log: bool,
+) -> go.Figure:
+    """What each checkpoint's spectrum comes to; with a gap for those that are still to come."""
+    series = {name: np.full(len(found), np.nan) for name in _SERIES}
+    for place, checkpoint in enumerate(found):
+        if answers[checkpoint.seq].packed is not None:
+            for name, value in answers[checkpoint.seq].arrays(*_SERIES).items():
+                series[name][place] = value
+    steps = np.array([c.step for c in found])
+    return stability_figure(steps, series, at=at, theme=theme, log=log)
