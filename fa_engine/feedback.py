@@ -31,6 +31,8 @@ class Scheme:
         matrix: a key of :data:`fa_engine.matrices.MATRICES`.
         explanation: one sentence for someone who meets the scheme for the first time.
         source: where it was published.
+        deviation: in what the rule here differs from the published one; empty: in nothing.
+            docs/MATH.md has the same words.
     """
 
     title: str
@@ -39,7 +41,17 @@ class Scheme:
     matrix: str
     explanation: str
     source: str
+    deviation: str = ""
 
+
+_MAGNITUDES = (
+    "The magnitudes come from the feedback distribution, normal unless set, and their scale is "
+    "1/√(fan-in) unless set; the published ones are uniform."
+)
+_PER_SAMPLE = (
+    "The signal is divided by the batch size, as the output error is; in the authors' code it is "
+    "not. A feedback scale as many times larger gives theirs."
+)
 
 SCHEMES: dict[str, Scheme] = {
     "bp": Scheme(
@@ -75,6 +87,8 @@ SCHEMES: dict[str, Scheme] = {
         "sign",
         "The feedback matrices know the sign of every weight and nothing else.",
         "Liao, Leibo and Poggio 2016",
+        "The size of their entries is a choice, 1/√(fan-in) unless set; its authors add batch "
+        "normalisation or take steps of the updates' signs alone.",
     ),
     "frsf": Scheme(
         "Sign feedback, fixed magnitudes (frSF)",
@@ -82,7 +96,8 @@ SCHEMES: dict[str, Scheme] = {
         "error",
         "signed_random",
         "The feedback matrices take the sign of every weight and a fixed random magnitude.",
-        "Moskovitz, Litwin-Kumar and Abbott 2018",
+        "Liao, Leibo and Poggio 2016",
+        _MAGNITUDES,
     ),
     "brsf": Scheme(
         "Sign feedback, redrawn magnitudes (brSF)",
@@ -91,6 +106,7 @@ SCHEMES: dict[str, Scheme] = {
         "signed_redrawn",
         "The feedback matrices take the sign of every weight and magnitudes redrawn at each step.",
         "Liao, Leibo and Poggio 2016",
+        _MAGNITUDES,
     ),
     "kp": Scheme(
         "Kolen-Pollack",
@@ -109,6 +125,10 @@ SCHEMES: dict[str, Scheme] = {
         "Between the steps the feedback matrices learn the weights from the network's answer "
         "to noise.",
         "Akrout et al. 2019",
+        "Noise is normal and goes through the weights alone, the matrices are a running mean, and "
+        "mirroring begins with the first step. In the authors' code noise is uniform and goes "
+        "through bias and activation too, what it gives is summed and the matrices are rescaled, "
+        "and they are mirrored before training as well.",
     ),
     "dkp": Scheme(
         "Direct Kolen-Pollack",
@@ -127,6 +147,7 @@ SCHEMES: dict[str, Scheme] = {
         "Every hidden layer hears only the sign of the output error, through a fixed random "
         "matrix.",
         "Frenkel, Lefebvre and Bol 2021",
+        _PER_SAMPLE,
     ),
     "drtp": Scheme(
         "Direct random target projection",
@@ -136,6 +157,7 @@ SCHEMES: dict[str, Scheme] = {
         "Every hidden layer hears only the target, through a fixed random matrix: "
         "it need not wait for the outputs.",
         "Frenkel, Lefebvre and Bol 2021",
+        _PER_SAMPLE,
     ),
     "shallow": Scheme(
         "Shallow (control)",

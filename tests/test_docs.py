@@ -37,6 +37,16 @@ def test_every_part_and_measure_is_in_the_mathematics(name):
     assert f"`{name}`" in MATH
 
 
+@pytest.mark.parametrize("name", SCHEMES)
+def test_source_and_deviation_of_every_scheme_are_in_the_mathematics(name):
+    row = next(line for line in MATH.splitlines() if line.startswith(f"| `{name}`"))
+    source = SCHEMES[name].source.split("; ")[-1]
+    assert source.removesuffix(" et al. 2019") in row
+    told = [line for line in MATH.splitlines() if line.startswith("|") and f"`{name}`" in line]
+    deviation = SCHEMES[name].deviation
+    assert not deviation or any(line.endswith(f"| {deviation} |") for line in told)
+
+
 def test_the_readme_names_files_that_exist():
     named = re.findall(r"`((?:fa_engine|app|tests|assets)/[\w./]*)`", README)
     assert named

@@ -115,8 +115,15 @@ def scheme_options() -> list[dict[str, str]]:
 
 
 def explanation(scheme: Any) -> str:
-    """One sentence about a scheme; empty for what is none."""
-    return SCHEMES[scheme].explanation if scheme in SCHEMES else ""
+    """What a scheme is, and where it differs from what was published; empty for what is none."""
+    if scheme not in SCHEMES:
+        return ""
+    row = SCHEMES[scheme]
+    return (
+        f"{row.explanation} As published, but: {row.deviation}"
+        if row.deviation
+        else row.explanation
+    )
 
 
 def titles(names: Sequence[str]) -> str:

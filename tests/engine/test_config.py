@@ -225,3 +225,4 @@ def test_every_field_explains_itself():
     for scheme in SCHEMES.values():
         assert scheme.explanation.endswith(".")
         assert scheme.source
+        assert not scheme.deviation or scheme.deviation.endswith(".")
