@@ -11,12 +11,8 @@
   const ZERO = 1e-9; // where stability changes, K is 0 up to rounding
   const FLOOR = 1e-3; // of the loss that contours see
   const LATER_MS = 80; // what is out of sight follows after the last move
-  const MOVING = /^(path|marks)/; // traces of a plane that learning rate and noise move
-  const AT_ONCE = {
-    mode: "immediate",
-    frame: { duration: 0, redraw: false },
-    transition: { duration: 0 },
-  };
+  const REST_MS = 300; // after the last move everything is drawn by plotly
+  const MOVING = /^path/; // traces of a plane that learning rate and noise move, beside the marks
   const LINES = [
     ["bp loss", "bp", 3],
     ["fa loss", "fa", 3],
@@ -422,20 +418,39 @@
       };
       const { meta } = gd.layout;
       const same = still && meta.still === still;
-      meta.drawn = key;
-      meta.still = still;
-      if (same) {
-        const moved = gd.data.flatMap(({ name }, i) => (MOVING.test(name) ? [i] : []));
-        const data = moved.map((i) => changed(gd.data[i]));
-        // One that the next one overtakes is rejected.
-        window.Plotly.animate(gd, { data, traces: moved }, AT_ONCE).catch(() => {});
-      } else {
-        window.Plotly.animate(gd, [], AT_ONCE); // leaves off what waits for the next frame
-        for (const trace of gd.data) Object.assign(trace, changed(trace));
-        window.Plotly.redraw(gd);
-      }
+      Object.assign(meta, { drawn: key, still });
+      const all = gd.data.map(changed);
+      const quick = same && moved(gd, all);
+      gd.data.forEach((trace, i) => Object.assign(trace, all[i]));
+      clearTimeout(resting.get(gd));
+      if (quick) rest(gd);
+      else window.Plotly.redraw(gd);
     }
   }
+
+  /* Paths and ends where the numbers say, all else as it is: plotly draws whole layers, the
+     background with them. False where more than places has changed. */
+  function moved(gd, all) {
+    const lines = new Map();
+    const marks = new Map();
+    gd.data.forEach(({ name, marker }, i) => {
+      if (name === "marks") {
+        const same = String(marker.symbol) === String(all[i].marker.symbol);
+        marks.set(i, same ? all[i] : null);
+      } else if (MOVING.test(name) && all[i].visible) {
+        lines.set(i, all[i]);
+      }
+    });
+    return ![...marks.values()].includes(null) && window.QuickDraw.move(gd, lines, marks);
+  }
+
+  /* Plotly draws it all when the slider rests: a pointer finds only what plotly drew. */
+  function rest(gd) {
+    const whole = () => gd.isConnected && window.Plotly.redraw(gd);
+    resting.set(gd, setTimeout(whole, REST_MS));
+  }
+
+  const resting = new WeakMap();
 
   const watched = new WeakSet();
 

@@ -79,6 +79,32 @@
     return true;
   }
 
+  /* Puts whole lines and the symbols of points elsewhere (index of a trace -> { x, y }); the figure's
+     data are the caller's. False, and nothing is done, where plotly drew none or not as many. */
+  function move(gd, lines, points) {
+    const { xaxis } = gd._fullLayout;
+    const groups = groupsOf(gd);
+    const tasks = [];
+    for (const [index, { x, y }] of lines) {
+      const group = groups.get(index);
+      const drawn = group ? group.querySelectorAll(".lines > .js-line") : [];
+      const line = pixels(xaxis, axisOf(gd, gd._fullData[index]), { x, y });
+      if (drawn.length !== 1 || !line || line.length !== x.length) return false;
+      tasks.push(() => drawn[0].setAttribute("d", `M${line.join("L")}`));
+    }
+    for (const [index, { x, y }] of points) {
+      const group = groups.get(index);
+      const drawn = group ? group.querySelectorAll(".points > path.point") : [];
+      const places = pixels(xaxis, axisOf(gd, gd._fullData[index]), { x, y });
+      if (drawn.length !== x.length || !places || places.length !== x.length) return false;
+      places.forEach((place, i) => {
+        tasks.push(() => drawn[i].setAttribute("transform", `translate(${place})`));
+      });
+    }
+    for (const task of tasks) task();
+    return true;
+  }
+
   /* A task for each word after the title; null for one that plotly has not made yet. */
   function wordsOf(gd, groups, index) {
     const trace = gd.data[index];
@@ -96,5 +122,5 @@
     });
   }
 
-  window.QuickDraw = { extend };
+  window.QuickDraw = { extend, move };
 })();

@@ -49,6 +49,31 @@ ARRIVED = """([id, share]) => {
         name => Number(thumb.getAttribute(`aria-value${name}`)));
     return Math.abs((now - least) / (most - least) - share) < 0.02;
 }"""
+# What stands on the page, as shapes, by chart and kind.
+DRAWN = """() => Object.fromEntries(['plane-fa', 'plane-bp', 'plane-along'].map(id => {
+    const count = what => [...document.querySelectorAll(`#${id} ${what}`)].filter(element =>
+        element.tagName !== 'path' || (element.getAttribute('d') || '').length > 5).length;
+    const by = pattern => [...document.querySelectorAll(`#${id} .scatterlayer .trace`)].filter(
+        group => pattern.test(group.__data__[0].trace.name));
+    const drawn = (groups, what) => groups.flatMap(group => [...group.querySelectorAll(what)])
+        .filter(path => (path.getAttribute('d') || '').length > 5).length;
+    return [id, {
+        background: count('.heatmaplayer image'),
+        contours: count('.contourlayer path'),
+        arrows: drawn(by(/update/), '.js-fill'),
+        curves: drawn(by(/stable/), '.js-line'),
+        dotted: drawn(by(/invariant/), '.js-line'),
+        paths: drawn(by(/path|fa|bp/), '.js-line'),
+        ends: drawn(by(/marks/), '.point'),
+        numbers: count('.scatterlayer text'),
+        shaded: count('.shapelayer path'),
+        grid: count('.gridlayer path'),
+    }];
+}))"""
+# Long enough after the last move that everything has been drawn.
+RESTED = (
+    """() => new Promise(done => setTimeout(() => requestAnimationFrame(() => done(true)), 400))"""
+)
 SLIDERS = ("target", "feedback", "rate", "noise")
 
 Held = dict[str, dict[str, Any]]
@@ -96,6 +121,21 @@ def drag(page: Page, slider: str, share: float) -> None:
     page.mouse.down()
     page.mouse.move(track["x"] + share * track["width"], y, steps=2)
     until(page, ARRIVED, [f"plane-{slider}", share])
+    page.mouse.up()
+
+
+def long_drag(page: Page, slider: str) -> None:
+    """Drags a thumb to and fro, and on to another place than where it was."""
+    track = page.locator(f"#plane-{slider}").bounding_box()
+    thumb = page.locator(f"#plane-{slider} [role=slider]").bounding_box()
+    assert track
+    assert thumb
+    y = thumb["y"] + thumb["height"] / 2
+    page.mouse.move(thumb["x"] + thumb["width"] / 2, y)
+    page.mouse.down()
+    for share in (0.3, 0.8, 0.45, 0.62):
+        page.mouse.move(track["x"] + share * track["width"], y, steps=8)
+    until(page, ARRIVED, [f"plane-{slider}", 0.62])
     page.mouse.up()
 
 
@@ -226,7 +266,8 @@ def test_the_words_are_those_of_the_picture(page: Page, site: Site) -> None:
     says("no_target", "no_feedback", "")
     press(page, "target", "ArrowRight", 2)
     says("tanh_several", "no_feedback", "")
-    agree(held(page, "fa"), plane_figure(seen(page, "tanh_several"), "fa"))
+    view = seen(page, "tanh_several")
+    agree(held(page, "fa"), plane_figure(view, "fa"))
 
 
 def test_the_drawn_numbers_obey_the_closed_forms(page: Page, site: Site) -> None:
@@ -329,38 +370,98 @@ def test_how_a_walk_ends_is_marked_and_said(page: Page, site: Site) -> None:
         says(name, "Still moving after step 1,000: 1.", [ring])
 
 
-def test_what_moves_alone_is_drawn_as_if_all_were_drawn(page: Page, site: Site) -> None:
-    # Learning rate and noise move the paths alone: only these are drawn anew.
-    shown = """() => ['fa', 'bp'].map(name => [...document.querySelectorAll(
-            `#plane-${name} .scatterlayer :is(path, text)`)].map(shape =>
-                ['d', 'transform', 'style', 'x', 'y'].map(key => shape.getAttribute(key))
-                    .concat(shape.tagName === 'text' ? shape.textContent : [])))"""
-    redrawn = """async () => { for (const name of ['fa', 'bp'])
-        await Plotly.redraw(document.querySelector(`#plane-${name} .js-plotly-plot`)); }"""
+def test_no_slider_erases_what_another_one_draws(page: Page, site: Site) -> None:
     open_plane(page, site)
     held(page, "fa")
-    # From here on, how often each plane is drawn in full.
+    before = page.evaluate(DRAWN)
+    for name in ("plane-fa", "plane-bp"):
+        assert before[name]["background"] == 1
+        assert before[name]["contours"] > 15
+        assert before[name]["paths"] == before[name]["ends"] / 2 == 2
+        assert before[name]["arrows"] == 1
+        assert before[name]["curves"] >= 1
+    assert before["plane-along"]["paths"] == 6
+    # Another target or feedback has other contours and curves; of all else there is as much.
+    for slider in ("noise", "rate", "noise", "target", "noise", "feedback", "rate"):
+        others = () if slider in ("noise", "rate") else ("contours", "curves")
+        for move in ("key", "drag"):
+            if move == "key":
+                press(page, slider, "ArrowRight", 1)
+            else:
+                long_drag(page, slider)
+            held(page, "fa")
+            for moment in ("at once", "at rest"):
+                now = page.evaluate(DRAWN)
+                for chart, drawn in before.items():
+                    for kind, count in drawn.items():
+                        told = f"{chart}: {kind} after {slider}, {move}, {moment}"
+                        if kind in others:
+                            assert (now[chart][kind] > 0) == (count > 0), told
+                        elif kind != "grid" or chart != "plane-along":
+                            assert now[chart][kind] == count, told
+                until(page, RESTED)
+        before = now
+
+
+def test_what_moves_alone_is_drawn_as_if_all_were_drawn(page: Page, site: Site) -> None:
+    # Learning rate and noise move the paths alone: only these are drawn anew, and all by plotly
+    # when the slider rests.
+    shown = """() => ['fa', 'bp'].map(name => {
+        const places = all => [...document.querySelectorAll(`#plane-${name} ${all}`)];
+        return [
+            ...places('.scatterlayer .js-line').map(line => {
+                const length = line.getTotalLength();
+                return [0, 0.2, 0.5, 1].map(share => line.getPointAtLength(share * length))
+                    .flatMap(({ x, y }) => [x, y]);
+            }),
+            ...places('.scatterlayer .point').map(point => point.getAttribute('transform')
+                .match(/-?[0-9.]+/g).map(Number)),
+            ...places('.scatterlayer text').map(text => ['x', 'y'].map(
+                key => Number(text.getAttribute(key)))),
+        ];
+    })"""
+    kinds = """() => [...document.querySelectorAll('.plane-panel .scatterlayer .point')]
+        .map(point => ['d', 'style'].map(key => point.getAttribute(key)))"""
+
+    def same(one: Any, other: Any) -> None:
+        for a, b in zip(one, other, strict=True):
+            for first, second in zip(a, b, strict=True):
+                np.testing.assert_allclose(first, second, atol=0.5)  # pixels
+
+    open_plane(page, site)
+    held(page, "fa")
+    press(page, "rate", "End", 1)  # from discs to rings, and so by plotly
+    held(page, "fa")
+    # From here on, how often each plane is drawn in full; none is while rest is put off.
     page.evaluate(
-        """() => { window.full = 0; const { redraw } = Plotly;
+        """() => { window.full = 0; const { redraw } = Plotly; const later = window.setTimeout;
+            window.setTimeout = (task, ms, ...more) => ms === 300
+                ? (window.resting ||= []).push(task) : later(task, ms, ...more);
             Plotly.redraw = (gd) => { full += gd.closest('.plane-panel') ? 1 : 0;
                 return redraw(gd); }; }"""
     )
     for change in (
-        lambda: press(page, "rate", "End", 1),  # from discs to rings
         lambda: press(page, "rate", "ArrowLeft", 2),
-        lambda: drag(page, "noise", 0.3),
-        lambda: press(page, "rate", "Home", 1),
-        lambda: press(page, "noise", "Home", 1),
+        lambda: drag(page, "rate", 0.8),
+        lambda: press(page, "rate", "ArrowRight", 1),
     ):
         change()
         view = seen(page, "linear")
         agree(held(page, "fa"), plane_figure(view, "fa"))
         assert page.evaluate("full") == 0
-        quick = page.evaluate(shown)
-        assert min(map(len, quick)) > 10
-        page.evaluate(redrawn)
-        assert page.evaluate(shown) == quick
+        quick, look = page.evaluate(shown), page.evaluate(kinds)
+        assert min(map(len, quick)) > 6
+        page.evaluate("() => { for (const task of resting.splice(0)) task(); }")
+        assert page.evaluate("full") > 0
+        same(page.evaluate(shown), quick)
+        assert page.evaluate(kinds) == look
         page.evaluate("() => { full = 0; }")
+    drag(page, "noise", 0.3)
+    press(page, "rate", "Home", 1)
+    press(page, "noise", "Home", 1)
+    view = seen(page, "linear")
+    agree(held(page, "fa"), plane_figure(view, "fa"))
+    page.evaluate("() => { for (const task of resting.splice(0)) task(); }")
     # The pointer finds the path where it is now.
     path = points(held(page, "fa")["path 2"])
     w1, w2 = path[len(path) // 8]
@@ -370,6 +471,7 @@ def test_what_moves_alone_is_drawn_as_if_all_were_drawn(page: Page, site: Site) 
     page.mouse.move(x, box["y"] + (3 - w2) / 6 * box["height"])
     expect(page.locator("#plane-fa .hoverlayer")).to_contain_text("step")
     # What the others move is drawn in full, before and after another theme.
+    page.evaluate("() => { full = 0; }")
     drag(page, "target", 0.6)
     held(page, "fa")
     assert page.evaluate("full") > 0
@@ -381,10 +483,8 @@ def test_what_moves_alone_is_drawn_as_if_all_were_drawn(page: Page, site: Site) 
         css(DARK.stable),
     )
     press(page, "rate", "ArrowRight", 3)
-    agree(held(page, "fa"), plane_figure(seen(page, "linear"), "fa"))
-    quick = page.evaluate(shown)
-    page.evaluate(redrawn)
-    assert page.evaluate(shown) == quick
+    view = seen(page, "linear")
+    agree(held(page, "fa"), plane_figure(view, "fa"))
 
 
 def test_starts_come_by_click_and_by_number_and_are_cleared(page: Page, site: Site) -> None:
