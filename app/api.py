@@ -8,9 +8,8 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
-from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, Response, jsonify, request
+from flask import Blueprint, Flask, Response, jsonify, request, url_for
 from flask.typing import ResponseReturnValue
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
@@ -92,7 +91,7 @@ def api_blueprint(store: Store, settings: Settings) -> Blueprint:
         if parent is not None:
             check_hand_over(store.run(parent.run_id).run_config(), accepted)
         run = store.create_run(accepted, name=title, parent=parent)
-        return jsonify({"run_id": run.id}), 201, {"Location": f"/api/runs/{run.id}"}
+        return jsonify({"run_id": run.id}), 201, {"Location": url_for("api.run", run_id=run.id)}
 
     @blueprint.get("/api/runs")
     def runs() -> ResponseReturnValue:
@@ -142,18 +141,8 @@ def api_blueprint(store: Store, settings: Settings) -> Blueprint:
     return blueprint
 
 
-def guard(flask: Flask) -> None:
-    """Errors as JSON under ``/api``, and no orders from pages of other hosts."""
-
-    @flask.before_request
-    def same_site() -> ResponseReturnValue | None:
-        # A page somewhere else may make a browser post here; the browser says where it was.
-        origin = request.headers.get("Origin")
-        elsewhere = origin is not None and urlsplit(origin).netloc != request.host
-        elsewhere = elsewhere or request.headers.get("Sec-Fetch-Site") == "cross-site"
-        if elsewhere and request.method == "POST":
-            return jsonify({"error": "Requests from pages of other sites are not taken."}), 403
-        return None
+def errors_as_json(flask: Flask) -> None:
+    """Errors as JSON under ``/api``."""
 
     @flask.errorhandler(ValidationError)
     def invalid(error: ValidationError) -> ResponseReturnValue:

@@ -12,9 +12,10 @@ from dash.development.base_component import Component
 from flask import Flask, Response, request
 from flask_compress import Compress
 
-from app.api import api_blueprint, guard
+from app.api import api_blueprint, errors_as_json
 from app.cache import Backfills, make_cache
 from app.components import shell as frame
+from app.gate import keep_gate
 from app.lab import Desk
 from app.live import Hub, live_blueprint
 from app.pages import PAGES, Context
@@ -68,7 +69,8 @@ def create_app(settings: Settings | None = None) -> WebApp:
     flask.hub = Hub(flask.store, settings.max_streams)
     cache = make_cache(flask, settings)
     backfills, desk = Backfills(flask.store, cache), Desk(flask.store, cache)
-    guard(flask)
+    keep_gate(flask, settings)
+    errors_as_json(flask)
     flask.register_blueprint(api_blueprint(flask.store, settings))
     flask.register_blueprint(live_blueprint(flask.store, flask.hub))
     flask.dash = _dash(flask, Context(settings, flask.store, backfills, desk))
@@ -106,10 +108,14 @@ def _set_up(flask: Flask) -> None:
 
 
 def _dash(flask: Flask, context: Context) -> Dash:
+    base = context.settings.base
     server: Any = flask  # Dash's annotation forgets that it takes an application
     dash = Dash(
         "app",
         server=server,
+        # what browsers ask for; here it is asked for without the prefix (app/gate.py)
+        requests_pathname_prefix=base,
+        routes_pathname_prefix="/",
         assets_folder=str(ASSETS),
         # The shared worker is fetched by name; as a script of the page it would run twice.
         assets_ignore=r"live-worker\.js",
@@ -123,18 +129,18 @@ def _dash(flask: Flask, context: Context) -> Dash:
             {"name": "color-scheme", "content": "light dark"},
         ],
     )
-    links = [frame.Link(page.path, page.name, page.title, page.of_run) for page in PAGES]
+    links = [frame.Link(base + page.path[1:], page.name, page.title, page.of_run) for page in PAGES]
     dash.layout = frame.shell(links)
     frame.register(dash, context.store, links)
-    pages = {page.path: page for page in PAGES}
+    pages = {link.path: page for link, page in zip(links, PAGES, strict=True)}
     for page in PAGES:
         page.register(dash, context)
 
     def route(pathname: str | None) -> Component:
-        page = pages.get(pathname or "/")
+        page = pages.get(pathname or base) or pages.get(f"{pathname}/")
         if page is None:
             return html.Div(
-                [html.H2("There is no such page."), html.A("To the training page", href="/")],
+                [html.H2("There is no such page."), html.A("To the training page", href=base)],
                 className="nowhere",
             )
         return page.layout(context)

@@ -21,12 +21,14 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from app.hosts import read_hosts, read_networks
 from fa_engine import Limits
 from fa_engine.datasets import default_data_dir
 
 PREFIX = "FA_"
 _DIRECTORY = "a path of a directory"
 _COUNT = "a whole number from 1"
+_PATH = re.compile(r"/|(?!/(api|assets|healthz)(/|$)|/_)(/[\w.~-]+)+/?", re.ASCII)
 
 
 def _state_database(data: dict[str, Any]) -> str:
@@ -98,6 +100,31 @@ class Settings(BaseSettings):
         le=65_535,
         description="Port that the web server listens on; 0 takes a free one.",
         json_schema_extra={"allowed": "a whole number from 0 to 65535"},
+    )
+    allowed_hosts: str = Field(
+        default="",
+        description="Names, with commas between them, that browsers know the server by, as behind "
+        "a proxy: example.com, or example.com:8443 where the port is no usual one; *: any. "
+        "IP addresses, localhost and this machine's own name always are.",
+        json_schema_extra={
+            "allowed": "host names with commas between them, such as example.com, lab.example:8443"
+        },
+    )
+    path_prefix: str = Field(
+        default="/",
+        description="The path that a proxy has put before every address, such as /fa/.",
+        json_schema_extra={
+            "allowed": "a path such as /fa/ that does not begin with /api, /assets, /healthz or /_"
+        },
+    )
+    trusted_proxies: str = Field(
+        default="",
+        description="Addresses or networks, with commas between them, of proxies whose "
+        "X-Forwarded-Host, -Proto and -For are believed; unix: those on a Unix socket.",
+        json_schema_extra={
+            "allowed": "IP addresses or networks with commas between them, such as "
+            "127.0.0.1, 10.0.0.0/8, or unix"
+        },
     )
     workers: int = Field(
         default=1,
@@ -181,6 +208,11 @@ class Settings(BaseSettings):
         return self.state_dir / "checkpoints"
 
     @property
+    def base(self) -> str:
+        """The path before every address; it begins and ends with a stroke."""
+        return self.path_prefix.rstrip("/") + "/"
+
+    @property
     def limits(self) -> Limits:
         """What one run may ask of this installation."""
         return Limits(
@@ -213,6 +245,12 @@ def _check(name: str, value: Any) -> None:
         raise ValueError(name)
     if name == "database_url":
         make_url(value).get_dialect()  # raises ArgumentError for what SQLAlchemy does not know
+    if name == "allowed_hosts":
+        read_hosts(value)
+    if name == "trusted_proxies":
+        read_networks(value)
+    if name == "path_prefix" and not _PATH.fullmatch(value):
+        raise ValueError(name)
     if (
         name == "cache_url"
         and value is not None

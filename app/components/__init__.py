@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask import request
+
 
 def aria(label: str) -> dict[str, Any]:
     """What a screen reader calls an element; not a name that Python allows as a keyword."""
     return {"aria-label": label}
+
+
+def address(path: str) -> str:
+    """An address of ours, ``/``, as a browser has to ask for it: below what a proxy has put before.
+
+    While a request is answered.
+    """
+    return request.script_root + path

@@ -9,6 +9,7 @@ import dash_mantine_components as dmc
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 
+from app.components import address
 from app.figures import CHART_CONFIG
 from app.lab import Answer
 from app.settings import Settings
@@ -95,7 +96,10 @@ def run_words(run: Run | None, missing: str = "", parent: str = "") -> list[Any]
     """What :func:`run_line` holds; ``parent`` is the name of the run's parent."""
     if run is None:
         said = missing or "No run is chosen."
-        return [html.Span(f"{said} "), dcc.Link("Train one, or open one under Runs.", href="/")]
+        return [
+            html.Span(f"{said} "),
+            dcc.Link("Train one, or open one under Runs.", href=address("/")),
+        ]
     words: list[Any] = [
         html.H1(run.name),
         html.Span(run.state.value, className=f"state-word state-{run.state.value}"),

@@ -8,6 +8,7 @@ from dash import Dash, Input, Output, State, no_update
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
+from app.components import address
 from app.components.form import FIELDS, config_from, form_values
 from app.components.hand_over import hand_over_form
 from app.components.lab_run import looked_at, panel
@@ -78,4 +79,4 @@ def register_hand_over(app: Dash, context: Context) -> None:
             run = store.create_run(child, name[:100], parent)
         except StoreError as error:
             return *stay, note(str(error)), None, None
-        return "/", f"?run={run.id}", no_update, None, None
+        return address("/"), f"?run={run.id}", no_update, None, None

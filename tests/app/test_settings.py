@@ -44,6 +44,9 @@ def test_the_environment_sets_every_field(monkeypatch: pytest.MonkeyPatch, tmp_p
         "cache_url": "redis://localhost:6379/0",
         "host": "0.0.0.0",
         "port": 9000,
+        "allowed_hosts": "example.com, lab.example:8443",
+        "path_prefix": "/lab/fa/",
+        "trusted_proxies": "127.0.0.1, 10.0.0.0/8, unix",
         "workers": 3,
         "threads": 2,
         "max_parameters": 1000,
@@ -137,6 +140,16 @@ def test_each_worker_has_at_least_one_thread(workers: int) -> None:
         ("DATABASE_URL", "oracel://host/name", "a database URL"),
         ("DATABASE_URL", "sqlite:///:memory:", "a database URL"),
         ("STATE_DIR", "/dev/null/state", "a path of a directory"),
+        ("ALLOWED_HOSTS", "https://example.com", "host names with commas between them"),
+        ("ALLOWED_HOSTS", "example.com:http", "host names with commas between them"),
+        ("ALLOWED_HOSTS", "me@example.com", "host names with commas between them"),
+        ("PATH_PREFIX", "fa", "a path such as /fa/"),
+        ("PATH_PREFIX", "/a b/", "a path such as /fa/"),
+        ("PATH_PREFIX", "//fa/", "a path such as /fa/"),
+        ("PATH_PREFIX", "/api/", "a path such as /fa/"),
+        ("PATH_PREFIX", "/_dash/", "a path such as /fa/"),
+        ("TRUSTED_PROXIES", "nginx", "IP addresses or networks"),
+        ("TRUSTED_PROXIES", "10.0.0.1/8", "IP addresses or networks"),
         ("CACHE_URL", "memcached://host", "a URL that begins with redis://"),
     ],
 )
@@ -158,3 +171,9 @@ def test_a_program_ends_with_each_problem_on_a_line(monkeypatch: pytest.MonkeyPa
         "FA_PORT = 'x': allowed is a whole number from 0 to 65535",
         "FA_WORKERS = 'some': allowed is a whole number from 0 to 256",
     ]
+
+
+@pytest.mark.parametrize("given", ["/fa", "/fa/"])
+def test_a_path_prefix_ends_with_a_stroke(given: str) -> None:
+    assert Settings(path_prefix=given).base == "/fa/"
+    assert Settings(path_prefix="/").base == "/"

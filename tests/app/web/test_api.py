@@ -195,6 +195,10 @@ def test_a_wrong_method_or_address_answers_in_json(client: FlaskClient) -> None:
         {"Origin": "http://evil.example"},
         {"Origin": "http://localhost:1234", "Sec-Fetch-Site": "same-site"},
         {"Origin": "null"},
+        {"Origin": ""},
+        {"Origin": "http://["},
+        {"Origin": "localhost"},
+        {"Origin": "file://"},
     ],
 )
 def test_pages_of_other_sites_cannot_post(client: FlaskClient, headers: dict[str, str]) -> None:

@@ -234,7 +234,7 @@ def get(path: Path, address: str) -> bytes:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(PATIENCE_S)
         connection.connect(str(path))
-        request = f"GET {address} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        request = f"GET {address} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
         connection.sendall(request.encode())
         parts = []
         while part := connection.recv(65_536):
