@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import Flask, Response, jsonify, request
 from flask.typing import ResponseReturnValue
@@ -13,9 +14,6 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.hosts import UNIX, Gate, items, read_networks
 from app.settings import Settings
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 

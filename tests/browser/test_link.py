@@ -1,0 +1,91 @@
+"""How events get to a tab when the shared worker is deaf, missing, or forgetful."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from browser_helpers import Site, until
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+from waiting import PATIENCE_MS
+
+# Some events a second, so that many tabs have little to draw.
+LONG = {"epochs": 90_000, "replicates": 1, "hidden": [16], "measure_every": 2000}
+TABS = 8  # two more than the connections that a browser opens to a host
+# The script of the shared worker is asked for where the server has none, as while it restarts.
+DEAF = """
+    const Real = window.SharedWorker;
+    window.SharedWorker = class extends Real {
+        constructor(_address, options) { super("/api/nothing.js", options); }
+    };
+"""
+# A tab of a headless browser is never hidden.
+HIDE = """is => {
+    Object.defineProperty(document, "hidden", { configurable: true, get: () => is });
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+@pytest.fixture
+def fresh(chromium: Browser) -> Iterator[BrowserContext]:
+    made = chromium.new_context()
+    made.set_default_timeout(PATIENCE_MS)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def run_id(site: Site) -> str:
+    return site.start(**LONG)
+
+
+def watch(context: BrowserContext, site: Site, run_id: str) -> Page:
+    """A tab that has heard of the run from its stream."""
+    page = context.new_page()
+    page.goto(f"{site.url}/?run={run_id}")
+    until(page, "() => window.faLive && faLive.run && faLive.stats.frames > 0")
+    return page
+
+
+def test_a_worker_that_did_not_load_is_replaced(
+    fresh: BrowserContext, site: Site, run_id: str
+) -> None:
+    fresh.add_init_script(DEAF)
+    for _ in range(3):  # the later ones are told of no error
+        page = watch(fresh, site, run_id)
+        assert page.evaluate("faLive.link.kind()") == "own"
+        expect(page.get_by_text("connection lost, trying again")).to_be_hidden()
+
+
+def test_eight_tabs_without_a_shared_worker(fresh: BrowserContext, site: Site, run_id: str) -> None:
+    fresh.add_init_script("delete window.SharedWorker")
+    pages: list[Page] = []
+    for _ in range(TABS):
+        if pages:
+            pages[-1].evaluate(HIDE, True)  # what the browser does when another tab is opened
+        pages.append(watch(fresh, site, run_id))
+    heard = pages[0].evaluate("faLive.stats.frames")
+    until(pages[-1], "frames => faLive.stats.frames > frames", heard + 2)
+    pages[-1].evaluate(HIDE, True)
+    assert pages[0].evaluate("faLive.stats.frames") == heard  # it holds no stream
+    pages[0].evaluate(HIDE, False)
+    until(pages[0], "frames => faLive.stats.frames > frames", heard)
+    until(pages[0], "() => faLive.drawn > 0 && !document.documentElement.dataset.lost")
+
+
+def test_a_tab_that_slept_is_heard_again(fresh: BrowserContext, site: Site, run_id: str) -> None:
+    page = watch(fresh, site, run_id)
+    assert page.evaluate("faLive.link.kind()") == "shared"
+    # The worker forgets a tab that has not spoken for long; this one says goodbye and stays.
+    page.evaluate("window.dispatchEvent(new PageTransitionEvent('pagehide'))")
+    frames = page.evaluate("faLive.stats.frames")
+    until(page, "frames => faLive.stats.frames > frames", frames)
+    page.evaluate("window.dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
+
+
+def test_silence_is_said(fresh: BrowserContext, site: Site, run_id: str) -> None:
+    fresh.add_init_script("delete window.SharedWorker")
+    fresh.route("**/stream?*", lambda _route: None)  # neither an answer nor a refusal
+    page = fresh.new_page()
+    page.goto(f"{site.url}/?run={run_id}")
+    expect(page.get_by_text("connection lost, trying again")).to_be_visible()
