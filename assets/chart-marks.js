@@ -12,6 +12,15 @@
   const FEW_STEPS = 12; // on the axis, so that plotly would put ticks between them
   const FEW = 3; // points that do not make a line yet: they are marked
 
+  /* A value as it stands beside the end of its line. */
+  function written(axis, value) {
+    if (axis === "y2") return `${(100 * value).toFixed(1)} %`;
+    if (axis === "y3") return `${value.toFixed(1)}°`;
+    return value >= 0.001 && value < 1000
+      ? String(Number(value.toPrecision(3)))
+      : value.toExponential(1);
+  }
+
   /* For the figure of `view` (assets/live.js). */
   function marksOf(view) {
     /* Axes that follow the data have some room for what comes next, so that most of it can be drawn
@@ -189,16 +198,8 @@
       return count ? said[view.run.scheme] || said.other : "";
     }
 
-    function written(axis, value) {
-      if (axis === "y2") return `${(100 * value).toFixed(1)} %`;
-      if (axis === "y3") return `${value.toFixed(1)}°`;
-      return value >= 0.001 && value < 1000
-        ? String(Number(value.toPrecision(3)))
-        : value.toExponential(1);
-    }
-
     return { makeRoom, markFew, setTicks, placeControls, showEnds };
   }
 
-  window.ChartMarks = marksOf;
+  window.ChartMarks = Object.assign(marksOf, { written });
 })();

@@ -10,6 +10,14 @@
   const $ = (id) => document.getElementById(id);
   const setProps = (id, props) => window.dash_clientside.set_props(id, props);
 
+  /* A time that is left, in words. */
+  function spoken(seconds) {
+    const s = Math.ceil(seconds);
+    if (s < 60) return `${s} s`;
+    if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
+    return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
+  }
+
   /* For the run of `view` (assets/live.js). */
   function headerOf(view) {
     const waiting = { run: null, words: WAITING, timer: null };
@@ -135,15 +143,8 @@
       }
     }
 
-    function spoken(seconds) {
-      const s = Math.ceil(seconds);
-      if (s < 60) return `${s} s`;
-      if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
-      return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
-    }
-
     return { showRun };
   }
 
-  window.RunHeader = headerOf;
+  window.RunHeader = Object.assign(headerOf, { spoken });
 })();

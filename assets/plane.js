@@ -502,4 +502,5 @@
 
   window.dash_clientside = window.dash_clientside || {};
   window.dash_clientside.plane = { draw };
+  window.PlaneNetwork = { network, at, cosine, stability, best, fixed, level, walk }; // for tests
 })();

@@ -122,5 +122,5 @@
     });
   }
 
-  window.QuickDraw = { extend, move };
+  window.QuickDraw = { extend, move, holds, pixels };
 })();
