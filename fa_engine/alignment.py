@@ -45,7 +45,8 @@ class Alignment:
             ``s_l`` and ``d_l``; samples without an error, or without feedback, are left out.
         delta_cosine_std: ``(R, L-1)`` its standard deviation.
         weight_angle_deg: ``(R, L-1)`` between feedback matrix and what it stands for: layerwise
-            ``W_{l+1}``, direct ``W_L ... W_{l+1}``.
+            ``W_{l+1}``, direct ``W_L ... W_{l+1}``. Where the target is sent, that of ``-B``
+            (:meth:`fa_engine.feedback.Feedback.stands_for`).
         update_norm: ``(R, L-1)`` ``|u_l|``.
         gradient_norm: ``(R, L-1)`` ``|g_l|``.
         descent_share: ``(R, L)`` ``<g_l, u_l>``, output layer included: what layer ``l``'s weights
@@ -470,8 +471,10 @@ def _weight_pairs(
             dense = isinstance(network.layers[layer + 1], Dense)
             targets[layer] = above @ own if dense and above is not None else None
     matrices: list[Tensor | None] = [
-        w if m is own else network.operand(m).to(w.dtype)
-        for m, own, w in zip(feedback.matrices, network.weights[1:], weights[1:], strict=False)
+        w if m is own else _signed(network.operand(m).to(w.dtype), feedback.stands_for(layer))
+        for layer, (m, own, w) in enumerate(
+            zip(feedback.matrices, network.weights[1:], weights[1:], strict=False)
+        )
     ]
     matrices = matrices or [None] * len(targets)
     return [
@@ -480,6 +483,10 @@ def _weight_pairs(
         else (matrix, target)
         for matrix, target in zip(matrices, targets, strict=True)
     ]
+
+
+def _signed(matrix: Tensor, sign: int) -> Tensor:
+    return matrix if sign > 0 else -matrix
 
 
 def _undefined(lead: torch.Size, like: Tensor) -> Tensor:

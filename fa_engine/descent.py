@@ -29,12 +29,14 @@ class Step:
         gradient: per parameter ``g``, likewise, biases at rate 1.
         rate: ``(R,)`` ``-<g, u>``.
         angle_deg: ``(R,)`` between the two.
+        error_left: ``(R,)`` root mean square of the error.
     """
 
     update: list[Tensor]
     gradient: list[Tensor]
     rate: Array
     angle_deg: Array
+    error_left: Array
 
 
 @unwarned
@@ -61,16 +63,20 @@ def step_on(trainer: Trainer, probe: Probe, *, backpropagation: bool = False) ->
     gradient = [p for part in directions(trainer, true, past, free) for p in part]
     pairs = ((update, update), (update, gradient), (gradient, gradient))
     uu, ug, gg = (_inner(p, q) for p, q in pairs)
-    return Step(update, gradient, -ug, degrees(cosine(uu, ug, gg)))
+    squares = top.double().square().reshape(network.replicates, -1).mean(1)
+    left: Array = squares.sqrt().cpu().numpy()
+    return Step(update, gradient, -ug, degrees(cosine(uu, ug, gg)), left)
 
 
 def rate_by_kernel(
     trainer: Trainer, probe: Probe, past: Pass, matrix: Tensor, backpropagation: bool
 ) -> Array:
-    """``-(1/N) e^T K signal``; the output layer always hears the error itself."""
+    """``-(e^T K_L e + e^T K_h s) / N``: the output layer hears the error, the hidden ones ``s``."""
     n = len(probe.x)
     e = LOSSES[trainer.config.loss].error(past.outputs, probe.y)
     signal = e if backpropagation else sent_signal(trainer, e, probe)
+    if signal is not e:
+        signal = signal * SIGNALS[trainer.feedback.scheme.signal].sign  # as K has its matrices
 
     def flat(values: Tensor) -> Tensor:
         return values.cpu().to(torch.float64).reshape(len(matrix), -1, 1)

@@ -182,18 +182,28 @@ SCHEMES: dict[str, Scheme] = {
 
 @dataclass(frozen=True)
 class Signal:
-    """What the outputs send to the hidden layers: ``(e, y) -> signal``, all ``(..., N, c)``."""
+    """What the outputs send to the hidden layers: ``(e, y) -> signal``, all ``(..., N, c)``.
+
+    Attributes:
+        title: what a person reads.
+        of: makes it from the error and the target.
+        sign: of the error that it stands for: the target is a part of ``-e = y - f``, so that
+            through ``B`` it is what the error would be through ``-B``.
+        fades: it goes to 0 with the error, in proportion.
+    """
 
     title: str
     of: Callable[[Tensor, Tensor], Tensor]
+    sign: int = 1
+    fades: bool = True
 
 
 PARTS = ("delta", "input")  # of a product on its way
 
 SIGNALS: dict[str, Signal] = {
     "error": Signal("The output error", lambda e, _y: e),
-    "sign": Signal("The sign of the output error", lambda e, _y: e.sign()),
-    "target": Signal("The target", lambda e, y: y.expand_as(e)),
+    "sign": Signal("The sign of the output error", lambda e, _y: e.sign(), fades=False),
+    "target": Signal("The target", lambda e, y: y.expand_as(e), sign=-1, fades=False),
 }
 
 
@@ -207,6 +217,7 @@ class Feedback:
             Layerwise ``(R, n_out, fan_in)``, shaped like the weights of the layer above; direct
             ``(R, c, n_l)``; none: empty. Change them in place only.
         is_exact: the update directions are the true gradients.
+        lags: by how many steps each layer's error is late, bottom first.
         is_fixed_random: the signal of this very step goes through matrices that never change.
     """
 
@@ -310,6 +321,25 @@ class Feedback:
         for layer in range(len(self._operands) - 1, -1, -1):
             deltas[layer] = above = self._delta(layer, signal, above, past)
         return deltas
+
+    @property
+    def lags(self) -> tuple[int, ...]:
+        """See the class."""
+        return tuple(self._lags)
+
+    def stands_for(self, layer: int) -> int:
+        """1, or -1 where what is to be compared with the weights is ``-B``: where the signal
+        enters, if it stands for the error's negative (:attr:`Signal.sign`).
+
+        Args:
+            layer: index of the hidden layer that hears through the matrix.
+        """
+        enters = self.scheme.route == "direct" or layer == len(self._operands) - 1
+        return SIGNALS[self.scheme.signal].sign if enters else 1
+
+    def take_mean(self) -> None:
+        """Matrices that are redrawn at every step become their mean, until :meth:`follow`."""
+        self._source.take_mean()
 
     def follow(self, step: int) -> None:
         """Brings matrices made from the weights up to date, as step ``step`` will; others stay."""

@@ -14,6 +14,7 @@ from math import prod
 import torch
 from torch import Tensor
 
+from fa_engine.feedback import SIGNALS
 from fa_engine.layers import Dense, Layer
 from fa_engine.losses import Loss
 from fa_engine.network import Network, Pass
@@ -21,7 +22,9 @@ from fa_engine.probes import Probe, check_probe
 from fa_engine.training import Trainer
 
 
-def kernel(trainer: Trainer, probe: Probe, *, backpropagation: bool = False) -> Tensor:
+def kernel(
+    trainer: Trainer, probe: Probe, *, backpropagation: bool = False, mean: bool = False
+) -> Tensor:
     """The feedback kernel ``K = J P^T / N`` of the scheme in force; the trainer stays as it is.
 
     With ``D_l, E_l`` of shape ``(N c, n_l)`` the true and the pseudo Jacobian of the outputs by
@@ -33,6 +36,8 @@ def kernel(trainer: Trainer, probe: Probe, *, backpropagation: bool = False) -> 
         trainer: network, scheme and configuration.
         probe: ``N`` samples.
         backpropagation: of the same weights under backpropagation, ``J J^T / N``.
+        mean: of the mean of matrices that are redrawn at every step, which is the mean of ``K``:
+            it is linear in each of them, and they are drawn apart.
 
     Returns:
         ``(R, N c, N c)`` in the network's dtype; row ``n c + k`` is output ``k`` of sample ``n``.
@@ -41,7 +46,7 @@ def kernel(trainer: Trainer, probe: Probe, *, backpropagation: bool = False) -> 
         NotAllowed: the probe set is too large for memory.
     """
     check_probe(trainer.config, len(probe.x))
-    return layers_kernel(trainer, probe, moving(trainer), backpropagation)
+    return layers_kernel(trainer, probe, moving(trainer), backpropagation, mean)
 
 
 def moving(trainer: Trainer) -> list[int]:
@@ -56,7 +61,11 @@ def rate_of_biases(trainer: Trainer) -> float:
 
 
 def layers_kernel(
-    trainer: Trainer, probe: Probe, layers: Sequence[int], backpropagation: bool
+    trainer: Trainer,
+    probe: Probe,
+    layers: Sequence[int],
+    backpropagation: bool,
+    mean: bool = False,
 ) -> Tensor:
     """What ``layers`` contribute to the kernel, ``(R, N c, N c)``."""
     network, feedback = trainer.network, trainer.feedback
@@ -68,8 +77,7 @@ def layers_kernel(
     true = network.true_deltas(errors, spread)
     fed: Sequence[Tensor | None] = true
     if not backpropagation and not feedback.is_exact:
-        feedback.follow(trainer.step)
-        fed = feedback.carried(errors, spread)
+        fed = carried(trainer, errors, spread, mean)
     bias_rate = rate_of_biases(trainer)
     found = network.weights[0].new_zeros(network.replicates, n * c, n * c)
     for layer in layers:
@@ -78,6 +86,31 @@ def layers_kernel(
             d, e, h = (stacked(network, t) for t in (true[layer], pseudo, inputs[layer]))
             _add_layer_(found, network.layers[layer], d, e, h, bias_rate)
     return found.div_(n)
+
+
+def carried(
+    trainer: Trainer, errors: Tensor, past: Pass, mean: bool = False
+) -> list[Tensor | None]:
+    """What an error becomes at each layer, were it sent the way that the signal is sent: through
+    ``-B`` where the signal stands for its negative.
+
+    Args:
+        trainer: whose scheme it is.
+        errors: ``(..., N, c)``.
+        past: the forward pass that they travel back along.
+        mean: through the mean of matrices that are redrawn at every step.
+    """
+    feedback = trainer.feedback
+    feedback.follow(trainer.step)
+    if mean:
+        feedback.take_mean()
+    deltas = feedback.carried(errors, past)
+    if mean:
+        feedback.follow(trainer.step)  # what the step to come will use
+    sign = SIGNALS[feedback.scheme.signal].sign
+    if sign > 0:
+        return deltas
+    return [None if delta is None else sign * delta for delta in deltas[:-1]] + deltas[-1:]
 
 
 def stacked(network: Network, operand: Tensor) -> Tensor:

@@ -33,6 +33,8 @@ def _direct_shapes(layers: Sequence[Layer]) -> list[tuple[int, int]]:
     return [(layers[-1].n_out, prod(layer.output_shape)) for layer in layers[:-1]]
 
 
+MEAN_OF = 100_000  # draws of which a mean magnitude is taken: right to 0.3 %
+
 ROUTES: dict[str, Route] = {
     "layerwise": Route("Layer by layer", _layerwise_shapes),
     "direct": Route("Straight from the outputs", _direct_shapes),
@@ -70,6 +72,7 @@ class Matrices:
         is_drawn: made, at the start at least, from random draws.
         keeps_rank: what is drawn with a rank carries the signal with that rank.
         sees_noise: learned from samples of noise.
+        motion: how they move where no error is left, a key of :data:`fa_engine.decides.MOTIONS`.
         tensors: one a hidden layer, bottom first.
     """
 
@@ -79,6 +82,7 @@ class Matrices:
     is_drawn = True
     keeps_rank = True
     sees_noise = False
+    motion = "none"
 
     def __init__(self, network: Network, route: str, options: FeedbackOptions) -> None:
         self.network, self.route, self.options = network, route, options
@@ -96,6 +100,9 @@ class Matrices:
 
     def refresh(self, step: int) -> None:
         """Called before each step with the number of steps taken."""
+
+    def take_mean(self) -> None:
+        """Becomes the mean of what is redrawn at every step, until the next refresh."""
 
     def products(
         self, directions: Sequence[Product | None], signal: Tensor, past: Pass
@@ -142,6 +149,7 @@ class SignMatrices(TiedMatrices):
     """``c sign(W)`` with ``c`` the feedback scale."""
 
     title = "The signs of the weights"
+    motion = "jumps"
 
     def make(self) -> tuple[Tensor, ...]:
         std = self.options.how.std
@@ -158,6 +166,7 @@ class SignedRandomMatrices(Matrices):
     """``abs(M) sign(W)`` with ``M`` fixed."""
 
     title = "The signs of the weights, fixed random magnitudes"
+    motion = "jumps"
     follows_weights = True
     routes = ("layerwise",)
     keeps_rank = False  # signs of their own make it full
@@ -180,6 +189,7 @@ class SignedRedrawnMatrices(Matrices):
     """``abs(R) sign(W)`` with ``R`` redrawn at every step."""
 
     title = "The signs of the weights, magnitudes redrawn at each step"
+    motion = "redrawn"
     follows_weights = True
     routes = ("layerwise",)
     keeps_rank = False
@@ -193,11 +203,20 @@ class SignedRedrawnMatrices(Matrices):
                 fresh = self.options.how(shape, source).abs_().to(matrix)
                 matrix[replicate].copy_(fresh.mul_(weight[replicate].sign()))
 
+    def take_mean(self) -> None:
+        source = generator(self.options.seeds[0], REDRAW)
+        weights = self.network.weights[1:]
+        for matrix, weight, shape in zip(self.tensors, weights, self.shapes, strict=True):
+            draws = 1 + MEAN_OF // prod(shape)
+            mean = sum(float(self.options.how(shape, source).abs().mean()) for _ in range(draws))
+            torch.sign(weight, out=matrix).mul_(mean / draws)
+
 
 class LearnedMatrices(Matrices):
     """Layerwise, Kolen-Pollack: ``B`` takes the increments of ``W``. Direct: ``e^T h_l``."""
 
     title = "Learned with the weights"
+    motion = "learned"
     routes = ("layerwise", "direct")
 
     def products(
@@ -217,6 +236,7 @@ class MirroredMatrices(Matrices):
     """
 
     title = "Mirrored from the answer to noise"
+    motion = "mirrored"
     routes = ("layerwise",)
     sees_noise = True
 

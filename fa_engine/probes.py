@@ -65,7 +65,7 @@ def probe_bytes(config: RunConfig, n_samples: int) -> int:
     patches = [layer.n_out * layer.fan_in for layer in layers if not isinstance(layer, Dense)]
     jacobians += rows * 2 * max(patches, default=0)
     kernels = 2 * rows**2  # K and the product that a layer adds to it
-    solver = 6 * rows**2 * 8  # of one replicate after another, in float64
+    solver = 6 * modes_of(config, n_samples) ** 2 * 8  # of one replicate after another, in float64
     return config.replicates * (jacobians + kernels) * item + solver
 
 
@@ -108,7 +108,12 @@ def most_samples(config: RunConfig) -> int:
     Args:
         config: the run whose network it is; of as many replicates as are looked at together.
     """
-    return min(MAX_MODES // config.layers[-1].n_out, largest_probe(config))
+    return min(MAX_MODES // modes_of(config, 1), largest_probe(config))
+
+
+def modes_of(config: RunConfig, n_samples: int) -> int:
+    """How many modes a probe set has: one an output of a sample, for each of the modules."""
+    return n_samples * config.layers[-1].n_out * config.delay_modules
 
 
 def check_samples(config: RunConfig, n_samples: int) -> None:
@@ -121,7 +126,7 @@ def check_samples(config: RunConfig, n_samples: int) -> None:
     if 1 <= n_samples <= most:
         return
     takes: list[str] = []
-    modes = n_samples * config.layers[-1].n_out
+    modes = modes_of(config, n_samples)
     if modes > MAX_MODES:
         takes.append(f"{modes:,} modes take minutes")
     needed = probe_bytes(config, n_samples)

@@ -9,14 +9,17 @@ definite.
 
 What ``K`` leaves out: momentum, weight decay and what an adaptive optimiser makes of a direction.
 Frozen layers do not count and biases count by their own rate. A **delay** vanishes from the walk as
-the step becomes small, and at a fixed point a late error is the error, so ``K`` is that of the
-scheme without it. With the signals ``sign`` and ``target`` ``P`` is the linear map that the scheme
-applies to its signal: the spectrum says what would become of the error sent the same way, while the
-rates of :class:`Spectrum` use the signal that is sent.
+the step becomes small, so ``K`` is that of the scheme without it; with a step of some length the
+roots of :mod:`fa_engine.delays` decide. With the signals ``sign`` and ``target`` ``P`` is the
+linear map that the scheme applies to its signal, through ``-B`` for the target: the spectrum says
+what would become of the error sent the same way, which decides nothing about the scheme, while the
+rates of :class:`Spectrum` use the signal that is sent. What is decided and what not, scheme by
+scheme, says :func:`fa_engine.decides.decision`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -27,9 +30,11 @@ from torch import Tensor
 
 from fa_engine.alignment import Array
 from fa_engine.config import NotAllowed
+from fa_engine.delays import companion
 from fa_engine.descent import directions, rate_by_kernel, rate_by_small_steps, step_on
-from fa_engine.kernel import error_kernel, kernel, rate_of_biases, stacked, zero_sum_basis
+from fa_engine.kernel import carried, error_kernel, kernel, rate_of_biases, stacked, zero_sum_basis
 from fa_engine.losses import LOSSES
+from fa_engine.matrices import MATRICES
 from fa_engine.network import Network
 from fa_engine.probes import Probe, probe_set
 from fa_engine.progress import Progress, check
@@ -39,6 +44,8 @@ __all__ = ["Direction", "Probe", "Spectrum", "kernel", "least_stable", "probe_se
 
 ComplexArray = NDArray[np.complex128]
 _Found = TypeVar("_Found")
+
+PATIENCE = 1500  # steps in which a mode that leaves must have grown by e to be watched
 
 
 @dataclass(frozen=True)
@@ -55,13 +62,18 @@ class Spectrum:
         error_eigenvalues: ``(R, N c)``, or ``(R, N (c - 1))`` for softmax, of ``H K`` by rising
             real part, without the modes that the loss cannot see; None where ``H`` is the identity
             or it was not asked for.
-        kernel_rate: ``(R,)`` ``-(1/N) e^T K e``, for other signals ``-(1/N) e^T K signal``: the
-            rate at which ``K`` says that the probe set's loss changes, per unit of learning rate.
+        kernel_rate: ``(R,)`` ``-(1/N) e^T K e``, for another signal ``s``
+            ``-(e^T K_L e + e^T K_h s) / N`` with the parts of the output layer and of the hidden
+            ones: the rate at which the kernel of this step says that the probe set's loss changes,
+            per unit of learning rate.
         product_rate: ``(R,)`` ``-<g, u>`` from the gradient and the update direction themselves,
             over all weights and biases that move.
         finite_rate: ``(R,)`` the same from the losses a small step ahead and behind, in float64;
             None where not asked for.
         angle_deg: ``(R,)`` between ``u`` and ``g`` over all those parameters together.
+        error_left: ``(R,)`` root mean square of ``e`` over outputs and samples.
+        roots: ``(R, m)`` of all modules together at the learning rate in force, by falling modulus;
+            None without a delay.
     """
 
     n_samples: int
@@ -73,6 +85,23 @@ class Spectrum:
     product_rate: Array
     finite_rate: Array | None
     angle_deg: Array
+    error_left: Array | None = None
+    roots: ComplexArray | None = None
+
+    @property
+    def growth(self) -> Array | None:
+        """``(R,)`` what a late network's fastest error is multiplied by at a step; None without a
+        delay."""
+        return None if self.roots is None else np.abs(self.roots[:, 0])
+
+    @property
+    def n_outside(self) -> Array | None:
+        """``(R,)`` roots outside the unit circle, beyond rounding; None without a delay."""
+        if self.roots is None:
+            return None
+        found: Array = (np.abs(self.roots) > 1 + self.resolution).sum(1).astype(float)
+        found[np.isnan(self.roots).any(1)] = np.nan
+        return found
 
     @property
     def min_real(self) -> Array:
@@ -132,6 +161,8 @@ def spectrum(
 ) -> Spectrum:
     """Builds and decomposes the feedback kernel; the trainer stays as it is.
 
+    Of matrices that are redrawn at every step the spectrum is that of their mean.
+
     Args:
         trainer: network, scheme and configuration.
         probe: ``N`` samples.
@@ -148,7 +179,8 @@ def spectrum(
     loss, network = LOSSES[trainer.config.loss], trainer.network
     symmetric = symmetric or backpropagation
     error = error and loss.curvature is not None
-    pieces = network.replicates * (symmetric + error + (not backpropagation))
+    late = not backpropagation and trainer.feedback.is_delayed
+    pieces = network.replicates * (symmetric + error + (not backpropagation) + late)
     done = 0
 
     def told(found: _Found) -> _Found:
@@ -159,7 +191,9 @@ def spectrum(
 
     check(progress, 0, pieces + 1)
     matrix = kernel(trainer, probe, backpropagation=backpropagation)
-    matrix = told(matrix.cpu().to(torch.float64))
+    of_step = matrix = told(matrix.cpu().to(torch.float64))
+    if MATRICES[trainer.feedback.scheme.matrix].motion == "redrawn" and not backpropagation:
+        matrix = kernel(trainer, probe, mean=True).cpu().to(torch.float64)
     past = network.forward(probe.x)
     symmetric_values = error_values = None
     if symmetric:
@@ -171,6 +205,11 @@ def spectrum(
         eigenvalues = symmetric_values.astype(np.complex128)
     else:
         eigenvalues = np.stack([told(_eigenvalues(k)) for k in matrix])
+    roots = None
+    if late:
+        joint = companion(trainer, probe, trainer.learning_rate)
+        found = np.stack([told(_eigenvalues(k)) for k in joint])
+        roots = np.take_along_axis(found, np.argsort(-np.abs(found), 1, kind="stable"), 1)
     step = step_on(trainer, probe, backpropagation=backpropagation)
     return Spectrum(
         n_samples=len(probe.x),
@@ -178,10 +217,12 @@ def spectrum(
         eigenvalues=eigenvalues,
         symmetric=symmetric_values,
         error_eigenvalues=error_values,
-        kernel_rate=rate_by_kernel(trainer, probe, past, matrix, backpropagation),
+        kernel_rate=rate_by_kernel(trainer, probe, past, of_step, backpropagation),
         product_rate=step.rate,
         finite_rate=rate_by_small_steps(trainer, probe, step) if finite_difference else None,
         angle_deg=step.angle_deg,
+        error_left=step.error_left,
+        roots=roots,
     )
 
 
@@ -201,11 +242,50 @@ class Direction:
 
 
 def least_stable(trainer: Trainer, probe: Probe) -> Direction:
-    """The weights' direction of the mode with the smallest real part: ``P^T v``.
+    """The weights' direction of the mode with the smallest real part, see :func:`along`."""
+    return along(trainer, probe, lambda modes: int(modes.real.argmin()))
+
+
+def quickest(trainer: Trainer, probe: Probe) -> Direction:
+    """That of the mode that dies out quickest at the learning rate in force: of the smallest
+    ``abs(1 - eta lambda)``."""
+    return along(trainer, probe, lambda modes: _quickest(modes, trainer.learning_rate))
+
+
+def telling(trainer: Trainer, probe: Probe) -> Direction:
+    """That of the mode in which the most is seen: the least stable one, where it grows by a factor
+    of e within :data:`PATIENCE` steps, else the one that dies out quickest."""
+
+    def choose(modes: ComplexArray) -> int:
+        lowest = int(modes.real.argmin())
+        grows = modes[lowest].real < 0 and e_folding(modes[lowest], rate) <= PATIENCE
+        return lowest if grows else _quickest(modes, rate)
+
+    rate = trainer.learning_rate
+    return along(trainer, probe, choose)
+
+
+def e_folding(mode: complex, learning_rate: float) -> float:
+    """Steps in which ``abs(1 - eta lambda)^t`` becomes e times as large or as small."""
+    with np.errstate(divide="ignore"):
+        return float(1 / np.abs(np.log(np.abs(1 - learning_rate * mode))))
+
+
+def _quickest(modes: ComplexArray, learning_rate: float) -> int:
+    return int(np.abs(1 - learning_rate * modes).argmin())
+
+
+def along(trainer: Trainer, probe: Probe, choose: Callable[[ComplexArray], int]) -> Direction:
+    """The weights' direction ``P^T v`` of a mode.
 
     Where ``H K v = lambda v`` (``H`` the identity for squared error), ``P^T v`` is an eigenvector
     of the walk's own Jacobian ``P^T H J / N`` near ``e = 0``, with the same eigenvalue. Of a
     complex pair it is the real part.
+
+    Args:
+        trainer: stays as it is.
+        probe: ``N`` samples.
+        choose: the index of the mode, among those of one replicate.
 
     Raises:
         NotAllowed: the probe set is too large for memory, a replicate has diverged, or its mode
@@ -213,7 +293,7 @@ def least_stable(trainer: Trainer, probe: Probe) -> Direction:
     """
     loss, network = LOSSES[trainer.config.loss], trainer.network
     past = network.forward(probe.x)
-    matrix = kernel(trainer, probe).cpu().to(torch.float64)
+    matrix = kernel(trainer, probe, mean=True).cpu().to(torch.float64)
     for replicate, own in enumerate(matrix):
         if not torch.isfinite(own).all():
             raise NotAllowed("replicate", replicate, "one that has not diverged")
@@ -221,15 +301,14 @@ def least_stable(trainer: Trainer, probe: Probe) -> Direction:
     values, vectors = [], []
     for k in matrix if loss.curvature is None else error_kernel(matrix, past, loss):
         found, right = torch.linalg.eig(k)
-        lowest = int(found.real.argmin())
-        values.append(complex(found[lowest]))
-        vectors.append(right[:, lowest].real)
+        chosen = choose(found.numpy())
+        values.append(complex(found[chosen]))
+        vectors.append(right[:, chosen].real)
     v = torch.stack(vectors).reshape(len(vectors), n, -1)
     if loss.shift_invariant:
         v = v @ zero_sum_basis(c).T
     signal = network.operand(v.to(past.outputs))
-    trainer.feedback.follow(trainer.step)
-    deltas = trainer.feedback.carried(signal, past)
+    deltas = carried(trainer, signal, past, mean=True)
     weights, biases = directions(trainer, deltas, past, rate_of_biases(trainer))
     squares = [t.square().sum(tuple(range(1, t.ndim))) for t in (*weights, *biases)]
     length = torch.stack(squares).sum(0).sqrt()
@@ -246,7 +325,7 @@ def least_stable(trainer: Trainer, probe: Probe) -> Direction:
         raise NotAllowed(
             "replicate",
             int(lost.int().argmax()),
-            "one whose least stable mode moves a weight: here units are dead or layers frozen",
+            "one whose mode moves a weight: here units are dead or layers frozen",
         )
     return Direction(
         tuple(w / length[:, None, None] for w in weights),

@@ -37,7 +37,11 @@ def plain_outputs(trainer, replicate, x, parameters, feedback):
     """
     network, phi = trainer.network, trainer.network.activation
     weights, biases = parameters[: network.n_layers], parameters[network.n_layers :]
-    matrices = [m[replicate] for m in trainer.feedback.matrices]
+    # The target through B stands for the error through -B.
+    matrices = [
+        m[replicate] * (-1 if trainer.feedback.scheme.signal == "target" else 1)
+        for m in trainer.feedback.matrices
+    ]
     route = trainer.feedback.scheme.route if feedback else "layerwise"
     h, detours = x, 0.0
     for index, layer in enumerate(network.layers):
@@ -217,7 +221,8 @@ def test_the_walk_itself_has_these_eigenvalues(scheme, loss):
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_alignment_is_this_quadratic_form(scheme, loss, replicates):
-    """``dLoss/dt = -<g, u> = -(1/N) e^T K e``, and the loss itself changes so."""
+    """``dLoss/dt = -<g, u> = -(1/N) e^T K e``, for another signal
+    ``-(e^T K_L e + e^T K_h s) / N``, and the loss itself changes so."""
     trainer = walked(SMALL.replace(scheme=scheme, loss=loss, replicates=replicates))
     probe = probe_set(trainer.data, 5, seed=3)
     result = spectrum(trainer, probe, finite_difference=True)
