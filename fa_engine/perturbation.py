@@ -21,13 +21,18 @@ from fa_engine.losses import LOSSES
 from fa_engine.probes import Probe, probe_set
 from fa_engine.progress import Progress, check
 from fa_engine.seeding import KICK, generator
-from fa_engine.stability import least_stable
+from fa_engine.stability import e_folding, least_stable, quickest, telling
 from fa_engine.training import Trainer
 
-ALONG = ("random", "least_stable")
+MODES = {"telling": telling, "least_stable": least_stable, "quickest": quickest}
+ALONG = (*MODES, "random")
 MAX_DIRECTIONS = 256
 PROBE_SAMPLES = 512
 NEVER = 10**9
+LOOKS = 200
+# Of a mode: how many times e it is followed, growing or dying out, and for how many steps at all.
+GROWTHS, DECAYS = 2.0, 4.0
+LEAST_STEPS, MOST_STEPS = 100, 3000
 
 
 @dataclass(frozen=True)
@@ -39,19 +44,26 @@ class Return:
         distance: ``(M, T)`` Euclidean distance to the checkpoint over all weights and biases.
         separation: ``(M, T)`` distance to the copy that was not kicked, at the same step: what the
             kick alone did, where the run would have moved on anyway.
+        outputs: ``(M, T)`` root mean square difference of its outputs on the probe set from those
+            of the copy that was not kicked: what of the kick can be seen.
         loss: ``(M, T)`` on the probe set.
         reference_distance: ``(T,)`` of the copy that was not kicked, to the checkpoint.
         reference_loss: ``(T,)`` its loss.
         epsilon: length of the kick.
+        mode: eigenvalue of the mode that was kicked along; nan for random directions.
+        e_folding: steps in which plain steps make it e times as large or as small; nan likewise.
     """
 
     steps: Array
     distance: Array
     separation: Array
+    outputs: Array
     loss: Array
     reference_distance: Array
     reference_loss: Array
     epsilon: float
+    mode: complex
+    e_folding: float
 
 
 def perturb_and_return(
@@ -59,8 +71,8 @@ def perturb_and_return(
     *,
     epsilon: float,
     directions: int = 8,
-    steps: int = 1000,
-    every: int = 10,
+    steps: int | None = 1000,
+    every: int | None = 10,
     replicate: int = 0,
     along: str = "random",
     relative: bool = False,
@@ -78,12 +90,12 @@ def perturb_and_return(
     Args:
         source: a trainer, which stays as it is, or a checkpoint.
         epsilon: length of the kick, over all weights and biases that learn.
-        directions: ``M``, kicks in random directions. Along the least stable mode there are two,
-            one each way.
-        steps: how long to train on.
-        every: steps between two looks.
+        directions: ``M``, kicks in random directions. Along a mode there are two, one each way.
+        steps: how long to train on; None: as long as the mode's own rate asks for.
+        every: steps between two looks; None: of about 200 looks.
         replicate: which replicate, from 0.
-        along: ``random``, or ``least_stable``: the mode of the kernel with the smallest real part.
+        along: ``random``, or a mode of the kernel: ``least_stable``, ``quickest`` or ``telling``
+            (:mod:`fa_engine.stability`).
         relative: ``epsilon`` is a share of the length of the weights and biases.
         seed: of the random directions.
         probe: samples of the loss; None: the first 512 of the training set.
@@ -107,7 +119,6 @@ def perturb_and_return(
     if parent.diverged[replicate] or not all(bool(torch.isfinite(p).all()) for p in own):
         raise NotAllowed("replicate", replicate, "one that has not diverged")
     trainer = fork(parent, replicate, copies, measure_every=NEVER)
-    trainer.finished, trainer.total_steps = False, trainer.step + steps
     parameters = [*trainer.network.weights, *trainer.network.biases]
     start = [p[0].clone() for p in parameters]
     length = math.sqrt(sum(p.square().sum(dtype=torch.float64).item() for p in start))
@@ -118,49 +129,74 @@ def perturb_and_return(
         )
     if relative:
         epsilon *= length
+    mode, e_folds = complex("nan"), math.nan
     if along == "random":
         kicks = _random(trainer, start, directions, seed)
     else:
         samples = kernel_probe or probe_set(trainer.data, min(64, len(trainer.data.x_train)))
-        found = least_stable(fork(parent, replicate, 1), samples)
+        found = MODES[along](fork(parent, replicate, 1), samples)
         unit = [p[0] for p in (*found.weights, *found.biases)]
         kicks = [torch.stack((p, -p)) for p in unit]
+        mode = complex(found.eigenvalue[0])
+        e_folds = e_folding(mode, trainer.learning_rate)
+    if steps is None:
+        steps = _horizon(mode, e_folds)
+    if every is None:
+        every = max(1, steps // LOOKS)
+    trainer.finished, trainer.total_steps = False, trainer.step + steps
     for parameter, kick in zip(parameters, kicks, strict=True):
         parameter[1:].add_(kick, alpha=epsilon)
 
     samples = probe or probe_set(trainer.data, min(PROBE_SAMPLES, len(trainer.data.x_train)))
     value = LOSSES[trainer.config.loss].value
-    looks: list[tuple[int, Array, Array, Array]] = []
+    looks: list[tuple[int, Array, Array, Array, Array]] = []
     for done in range(steps + 1):
         if done % every == 0 or done == steps:
             f = trainer.network.forward(samples.x).outputs
             loss = value(f, samples.y).reshape(-1).cpu().numpy()
             apart = _distances(parameters, [p[0] for p in parameters])
-            looks.append((done, _distances(parameters, start), apart, loss))
+            seen = (f[1:] - f[:1]).square().mean((1, 2), dtype=torch.float64).sqrt().cpu().numpy()
+            looks.append((done, _distances(parameters, start), apart, seen, loss))
             check(progress, done, steps)
         if done < steps:
             trainer.advance()
-    at, distance, separation, losses = (np.array(column) for column in zip(*looks, strict=True))
+    at, distance, separation, outputs, losses = (
+        np.array(column) for column in zip(*looks, strict=True)
+    )
     return Return(
         steps=at,
         distance=distance[:, 1:].T,
         separation=separation[:, 1:].T,
+        outputs=outputs.T,
         loss=losses[:, 1:].T,
         reference_distance=distance[:, 0],
         reference_loss=losses[:, 0],
         epsilon=epsilon,
+        mode=mode,
+        e_folding=e_folds,
     )
 
 
-def _check(epsilon: float, directions: int, steps: int, every: int, along: str) -> None:
+def _horizon(mode: complex, e_folds: float) -> int:
+    """Steps after which what becomes of a mode is plain, and which a person waits for."""
+    if not math.isfinite(e_folds):
+        return 5 * LEAST_STEPS
+    asked = (GROWTHS if mode.real < 0 else DECAYS) * e_folds
+    return int(min(max(asked, LEAST_STEPS), MOST_STEPS))
+
+
+def _check(
+    epsilon: float, directions: int, steps: int | None, every: int | None, along: str
+) -> None:
     if not (_is_number(epsilon) and math.isfinite(epsilon) and epsilon > 0):
         raise NotAllowed("epsilon", epsilon, "a number above 0")
     if not (_is_whole(directions) and 1 <= directions <= MAX_DIRECTIONS):
         raise NotAllowed("directions", directions, f"a whole number from 1 to {MAX_DIRECTIONS}")
-    if not (_is_whole(steps) and steps >= 1):
+    if steps is not None and not (_is_whole(steps) and steps >= 1):
         raise NotAllowed("steps", steps, "a whole number from 1")
-    if not (_is_whole(every) and 1 <= every <= steps):
-        raise NotAllowed("every", every, f"a whole number from 1 to {steps}, the steps")
+    most = LEAST_STEPS if steps is None else steps
+    if every is not None and not (_is_whole(every) and 1 <= every <= most):
+        raise NotAllowed("every", every, f"a whole number from 1 to {most}, the steps")
     if along not in ALONG:
         raise NotAllowed("along", along, "one of " + ", ".join(ALONG))
 

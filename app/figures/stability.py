@@ -37,7 +37,8 @@ def stability_figure(
 
     Args:
         steps: (T,) steps of the checkpoints, rising; none for the figure before there are any.
-        series: ``unstable_share`` from 0 to 1, ``min_real`` and ``angle_deg``, (T,) each; nan
+        series: ``unstable_share``, the share of modes below 0, from 0 to 1, ``min_real`` and
+            ``angle_deg``, (T,) each; nan
             where there is no value, and no line is drawn across.
         at: the step that is looked at.
         theme: light or dark.
@@ -46,9 +47,9 @@ def stability_figure(
     colours = palette(theme)
     last = int(steps[-1]) if len(steps) else 0
     panels = (
-        ("y", "unstable_share", "Unstable modes", "share of the modes of K", colours.unstable),
-        ("y2", "min_real", "Smallest real part", "below 0 it leaves", colours.control),
-        ("y3", "angle_deg", "Alignment angle", "of all parameters", colours.accent),
+        ("y", "unstable_share", "Modes below 0", "share of the modes of K", colours.unstable),
+        ("y2", "min_real", "Smallest real part", "of K", colours.control),
+        ("y3", "angle_deg", "Angle", "of update to gradient", colours.accent),
     )
     domains = {"y": (0.71, 1.0), "y2": (0.36, 0.63), "y3": (0.0, 0.28)}
     text = {"y": "%{y:.1%}", "y2": "%{y:.4g}", "y3": "%{y:.1f}°"}
@@ -161,11 +162,12 @@ def return_figure(found: Arrays | None, theme: str | None = None) -> go.Figure:
         theme: light or dark.
     """
     colours = palette(theme)
-    domains = {"y": (0.72, 1.0), "y2": (0.36, 0.64), "y3": (0.0, 0.28)}
+    domains = {"y": (0.8, 1.0), "y2": (0.535, 0.735), "y3": (0.27, 0.47), "y4": (0.0, 0.2)}
     panels = (
-        ("y", "separation", "Set apart", "from the copy not kicked", None),
-        ("y2", "distance", "Distance", "from the start; dashed: no kick", "reference_distance"),
-        ("y3", "loss", "Loss", "on training samples", "reference_loss"),
+        ("y", "outputs", "Outputs set apart", "by the kick", None),
+        ("y2", "separation", "Weights set apart", "by the kick", None),
+        ("y3", "distance", "Distance", "from the start; dashed: no kick", "reference_distance"),
+        ("y4", "loss", "Loss", "on training samples", "reference_loss"),
     )
     # An axis that no trace belongs to is not drawn.
     traces = [go.Scatter(x=[None], y=[None], yaxis=name) for name, *_ in panels]
@@ -192,13 +194,14 @@ def return_figure(found: Arrays | None, theme: str | None = None) -> go.Figure:
             xaxis=axis(
                 colours,
                 "steps since the kick",
-                anchor="y3",
+                anchor="y4",
                 unifiedhovertitle={"text": "<b>%{x:,d} steps on</b>"},
                 **_up_to(int(found["steps"][-1]) if found else 0),
             ),
             yaxis=_upwards(colours, domains["y"], empty),
             yaxis2=_upwards(colours, domains["y2"], empty),
-            yaxis3=_upwards(colours, domains["y3"], empty, log=bool(found)),
+            yaxis3=_upwards(colours, domains["y3"], empty),
+            yaxis4=_upwards(colours, domains["y4"], empty, log=bool(found)),
             annotations=[
                 panel_title(title, remark, 0, domains[name][1], colours)
                 for name, _, title, remark, _ in panels

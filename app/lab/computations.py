@@ -23,12 +23,11 @@ from app.lab.params import (
 from app.lab.walk import WalkRows, walk_lines
 from fa_engine import CheckpointError, NotAllowed, Trainer
 from fa_engine.branching import fork
+from fa_engine.decides import decision
 from fa_engine.diffusion import LEAST_SNAPSHOTS, mean_squared_displacement, power_law
 from fa_engine.landscape import landscape
 from fa_engine.perturbation import perturb_and_return
 from fa_engine.stability import probe_set, spectrum
-
-_LOOKS = 200  # along what follows a kick
 
 
 class LeftOff(Exception):
@@ -61,8 +60,7 @@ class Shelf(Protocol):
 
 def _spectrum(params: SpectrumParams, shelf: Shelf, progress: Progress) -> Mapping[str, Any]:
     trainer = fork(_opened(params, shelf, params.run_id, params.step), params.replicate - 1, 1)
-    if params.under != OWN:
-        trainer.scheme = params.under
+    _put_under(trainer, params.under)
     probe = probe_set(trainer.data, params.n_samples)
     found = spectrum(
         trainer, probe, finite_difference=True, progress=_told(lambda share: progress(0.8 * share))
@@ -90,30 +88,55 @@ def _spectrum(params: SpectrumParams, shelf: Shelf, progress: Progress) -> Mappi
         "product_rate": found.product_rate,
         "finite_rate": found.finite_rate,
         "angle_deg": found.angle_deg,
+        "error_left": found.error_left,
+        "growth": found.growth,
+        "n_outside": found.n_outside,
     }
+    shown = (found.eigenvalues, found.symmetric, found.error_eigenvalues, under_bp.eigenvalues)
     return {
-        "scheme": trainer.scheme,
+        **_decided(trainer),
+        "reach": max(float(np.abs(values).max()) for values in shown if values is not None),
+        "learning_rate": trainer.learning_rate,
+        "n_roots": None if found.roots is None else found.roots.shape[1],
         "resolution": found.resolution,
         **{name: None if value is None else value[0] for name, value in result.items()},
     }
 
 
+def _put_under(trainer: Trainer, scheme: str) -> None:
+    """Switches to another scheme, unless it is to keep its own."""
+    if scheme != OWN:
+        trainer.scheme = scheme
+
+
+def _decided(trainer: Trainer) -> dict[str, Any]:
+    """The scheme in force, and what ``K`` decides of it."""
+    said = decision(trainer.feedback.scheme, trainer.config)
+    return {
+        "scheme": trainer.scheme,
+        "signal": trainer.feedback.scheme.signal,
+        "words": " ".join(said.words),
+        **{name: getattr(said, name) for name in ("rests", "stability", "of_moment", "pace")},
+    }
+
+
 def _kick(params: KickParams, shelf: Shelf, progress: Progress) -> Mapping[str, Any]:
     trainer = _opened(params, shelf, params.run_id, params.step)
+    _put_under(trainer, params.under)
     found = perturb_and_return(
         trainer,
         epsilon=params.epsilon,
         relative=True,
         directions=params.directions,
-        steps=params.steps,
-        every=max(1, params.steps // _LOOKS),
+        steps=params.steps or None,
+        every=None,
         replicate=params.replicate - 1,
         along=params.along,
         seed=params.seed,
         kernel_probe=probe_set(trainer.data, params.n_samples),
         progress=_told(progress),
     )
-    return vars(found)
+    return vars(found) | _decided(trainer)
 
 
 def _walk(params: WalkParams, shelf: Shelf, _progress: Progress) -> Mapping[str, Any]:

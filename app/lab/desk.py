@@ -16,7 +16,7 @@ from app.lab.params import Params
 from app.lab.results import Arrays, unpack_arrays
 from app.store import Ask, Store, Task, TaskState
 
-_FORMAT = 2  # of results; a newer program does not read an older one's
+_FORMAT = 3  # of results; a newer program does not read an older one's
 _log = logging.getLogger(__name__)
 
 

@@ -20,6 +20,7 @@ from pydantic_core import PydanticCustomError
 
 from fa_engine import SCHEMES, NotAllowed, Problem, RunConfig, problems
 from fa_engine.probes import check_samples, most_samples
+from fa_engine.stability import PATIENCE
 from fa_engine.typed import hint, number
 
 
@@ -148,6 +149,25 @@ class WalkParams(Params):
 OWN = "own"
 
 
+_ALONG = {
+    "telling": "The telling mode",
+    "least_stable": "Least stable mode",
+    "quickest": "Mode that dies out quickest",
+    "random": "Random",
+}
+
+
+def _under(description: str) -> Any:
+    return _param(
+        OWN,
+        "Feedback",
+        description,
+        "own or the name of a scheme",
+        options={OWN: "The run's own", **{name: row.title for name, row in SCHEMES.items()}},
+        pattern=f"^({'|'.join([OWN, *SCHEMES])})$",
+    )
+
+
 class ProbeParams(CheckpointParams):
     """Of a computation on the outputs for a probe set."""
 
@@ -182,29 +202,29 @@ class ProbeParams(CheckpointParams):
 class SpectrumParams(ProbeParams):
     """Of a feedback kernel's spectrum."""
 
-    under: str = _param(
-        OWN,
-        "Feedback",
-        "Of which scheme: the run's own, or what another would make of these weights.",
-        "own or the name of a scheme",
-        options={OWN: "The run's own", **{name: row.title for name, row in SCHEMES.items()}},
-        pattern=f"^({'|'.join([OWN, *SCHEMES])})$",
+    under: str = _under(
+        "Of which scheme: the run's own, or what another would make of these weights."
     )
 
 
 class KickParams(ProbeParams):
     """Of copies that are kicked from a checkpoint and trained on."""
 
+    under: str = _under(
+        "Of which scheme the copies are trained on: the run's own, or what another would make "
+        "of these weights."
+    )
     along: str = _param(
-        "least_stable",
+        "telling",
         "Direction",
-        "That of the least stable mode, both ways, or random ones.",
-        "least_stable or random",
-        options={"least_stable": "Least stable mode", "random": "Random"},
-        pattern="^(random|least_stable)$",
+        "A mode of K, both ways, or random ones. The telling one is the mode that grows, where "
+        f"one does within {PATIENCE:,} steps, and else the one that dies out quickest.",
+        "one of " + ", ".join(_ALONG),
+        options=_ALONG,
+        pattern=f"^({'|'.join(_ALONG)})$",
     )
     epsilon: float = _param(
-        0.1,
+        0.02,
         "Length of the kick",
         "As a share of the length of all weights together.",
         "a number above 0 and up to 10",
@@ -213,7 +233,13 @@ class KickParams(ProbeParams):
         le=10,
     )
     directions: int = _whole(8, 1, 64, "Directions", "How many, of random ones.")
-    steps: int = _whole(500, 1, 20_000, "Steps", "How long they are trained on.")
+    steps: int = _whole(
+        0,
+        0,
+        20_000,
+        "Steps",
+        "How long they are trained on; 0: as long as the mode's own rate asks for.",
+    )
     seed: int = _whole(0, 0, 2**31 - 1, "Seed", "Of the directions.")
 
 

@@ -24,10 +24,10 @@ def kick_panel() -> Component:
     """How they are kicked, and what becomes of them."""
     return panel(
         "Perturb and return",
-        "Copies of the network at this checkpoint are kicked out of their place and "
-        "trained on by the run's own scheme. At a stable place what a kick changed dies "
-        "out; along an unstable mode it grows. Most directions in weight space change no "
-        "output at all, so watch the loss, and kick along the least stable mode.",
+        "Copies of the network at this checkpoint are kicked out of their place and trained on, by "
+        "the scheme whose spectrum is shown. Where K decides, what the outputs see of a kick dies "
+        "out along a stable mode and grows along an unstable one. Most directions in weight space "
+        "change no output at all: what a kick left there stays, and is no error.",
         html.Div(
             [
                 html.Div(
@@ -49,7 +49,7 @@ def kick_panel() -> Component:
                         html.P(id="stab-kick-note", className="lab-note", role="status"),
                     ]
                 ),
-                graph("stab-return", 420),
+                graph("stab-return", 520),
             ],
             className="lab-split reverse",
         ),
@@ -94,6 +94,7 @@ def register_kick(app: Dash, context: Context) -> None:
             "seq": place.seq,
             "replicate": look_values["replicate"],
             "n_samples": look_values["n_samples"],
+            "under": look_values["under"],
         }
         params, wrong = checked(KickParams, values, store.run(place.run_id).run_config())
         if params is None:
@@ -139,24 +140,42 @@ def register_kick(app: Dash, context: Context) -> None:
 
 
 def _kick_words(a: Arrays, params: KickParams) -> str:
-    kicked = f"Network {params.replicate}, kicked at step {params.step:,}:"
-    apart = a["separation"]  # (M, T)
+    """What became of the kicks: nothing that the curves do not show."""
+    kicked = f"Network {params.replicate}, kicked at step {params.step:,}"
+    steps = int(a["steps"][-1])
+    if params.along != "random":
+        kicked += f" along the mode {_mode(complex(a['mode']))}"
+        if a["stability"] and a["pace"]:
+            kicked += f", which {_becomes(a)} in {float(a['e_folding']):,.0f} steps"
     loss, reference = float(np.median(a["loss"][:, -1])), float(a["reference_loss"][-1])
     with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = float(np.median(apart[:, -1] / apart[:, 0]))
-    if not np.isfinite([ratio, loss]).all():
-        return f"{kicked} the copies diverged."
+        seen, weights = (
+            float(np.median(a[name][:, -1] / a[name][:, 0])) for name in ("outputs", "separation")
+        )
+    if not np.isfinite([weights, loss]).all():
+        return f"{kicked}: the copies diverged."
+    apart = a["separation"]  # (M, T)
     if not a["reference_distance"].any() and (apart == apart[:, :1]).all():
-        return f"{kicked} nothing moves there, the learning rate is 0."
-    if ratio < _CAME_BACK:
-        way = "the kicks die out"
-    elif ratio > _LEFT:
-        way = "the kicks grow"
-    elif params.along == "random":
-        way = "the copies stay about where they were kicked to, as most directions change no output"
+        return f"{kicked}: nothing moves there, the learning rate is 0."
+    if not np.isfinite(seen):
+        way = "no output sees the kicks"
+    elif seen < _CAME_BACK:
+        way = "what the outputs see of the kicks dies out"
+    elif seen > _LEFT:
+        way = "what the outputs see of the kicks grows"
     else:
-        way = "the kicks have neither died out nor grown yet"
+        way = "what the outputs see of the kicks has neither died out nor grown yet"
     return (
-        f"{kicked} {way}. What they set apart is {ratio:.2g} times as far apart in "
-        f"the end; the loss is {loss:.3g}, without a kick {reference:.3g}."
+        f"{kicked}: {way}. After {steps:,} steps the outputs are {seen:.2g} times as far apart, "
+        f"the weights {weights:.2g} times; the loss is {loss:.3g}, without a kick {reference:.3g}."
     )
+
+
+def _mode(value: complex) -> str:
+    imaginary = f" ± {abs(value.imag):.3g} i" if abs(value.imag) > 1e-9 * abs(value) else ""
+    return f"λ = {value.real:.3g}{imaginary}".replace("-", "−")
+
+
+def _becomes(a: Arrays) -> str:
+    growing = complex(a["mode"]).real < 0
+    return "becomes e times as large" if growing else "becomes e times as small"

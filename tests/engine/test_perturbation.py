@@ -8,7 +8,7 @@ from fa_engine import Dataset, RunConfig, Trainer
 from fa_engine.config import NotAllowed
 from fa_engine.perturbation import perturb_and_return
 from fa_engine.progress import Cancelled
-from fa_engine.stability import Probe, least_stable, spectrum
+from fa_engine.stability import Probe, least_stable, spectrum, telling
 
 CONFIG = RunConfig(
     hidden=(8, 7),
@@ -76,6 +76,35 @@ def test_the_least_stable_mode_grows_or_dies_as_its_eigenvalue_says(scheme, loss
     np.testing.assert_allclose(found.distance[:, 1] / 1e-6, expected, rtol=0.02)
     if loss == "squared_error":  # whose smallest value here is 0
         assert ((found.loss[:, 1] > found.loss[:, 0]) == (sign < 0)).all()
+
+
+def test_the_telling_mode_grows_where_one_does_and_dies_out_elsewhere():
+    """With a horizon of its own: what the page does by default."""
+    left, probe, mode = least_stable_real(CONFIG, -1)
+    asked = {"epsilon": 1e-4, "along": "telling", "steps": None, "every": None}
+    grown = perturb_and_return(left, **asked, probe=probe, kernel_probe=probe)
+    assert grown.mode.real == pytest.approx(mode)
+    assert grown.e_folding == pytest.approx(1 / np.log(1 - 0.05 * mode))
+    assert grown.steps[-1] == max(100, int(2 * grown.e_folding))
+    assert (grown.outputs[:, -1] > 5 * grown.outputs[:, 0]).all()
+    aligned = CONFIG.replace(frozen=(1, 2))  # then the kernel is positive definite
+    kept, probe, least = least_stable_real(aligned, 1)
+    back = perturb_and_return(kept, **asked, probe=probe, kernel_probe=probe)
+    assert back.mode.real > least  # not the slowest
+    assert (back.outputs[:, -1] < 0.05 * back.outputs[:, 0]).all()
+    assert (back.separation[:, -1] < 0.05 * back.separation[:, 0]).all()
+    # A mode that leaves so slowly that nobody would see it is not the telling one.
+    slow = CONFIG.replace(learning_rate=1e-6)
+    left, probe, _ = least_stable_real(slow, -1)
+    assert telling(left, probe).eigenvalue[0].real > 0
+
+
+def test_what_the_outputs_see_is_measured_in_the_outputs():
+    trainer, probe = fixed_point(CONFIG)
+    found = perturb_and_return(trainer, epsilon=0.1, directions=3, steps=4, every=2, probe=probe)
+    assert found.outputs.shape == found.separation.shape == (3, 3)
+    # Without an error left the loss is the squared distance of the outputs.
+    np.testing.assert_allclose(found.loss, 10 * found.outputs**2 / 2, rtol=1e-6)
 
 
 def test_random_kicks_return_to_a_stable_point_and_leave_an_unstable_one():
@@ -162,7 +191,7 @@ def test_progress_is_told_and_may_call_off():
         ("epsilon", 1e-17),
         ("steps", "a"),
         ("steps", 2.5),
-        ("every", None),
+        ("every", "a"),
         ("directions", True),
         ("directions", 0),
         ("directions", 257),

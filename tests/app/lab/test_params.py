@@ -54,7 +54,11 @@ def test_every_number_says_what_is_allowed(kind: type[Params]) -> None:
             {"n_samples": 1439},
             "Samples = 1439: allowed is a whole number from 1 to 1,438",
         ),
-        (KickParams, {"along": "north"}, "Direction = 'north': allowed is least_stable or random"),
+        (
+            KickParams,
+            {"along": "north"},
+            "Direction = 'north': allowed is one of telling, least_stable, ",
+        ),
         (KickParams, {"epsilon": 0}, "Length of the kick = 0: allowed is a number above 0"),
         (LandscapeParams, {"plane": "three"}, "Checkpoints = 0: allowed is three checkpoints"),
         (
