@@ -1,4 +1,4 @@
-"""What a spectrum says, in numbers and words."""
+"""What a spectrum says, in numbers and words; and nothing that ``K`` does not decide."""
 
 from __future__ import annotations
 
@@ -9,53 +9,86 @@ from dash import html
 from dash.development.base_component import Component
 
 from app.lab import Arrays
+from fa_engine.stability import e_folding
+
+_Row = tuple[str, str, str]  # name, value, remark
 
 
 def numbers(a: Arrays, step: int) -> list[Component]:
-    """What the spectrum says, and the identity, in numbers."""
+    """What the spectrum says, and the rate of the loss, in numbers."""
     if not np.isfinite(a["min_real"]):
         return [html.P(f"This network had diverged by step {step:,}: it has no spectrum.")]
-    modes = len(a["eigenvalues"])
-    rows = [
-        (
-            "Unstable modes",
-            f"{int(a['n_unstable'])} of {modes}",
-            f"{100 * float(a['unstable_share']):.1f} %",
-        ),
-        ("Smallest real part", f"{float(a['min_real']):.3g}", ""),
-        ("Largest real part", f"{float(a['max_real']):.3g}", ""),
-        (
-            "Modes that a step overshoots",
-            f"{100 * float(a['overshooting_share']):.1f} %",
-            "stable, but |1 − ηλ| > 1",
-        ),
+    return [
+        html.P(str(a["words"]), className="lab-verdict"),
+        _table("What it says", _modes(a)),
+        *_rates(a),
     ]
+
+
+def _modes(a: Arrays) -> list[_Row]:
+    """The modes of ``K``, called unstable where the scheme may be called so."""
+    modes = len(a["eigenvalues"])
+    told = f"{int(a['n_unstable'])} of {modes}"
+    share = f"{100 * float(a['unstable_share']):.1f} %"
+    rows = [("Error left", f"{float(a['error_left']):.3g}", "root mean square of an output's")]
+    if a["stability"]:
+        rows.append(("Unstable modes", told, share))
+    elif a["of_moment"]:
+        rows.append(("Modes below 0 at this moment", told, share))
+    else:
+        rows.append(("Real part below 0", told, f"{share}, of the error were it sent this way"))
+    leaves = "error_unstable_share" not in a and bool(a["n_unstable"])
+    own = _pace(a, "eigenvalues") if leaves else ""
+    rows += [
+        ("Smallest real part", f"{float(a['min_real']):.3g}", own),
+        ("Largest real part", f"{float(a['max_real']):.3g}", ""),
+    ]
+    if "growth" in a:
+        outside = f"{int(a['n_outside'])} of {int(a['n_roots'])}"
+        rows += [
+            ("Roots outside the unit circle", outside, "of all modules together"),
+            ("Largest of them", f"{float(a['growth']):.6g}", "times as large after a step"),
+        ]
+    if a["stability"] and a["pace"]:
+        overshoots = f"{100 * float(a['overshooting_share']):.1f} %"
+        rows.append(("Modes that a step overshoots", overshoots, "stable, but |1 − ηλ| > 1"))
     if "error_unstable_share" in a:
         share = f"{100 * float(a['error_unstable_share']):.1f} %"
-        rows.append(("Unstable modes of H K", share, "what softmax makes of K"))
-    rows += [
-        (
-            "Errors it would follow uphill",
-            f"{100 * float(a['misaligned_share']):.1f} %",
-            "negative modes of (K + Kᵀ)/2",
-        ),
-        ("Update to true gradient", f"{float(a['angle_deg']):.1f}°", "all parameters together"),
-    ]
-    identity = [
-        ("−eᵀK e/N", float(a["kernel_rate"]), "from the kernel"),
+        name = "Unstable modes of H K" if a["stability"] else "Modes of H K below 0"
+        pace = _pace(a, "error_eigenvalues") if float(a["error_unstable_share"]) > 0 else ""
+        rows.append((name, share, pace or "what softmax makes of K"))
+    uphill = f"{100 * float(a['misaligned_share']):.1f} %"
+    if str(a["signal"]) == "error":
+        rows.append(("Errors it would follow uphill", uphill, "negative modes of (K + Kᵀ)/2"))
+    angle = f"{float(a['angle_deg']):.1f}°"
+    rows.append(("Update to true gradient", angle, "all parameters together"))
+    return rows
+
+
+def _pace(a: Arrays, which: str) -> str:
+    """How fast the least stable mode leaves, where that is decided."""
+    if not (a["stability"] and a["pace"]):
+        return ""
+    steps = e_folding(complex(a[which][0]), float(a["learning_rate"]))
+    return f"e times as large in {steps:,.0f} steps"
+
+
+def _rates(a: Arrays) -> list[Component]:
+    """Three ways to the rate at which the loss changes."""
+    if str(a["signal"]) == "error":
+        title, form, remark = "Alignment is this quadratic form", "−eᵀK e/N", "from the kernel"
+    else:
+        title, form = "What the loss falls at", "−(eᵀK_L e + eᵀK_h s)/N"
+        remark = "from the output layer's kernel, and the hidden layers' with s, what they are sent"
+    rates = [
+        (form, float(a["kernel_rate"]), remark),
         ("−⟨g, u⟩", float(a["product_rate"]), "from gradient and update"),
         ("dLoss/dt", float(a["finite_rate"]), "measured, by a small step"),
     ]
-    return [
-        _table("What it says", rows),
-        _table(
-            "Alignment is this quadratic form",
-            [(name, f"{value:.6g}", words) for name, value, words in identity],
-        ),
-    ]
+    return [_table(title, [(name, f"{value:.6g}", words) for name, value, words in rates])]
 
 
-def _table(title: str, rows: Sequence[tuple[str, str, str]]) -> Component:
+def _table(title: str, rows: Sequence[_Row]) -> Component:
     return html.Div(
         [
             html.H3(title),

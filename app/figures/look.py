@@ -106,6 +106,7 @@ class SymmetricLog:
         top = int(np.ceil(np.log10(largest))) if largest > 0 and np.isfinite(largest) else 0
         self._powers = range(top - _DECADES + 1, top + 1)
         self._unit = 10.0 ** (top - _DECADES)
+        self.top = 10.0**top  # the power of ten that the axis goes up to
 
     def __call__(self, values: Any) -> NDArray[np.float64]:
         """Where ``values`` stand."""
@@ -113,10 +114,10 @@ class SymmetricLog:
         places: NDArray[np.float64] = np.arcsinh(values / (2 * self._unit)) / np.log(10)
         return places
 
-    def ticks(self) -> dict[str, Any]:
-        """Its ticks: 0 and powers of ten, every fourth one with its number."""
+    def ticks(self, every: int = 3) -> dict[str, Any]:
+        """Its ticks: 0 and powers of ten, one in ``every`` with its number, from the largest on."""
         powers = list(self._powers)
-        named = set(powers[::-4])
+        named = set(powers[::-every])
         values = [-(10.0**p) for p in powers[::-1]] + [0.0] + [10.0**p for p in powers]
         marked = [p in named for p in powers]
         return {

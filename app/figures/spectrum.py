@@ -9,86 +9,103 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from app.figures.look import (
-    SymmetricLog,
-    axis,
-    base,
-    words,
-)
+from app.figures.look import SymmetricLog, axis, base, words
 from app.figures.palette import Palette, Rgb, css, palette
 
 Arrays = Mapping[str, NDArray[Any]]
 
-# Rows under the plane: what is drawn, its name, its explanation.
+# Rows under the plane: what is drawn, its name in words.
 _ROWS = (
-    ("bp", "J Jᵀ", "backpropagation's kernel, same weights"),
-    ("error_eigenvalues", "H K", "the kernel as softmax errors feel it"),
-    ("symmetric", "(K + Kᵀ)/2", "below 0: an error that it follows uphill"),
+    ("bp", "Backpropagation's kernel, J Jᵀ"),
+    ("error_eigenvalues", "As softmax errors feel it, H K"),
+    ("symmetric", "Errors, uphill below 0, (K + Kᵀ)/2"),
 )
-
-
+_ROW_PX, _ROWS_PX = 44, 34  # a row with its name, and what the axis under them takes
+_PLANE_PX = 340
 _NOTHING: Arrays = {
     "eigenvalues": np.zeros(0, complex),
     "resolution": np.array(0.0),
-    **{name: np.zeros(0) for name, _, _ in _ROWS},
+    **{name: np.zeros(0) for name, _ in _ROWS},
 }
 _NONE = [None]  # an axis that no trace belongs to is not drawn
+SPECTRUM_HEIGHT = _PLANE_PX + len(_ROWS) * _ROW_PX + _ROWS_PX + 56
 
 
-def spectrum_figure(spectrum: Arrays | None, theme: str | None = None) -> go.Figure:
+def spectrum_figure(
+    spectrum: Arrays | None, theme: str | None = None, reach: float = 0.0
+) -> go.Figure:
     """The eigenvalues of ``K`` in the complex plane, and under it the spectra to compare.
 
     Args:
         spectrum: ``eigenvalues`` (complex), ``bp``, ``symmetric``, maybe ``error_eigenvalues``,
-            and ``resolution``: the share of the largest that is rounding; None for the figure
-            before there is any.
+            and ``resolution``: the share of the largest that is rounding; maybe ``signal``, and
+            ``stability`` and ``of_moment``: whether the modes may be called stable or not, or at
+            this moment alone; None for the figure before there is any.
         theme: light or dark.
+        reach: the largest magnitude among all spectra that the chart is to show one after another.
     """
     colours = palette(theme)
     spectrum = spectrum or _NOTHING
     modes = spectrum["eigenvalues"]
     modes = modes[np.isfinite(modes)]
-    rows = [row for row in _ROWS if row[0] in spectrum]
-    shown = [modes, *(spectrum[name] for name, _, _ in rows)]
+    # What another signal than the error points at is not told by the symmetric part.
+    hears_error = str(spectrum.get("signal", "error")) == "error"
+    rows = [row for row in _ROWS if row[0] in spectrum and (hears_error or row[0] != "symmetric")]
+    shown = [modes, *(spectrum[name] for name, _ in rows)]
     largest = max(float(np.nanmax(np.abs(s), initial=0.0)) for s in shown) or 1.0
+    across = SymmetricLog(max(largest, reach if np.isfinite(reach) else 0.0))
     floor = float(spectrum["resolution"]) * float(np.abs(modes).max(initial=0.0))
-    unstable = modes.real < -floor
-    across = SymmetricLog(largest)
+    below = modes.real < -floor
+    of_moment = bool(spectrum.get("of_moment", False))
+    told = bool(spectrum.get("stability", True)) or of_moment
+    now = " now" if of_moment else ""
+    # Where nothing is decided a mode is a mode, on whichever side.
+    good, bad = (colours.stable, colours.unstable) if told else (colours.accent, colours.accent)
+    names = ("stable", "unstable") if told else ("above 0", "below 0")
     traces = [
-        _modes(modes[~unstable], "stable", colours.stable, across),
-        _modes(modes[unstable], "unstable", colours.unstable, across),
+        _modes(modes[~below], names[0], good, across),
+        _modes(modes[below], names[1], bad, across),
     ]
-    for place, (name, _, _) in enumerate(rows):
-        values = np.sort(spectrum[name].real)
-        traces.append(_row(values, place, name, floor, colours, across))
-    reach = float(across(largest)) * 1.06
-    height = 0.085 * len(rows)
+    for place, (name, remark) in enumerate(rows):
+        inks = (colours.soft, colours.soft) if name == "bp" else (good, bad)
+        if name == "symmetric":
+            inks = (colours.stable, colours.unstable)
+        traces.append(_row(np.sort(spectrum[name].real), place, name, remark, floor, inks, across))
+    edge = float(across(across.top)) * 1.04
+    total = SPECTRUM_HEIGHT - 56
+    rows_share = len(rows) * _ROW_PX / total
+    remarks = []
+    if told and len(modes):
+        remarks = [
+            words(f"these grow{now}", 0.01, 1.0, colours.unstable, yanchor="top"),
+            words(f"these decay{now}", 0.99, 1.0, colours.stable, xanchor="right", yanchor="top"),
+        ]
     return go.Figure(
         traces,
         base(
             colours,
-            margin={"l": 92, "r": 12, "t": 26, "b": 44},
+            margin={"l": 62, "r": 12, "t": 44, "b": 44},
             xaxis=axis(
                 colours,
-                "real part (symmetric log scale)",
+                "real part (logarithmic on either side of 0)",
                 anchor="y2",
-                range=[-reach, reach],
+                range=[-edge, edge],
                 tickangle=0,
+                tickfont={"size": 12, "color": css(colours.soft)},
                 **across.ticks(),
             ),
             yaxis=axis(
                 colours,
                 "imaginary part",
-                domain=[height + 0.1, 1],
-                range=[-reach, reach],
+                domain=[rows_share + _ROWS_PX / total, 1],
+                range=[-edge, edge],
                 **across.ticks(),
             ),
             yaxis2=axis(
                 colours,
-                domain=[0, height + 0.02],
-                range=[-0.6, len(rows) - 0.4],
-                tickvals=list(range(len(rows))),
-                ticktext=[title for _, title, _ in rows],
+                domain=[0, rows_share],
+                range=[-0.45, len(rows) - 0.2],
+                tickvals=[],
                 showgrid=False,
                 fixedrange=True,
             ),
@@ -97,21 +114,73 @@ def spectrum_figure(spectrum: Arrays | None, theme: str | None = None) -> go.Fig
                     "type": "rect",
                     "xref": "x",
                     "yref": "paper",
-                    "x0": -3 * reach,
+                    "x0": -3 * edge,
                     "x1": 0,
                     "y0": 0,
                     "y1": 1,
                     "layer": "below",
-                    "fillcolor": css(colours.unstable, 0.1),
+                    "fillcolor": css(bad if told else colours.soft, 0.1 if told else 0.07),
                     "line": {"width": 0},
-                }
+                },
+                *_ends(modes, across, colours),
             ],
             annotations=[
-                words("these grow", 0.01, 1.0, colours.unstable, yanchor="top"),
-                words("these decay", 0.99, 1.0, colours.stable, xanchor="right", yanchor="top"),
+                *remarks,
+                *(
+                    words(
+                        remark,
+                        0.01,
+                        place + 0.28,
+                        colours.soft,
+                        yref="y2",
+                        font={"size": 12, "color": css(colours.soft)},
+                    )
+                    for place, (_, remark) in enumerate(rows)
+                ),
+                *_end_words(modes, across, colours),
             ],
         ),
     )
+
+
+def _ends(modes: NDArray[Any], across: SymmetricLog, colours: Palette) -> list[dict[str, Any]]:
+    """Lines at the smallest and the largest real part."""
+    if not len(modes):
+        return []
+    return [
+        {
+            "type": "line",
+            "xref": "x",
+            "yref": "y domain",
+            "x0": float(across(value)),
+            "x1": float(across(value)),
+            "y0": 0,
+            "y1": 1,
+            "layer": "below",
+            "line": {"color": css(colours.soft), "width": 1.2, "dash": "3px,3px"},
+        }
+        for value in (modes.real.min(), modes.real.max())
+    ]
+
+
+def _end_words(modes: NDArray[Any], across: SymmetricLog, colours: Palette) -> list[dict[str, Any]]:
+    """The two numbers that the panel beside says too, above the plane."""
+    if not len(modes):
+        return []
+    low, high = float(modes.real.min()), float(modes.real.max())
+    return [
+        words(
+            f"{name} {value:.3g}".replace("-", "−"),
+            float(across(value)),
+            1.0,
+            colours.ink,
+            xref="x",
+            xanchor=side,
+            yshift=2,
+            font={"size": 12, "color": css(colours.ink)},
+        )
+        for name, value, side in (("smallest", low, "right"), ("largest", high, "center"))
+    ]
 
 
 def _modes(modes: NDArray[Any], name: str, colour: Rgb, across: SymmetricLog) -> go.Scatter:
@@ -130,12 +199,12 @@ def _row(
     values: NDArray[Any],
     place: int,
     name: str,
+    remark: str,
     floor: float,
-    colours: Palette,
+    inks: tuple[Rgb, Rgb],
     across: SymmetricLog,
 ) -> go.Scatter:
-    rows = {key: remark for key, _, remark in _ROWS}
-    grey = css(colours.soft, 0.6)
+    above, below = (css(ink, 0.7) for ink in inks)
     return go.Scatter(
         x=across(values).tolist() or _NONE,
         y=[place] * len(values) or _NONE,
@@ -148,11 +217,8 @@ def _row(
             "size": 9,
             "line": {
                 "width": 1.2,
-                "color": [
-                    css(colours.unstable, 0.8) if value < -floor and name != "bp" else grey
-                    for value in values
-                ],
+                "color": [below if value < -floor else above for value in values],
             },
         },
-        hovertemplate=f"%{{customdata:.4g}}<extra>{rows[name]}</extra>",
+        hovertemplate=f"%{{customdata:.4g}}<extra>{remark}</extra>",
     )

@@ -22,8 +22,8 @@ def hand_over_panel() -> Component:
     return panel(
         "Hand over",
         "Start any scheme from this checkpoint's weights. Give a minimum that "
-        "backpropagation found to feedback alignment and watch it leave, or hand an "
-        "aligned one to backpropagation and watch it stay. Learned feedback matrices "
+        "backpropagation found to feedback alignment and see whether it leaves; any "
+        "minimum is stable for backpropagation. Learned feedback matrices "
         "(Kolen-Pollack, weight mirror) begin anew.",
         hand_over_form(),
     )

@@ -21,8 +21,9 @@ from app.components.lab_run import (
     waiting_words,
 )
 from app.components.params import given, param_fields
+from app.components.series_words import series_words
 from app.components.spectrum_numbers import numbers
-from app.figures.spectrum import spectrum_figure
+from app.figures.spectrum import SPECTRUM_HEIGHT, spectrum_figure
 from app.figures.stability import stability_figure
 from app.lab import Answer, SpectrumParams, checked
 from app.pages.base import Context
@@ -32,20 +33,21 @@ from app.store import Checkpoint, Run
 _LOOK = ("under", "n_samples", "replicate")
 _READY, _PENDING = "lab-split", "lab-split pending"  # what is shown belongs to another checkpoint
 _SERIES = ("unstable_share", "min_real", "angle_deg")
+_DECIDED = ("stability", "of_moment")
 
 
 def spectrum_panel() -> Component:
     """The spectrum of the checkpoint that is looked at."""
     return panel(
         "Spectrum of the feedback kernel",
-        "Each dot is a mode of the walk. In the shaded half-plane modes grow: the network "
-        "cannot rest here. Backpropagation's kernel of the same weights is drawn in grey "
-        "and never reaches it.",
+        "Each dot is a mode of K. What they decide of this scheme, and what not, stands beside the "
+        "chart. Backpropagation's kernel of the same weights is drawn in grey: it never reaches "
+        "the shaded half, below 0. The scale is one for all checkpoints.",
         checkpoint_slider("stab"),
         html.P(id="stab-note", className="lab-note", role="status"),
         html.Div(
             [
-                graph("stab-spectrum", 540),
+                graph("stab-spectrum", SPECTRUM_HEIGHT),
                 html.Div(
                     [
                         html.Div(id="stab-numbers", className="lab-numbers"),
@@ -63,9 +65,8 @@ def series_panel() -> Component:
     """What the checkpoints' spectra come to."""
     return panel(
         "Through training",
-        "The share of unstable modes and the smallest real part, beside the alignment "
-        "angle at the same steps. Modes turn stable while the angle falls: alignment is "
-        "where the walk settles.",
+        "The share of modes with a negative real part and the smallest real part, beside the angle "
+        "between update and gradient at the same steps.",
         dmc.SegmentedControl(
             id="stab-scale",
             data=[
@@ -129,7 +130,7 @@ def register_spectrum(app: Dash, context: Context) -> None:
             idle = known["run"] is None
             if signature == drawn:
                 return (*(no_update,) * 5, said, "", no_update, None, idle, fine)
-            series = _series_figure([], {}, None, theme, log)
+            series, _ = _series_figure([], {}, None, theme, log)
             empty = spectrum_figure(None, theme=theme)
             return (empty, series, [], _READY, "", said, "", signature, None, idle, fine)
         place = min(at, len(found) - 1)
@@ -152,16 +153,18 @@ def register_spectrum(app: Dash, context: Context) -> None:
         computing = (c for c in reversed(found) if _computing(answers[c.seq]))
         coming = next(computing, found[place])
         said = _on_its_way(found[place], shown, coming, answers)
-        counted = "" if done == len(found) else f"{done} of {len(found)} checkpoints are computed."
+        on_the_way = f"{done} of {len(found)} checkpoints are computed."
+        counted = no_update if done == len(found) else on_the_way
         asked = coming.seq
         signature = [known["run"], shown.seq, values, theme, scale, done, len(found), now.pending]
         if signature == drawn:
             return (*(no_update,) * 5, said, counted, no_update, asked, idle, fine)
-        series = _series_figure(found, answers, shown.step, theme, log)
+        series, went = _series_figure(found, answers, shown.step, theme, log)
+        counted = went if done == len(found) else f"{went} {on_the_way}".strip()
         rest = (f"step {shown.step:,}", said, counted, signature, asked, idle, fine)
         if now.packed is not None:
             arrays = now.arrays()
-            figure = spectrum_figure(arrays, theme=theme)
+            figure = spectrum_figure(arrays, theme, _reach(answers))
             return (figure, series, numbers(arrays, shown.step), _READY, *rest)
         if now.pending and drawn and drawn[0] == known["run"]:
             return (no_update, series, no_update, _PENDING, *rest)
@@ -232,12 +235,25 @@ def _series_figure(
     at: int | None,
     theme: str,
     log: bool,
-) -> go.Figure:
-    """What each checkpoint's spectrum comes to; with a gap for those that are still to come."""
-    series = {name: np.full(len(found), np.nan) for name in _SERIES}
+) -> tuple[go.Figure, str]:
+    """What each checkpoint's spectrum comes to, with a gap for those that are still to come and
+    where ``K`` decides nothing; and in words."""
+    series = {name: np.full(len(found), np.nan) for name in (*_SERIES, "decided")}
     for place, checkpoint in enumerate(found):
-        if answers[checkpoint.seq].packed is not None:
-            for name, value in answers[checkpoint.seq].arrays(*_SERIES).items():
-                series[name][place] = value
+        if answers[checkpoint.seq].packed is None:
+            continue
+        a = answers[checkpoint.seq].arrays(*_SERIES, *_DECIDED)
+        series["decided"][place] = any(bool(a[name]) for name in _DECIDED)
+        for name in _SERIES:
+            if series["decided"][place] or name == "angle_deg":
+                series[name][place] = a[name]
     steps = np.array([c.step for c in found])
-    return stability_figure(steps, series, at=at, theme=theme, log=log)
+    figure = stability_figure(steps, series, at=at, theme=theme, log=log)
+    return figure, series_words(steps, series)
+
+
+def _reach(answers: Mapping[int, Answer]) -> float:
+    """The largest magnitude of all spectra that are there: one scale for all of them."""
+    there = (a for a in answers.values() if a.packed is not None)
+    found = [float(a.arrays("reach")["reach"]) for a in there]
+    return max((reach for reach in found if np.isfinite(reach)), default=0.0)

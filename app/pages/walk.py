@@ -57,17 +57,17 @@ def layout(_context: Context) -> Component:
             dcc.Interval(id="walk-plane-tick", interval=_WAIT_MS, disabled=True),
             run_line("walk"),
             html.P(
-                "Random feedback makes training a walk through weight space that need not go "
-                "downhill. It ends when its steps are over, mostly before it has come to rest. How "
+                "Training is a walk through weight space, and by random feedback it need not go "
+                "downhill. It ends when its steps are over, come to rest or not. How "
                 "far it walks, whether it drifts or diffuses, and which layer does the work says "
                 "how it gets there.",
                 className="lab-lead",
             ),
             panel(
                 "Who does the work",
-                "Each layer's share of the first-order descent of the loss, ⟨g, u⟩. Early on "
-                "nearly all of it is the output layer's, which needs no feedback: the loss falls "
-                "before anything is aligned. Below 0 a layer's update points uphill.",
+                "Each layer's share of the first-order descent of the loss, ⟨g, u⟩. The "
+                "output layer's needs no feedback: its update is its gradient. Below 0 a layer's "
+                "update points uphill.",
                 graph("walk-shares", 320),
             ),
             panel(

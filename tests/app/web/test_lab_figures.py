@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.components.series_words import series_words
 from app.figures.look import SymmetricLog
 from app.figures.spectrum import spectrum_figure
 from app.figures.stability import return_figure, stability_figure
@@ -56,7 +57,7 @@ def test_far_from_zero_a_decade_is_one() -> None:
 def test_what_is_small_is_told_from_zero(largest: float, share: float) -> None:
     across = SymmetricLog(largest)
     assert across(share * largest) > 0.03 * across(largest)  # a marker's radius on 100 pixels
-    assert sum(map(bool, across.ticks()["ticktext"])) == 5
+    assert sum(map(bool, across.ticks()["ticktext"])) == 7
 
 
 def test_modes_are_coloured_by_what_becomes_of_them() -> None:
@@ -125,7 +126,7 @@ def test_steps_are_told_truly_whatever_the_scale(last: int) -> None:
 def test_a_short_kick_has_whole_steps() -> None:
     found = {
         "steps": np.arange(4),
-        **dict.fromkeys(("separation", "distance", "loss"), np.ones((2, 4))),
+        **dict.fromkeys(("outputs", "separation", "distance", "loss"), np.ones((2, 4))),
         **dict.fromkeys(("reference_distance", "reference_loss"), np.ones(4)),
     }
     assert return_figure(found).layout.xaxis.dtick == 1
@@ -231,3 +232,70 @@ def test_a_replicate_that_diverged_leaves_the_others(recwarn: pytest.WarningsRec
 
 def test_a_walk_of_no_steps_yet() -> None:
     text(shares_figure(walk_lines(rows_of(np.zeros((0, 2, 3))))))
+
+
+def test_one_scale_serves_all_spectra_that_are_shown_one_after_another() -> None:
+    """Neither range nor ticks move while another checkpoint is looked at."""
+    small = SPECTRUM | {"eigenvalues": MODES / 100, "bp": np.array([0.01]), "symmetric": MODES.real}
+    one, other = (spectrum_figure(each, reach=35.7) for each in (SPECTRUM, small))
+    for axis in ("xaxis", "yaxis"):
+        assert one.layout[axis].range == other.layout[axis].range
+        assert one.layout[axis].tickvals == other.layout[axis].tickvals
+        assert one.layout[axis].ticktext == other.layout[axis].ticktext
+    assert one.layout.xaxis.ticktext != spectrum_figure(small).layout.xaxis.ticktext
+    assert one.layout.xaxis.ticktext == spectrum_figure(SPECTRUM, reach=99.0).layout.xaxis.ticktext
+    place = float(SymmetricLog(35.7)(0.03))
+    assert other.data[0].x[-1] == pytest.approx(place)
+
+
+def test_the_numbers_of_the_panel_are_found_on_the_axis() -> None:
+    figure = spectrum_figure(SPECTRUM)
+    marked = {note.text: note.x for note in figure.layout.annotations}
+    across = SymmetricLog(9.0)
+    assert marked["smallest −0.5"] == pytest.approx(float(across(-0.5)))
+    assert marked["largest 3"] == pytest.approx(float(across(3.0)))
+    lines = [shape.x0 for shape in figure.layout.shapes if shape.type == "line"]
+    assert lines == [marked["smallest −0.5"], marked["largest 3"]]
+    assert "Backpropagation's kernel, J Jᵀ" in marked  # every row has its name in words
+
+
+def test_only_backpropagation_is_grey_and_nothing_is_called_stable_where_nothing_is_decided() -> (
+    None
+):
+    told = spectrum_figure(SPECTRUM | {"error_eigenvalues": MODES})
+    grey = {trace.name for trace in told.data[2:] if len(set(trace.marker.line.color)) == 1}
+    assert grey == {"bp"}
+    undecided = SPECTRUM | {"stability": np.array(False), "of_moment": np.array(False)}
+    figure = spectrum_figure(undecided)
+    assert "these grow" in text(told)
+    assert "these grow" not in text(figure)
+    assert [trace.name for trace in figure.data[:2]] == ["above 0", "below 0"]
+    assert len({trace.marker.color for trace in figure.data[:2]}) == 1
+    figure = spectrum_figure(undecided | {"signal": np.array("target")})
+    assert [trace.name for trace in figure.data[2:]] == ["bp"]  # it does not follow the error
+    moment = spectrum_figure(undecided | {"of_moment": np.array(True)})
+    assert "these grow now" in text(moment)
+
+
+@pytest.mark.parametrize(
+    ("share", "angle", "decided", "words"),
+    [
+        ([0.2, 0.02], [80.0, 60.0], [1, 1], "modes below 0 fell from 20.0 % to 2.0 %, and the a"),
+        ([0.0, 0.3], [60.0, 89.0], [1, 1], "rose from 0.0 % to 30.0 %, and the angle rose from"),
+        ([0.1, 0.1], [60.0, 60.2], [1, 1], "stayed at 10.0 %, and the angle stayed at 60.2°."),
+        ([np.nan, np.nan], [90.0, 70.0], [0, 0], "no share of modes is drawn"),
+    ],
+)
+def test_the_sentence_beside_a_series_is_computed_from_it(
+    share: list[float], angle: list[float], decided: list[int], words: str
+) -> None:
+    series = {
+        "unstable_share": np.array(share),
+        "angle_deg": np.array(angle),
+        "decided": np.array(decided, float),
+    }
+    said = series_words(np.array([0, 1320]), series)
+    assert said.startswith("From step 0 to step 1,320 ")
+    assert words in said
+    alone = {name: np.array([values[0], np.nan]) for name, values in series.items()}
+    assert series_words(np.array([0, 1320]), alone) == ""
