@@ -22,7 +22,7 @@ run: $(runtime)  ## serve the dashboard, with its worker, on http://127.0.0.1:80
 	@exec $(python) -m app
 
 test: $(dev)  ## lint, type-check and run every test
-	scripts/install_browser.sh $(python)
+	scripts/install_test_tools.sh $(python)
 	$(python) -m ruff check
 	$(python) -m ruff format --check
 	$(python) -m mypy

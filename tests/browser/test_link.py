@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from waiting import PATIENCE_MS
 
 # Some events a second, so that many tabs have little to draw.
-LONG = {"epochs": 90_000, "replicates": 1, "hidden": [16], "measure_every": 2000}
+LONG = {"epochs": 10_000, "batch_size": 1, "replicates": 1, "hidden": [16], "measure_every": 2000}
 TABS = 8  # two more than the connections that a browser opens to a host
 # The script of the shared worker is asked for where the server has none, as while it restarts.
 DEAF = """

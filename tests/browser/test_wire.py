@@ -1,0 +1,24 @@
+"""What a page costs on the wire, for a browser that has nothing of it yet, and for one that has."""
+
+from __future__ import annotations
+
+from browser_helpers import Site, until
+from playwright.sync_api import Page
+
+BYTES = """() => {
+    const all = [...performance.getEntriesByType("navigation"),
+                 ...performance.getEntriesByType("resource")];
+    const sum = (name) => all.reduce((total, entry) => total + entry[name], 0);
+    return { plain: sum("decodedBodySize"), wire: sum("encodedBodySize"), sent: sum("transferSize") };
+}"""
+
+
+def test_a_page_is_a_third_on_the_wire_and_next_to_nothing_again(page: Page, site: Site) -> None:
+    page.goto(f"{site.url}/plane")
+    until(page, "() => document.querySelectorAll('.js-plotly-plot .main-svg').length > 2")
+    cold = page.evaluate(BYTES)
+    assert cold["plain"] > 6_000_000  # plotly and the components
+    assert cold["wire"] < cold["plain"] / 3
+    page.goto(f"{site.url}/plane")
+    until(page, "() => document.querySelectorAll('.js-plotly-plot .main-svg').length > 2")
+    assert page.evaluate(BYTES)["sent"] < cold["wire"] / 10
