@@ -146,7 +146,7 @@ def _kick_words(a: Arrays, params: KickParams) -> str:
     if params.along != "random":
         kicked += f" along the mode {_mode(complex(a['mode']))}"
         if a["stability"] and a["pace"]:
-            kicked += f", which {_becomes(a)} in {float(a['e_folding']):,.0f} steps"
+            kicked += f", which {_becomes(a)}"
     loss, reference = float(np.median(a["loss"][:, -1])), float(a["reference_loss"][-1])
     with np.errstate(invalid="ignore", divide="ignore"):
         seen, weights = (
@@ -178,4 +178,6 @@ def _mode(value: complex) -> str:
 
 def _becomes(a: Arrays) -> str:
     growing = complex(a["mode"]).real < 0
-    return "becomes e times as large" if growing else "becomes e times as small"
+    steps = float(a["e_folding"])
+    within = f"in {steps:,.0f} steps" if steps >= 1.5 else "in a step or less"
+    return f"becomes e times as {'large' if growing else 'small'} {within}"
