@@ -38,7 +38,8 @@ def main() -> None:
     if supervisor:
         supervisor.start()
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    print(f"Feedback alignment is at http://{host}:{server.server_port} (Ctrl-C ends it)")
+    at = f"http://{host}:{server.server_port}{settings.base.rstrip('/')}"
+    print(f"Feedback alignment is at {at} (Ctrl-C ends it)")
     sys.stdout.flush()
     try:
         server.serve_forever()

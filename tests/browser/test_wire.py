@@ -9,7 +9,8 @@ BYTES = """() => {
     const all = [...performance.getEntriesByType("navigation"),
                  ...performance.getEntriesByType("resource")];
     const sum = (name) => all.reduce((total, entry) => total + entry[name], 0);
-    return { plain: sum("decodedBodySize"), wire: sum("encodedBodySize"), sent: sum("transferSize") };
+    const [plain, wire] = [sum("decodedBodySize"), sum("encodedBodySize")];
+    return { plain, wire, sent: sum("transferSize") };
 }"""
 
 
