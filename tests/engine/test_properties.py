@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -86,7 +86,6 @@ def check_that_nothing_is_silently_undefined(m, healthy, config):
         "learning_rate": 10.0,
     }
 )
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(st.fixed_dictionaries({}, optional=FIELDS))
 def test_a_random_configuration_trains_or_is_refused_by_name(fields):
     refused = []
