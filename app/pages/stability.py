@@ -8,6 +8,7 @@ from dash import Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
+from app.components.asking import LOOK_MS, one_at_a_time
 from app.components.lab_run import (
     parent_name,
     play,
@@ -26,7 +27,6 @@ from app.pages.stability_kick import kick_panel, register_kick
 from app.pages.stability_spectrum import register_spectrum, series_panel, spectrum_panel
 from app.pages.stability_tracking import register_tracking
 
-_TICK_MS = 700
 _LEAD = r"""
 Where the error is what is sent back, the outputs move by $df/dt = -K e$. Here $K = J P^\top\!/N$
 pairs the true Jacobian $J$ with $P$, the one that the feedback believes in. At a point without
@@ -46,8 +46,9 @@ def layout(_context: Context) -> Component:
             dcc.Store(id="stab-asked"),
             dcc.Store(id="stab-kick"),
             dcc.Store(id="stab-run-shown"),
-            dcc.Interval(id="stab-tick", interval=_TICK_MS),
-            dcc.Interval(id="stab-kick-tick", interval=_TICK_MS, disabled=True),
+            dcc.Interval(id="stab-run-tick", interval=LOOK_MS),
+            dcc.Interval(id="stab-tick", interval=LOOK_MS),
+            dcc.Interval(id="stab-kick-tick", interval=LOOK_MS, disabled=True),
             run_line("stab"),
             dcc.Markdown(_LEAD, mathjax=True, className="lab-lead"),
             spectrum_panel(),
@@ -63,18 +64,22 @@ def register(app: Dash, context: Context) -> None:
     """Callbacks of the page."""
     store = context.store
 
-    @app.callback(
+    @one_at_a_time(
+        app,
+        "stab-run-tick",
+        LOOK_MS,
         Output("stab-run", "children"),
         Output("stab-checkpoints", "data"),
         Output("stab-tracking", "hidden"),
+        Output("stab-run-tick", "disabled"),
         Input("url", "search"),
-        Input("stab-tick", "n_intervals"),
+        Input("stab-run-tick", "n_intervals"),
         State("stab-checkpoints", "data"),
     )
     def follow(search: str | None, _tick: int | None, known: dict[str, Any] | None) -> Any:
         run, missing = shown_run(store, run_of(search))
         if run is None:
-            return run_words(None, missing), {"run": None, "revision": 0}, True
+            return run_words(None, missing), {"run": None, "revision": 0}, True, True
         if known and (known["run"], known["revision"]) == (run.id, run.revision):
             raise PreventUpdate
         found = [[c.step, c.seq] for c in store.checkpoints(run.id)]
@@ -84,7 +89,8 @@ def register(app: Dash, context: Context) -> None:
             "ended": run.state.ended,
             "checkpoints": found,
         }
-        return run_words(run, parent=parent_name(store, run)), data, run.state.ended
+        words, ended = run_words(run, parent=parent_name(store, run)), run.state.ended
+        return words, data, ended, ended
 
     @app.callback(
         Output("stab-at", "max"),

@@ -10,6 +10,7 @@ from dash import ALL, Dash, Input, Output, State, ctx, html
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
+from app.components.asking import LOOK_MS, one_at_a_time
 from app.components.lab_run import graph, looked_at, panel, waiting_words
 from app.components.params import given, param_fields
 from app.figures.stability import return_figure
@@ -105,7 +106,10 @@ def register_kick(app: Dash, context: Context) -> None:
         desk.again(params)
         return {"params": params.model_dump()}, [None] * len(names), False
 
-    @app.callback(
+    @one_at_a_time(
+        app,
+        "stab-kick-tick",
+        LOOK_MS,
         Output("stab-return", "figure"),
         Output("stab-kick-note", "children"),
         Output("stab-kick-tick", "disabled"),

@@ -12,6 +12,7 @@ from dash import ALL, Dash, Input, Output, State, ctx, html, no_update
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
+from app.components.asking import LOOK_MS, one_at_a_time
 from app.components.lab_run import (
     checkpoint_slider,
     graph,
@@ -87,7 +88,10 @@ def register_spectrum(app: Dash, context: Context) -> None:
     store, desk = context.store, context.desk
     look = {"type": "param-look", "name": ALL}
 
-    @app.callback(
+    @one_at_a_time(
+        app,
+        "stab-tick",
+        LOOK_MS,
         Output("stab-spectrum", "figure"),
         Output("stab-series", "figure"),
         Output("stab-numbers", "children"),

@@ -11,6 +11,7 @@ from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
+from app.components.asking import one_at_a_time
 from app.components.lab_run import (
     graph,
     nothing_kept,
@@ -135,7 +136,10 @@ def register(app: Dash, context: Context) -> None:
     store, desk = context.store, context.desk
     plane = {"type": "param-plane", "name": ALL}
 
-    @app.callback(
+    @one_at_a_time(
+        app,
+        "walk-tick",
+        _TICK_MS,
         Output("walk-run", "children"),
         Output("walk-known", "data"),
         Output("walk-tick", "disabled"),
@@ -153,7 +157,10 @@ def register(app: Dash, context: Context) -> None:
         data = {"run": run.id, "revision": run.revision, "checkpoints": kept}
         return run_words(run, parent=parent_name(store, run)), data, run.state.ended
 
-    @app.callback(
+    @one_at_a_time(
+        app,
+        "walk-measured-tick",
+        _WAIT_MS,
         Output("walk-shares", "figure"),
         Output("walk-distances", "figure"),
         Output("walk-distances-box", "hidden"),
@@ -181,7 +188,10 @@ def register(app: Dash, context: Context) -> None:
         figure = distances_figure(found, theme) if followed else no_update
         return shares_figure(found, theme), figure, not followed, words, True
 
-    @app.callback(
+    @one_at_a_time(
+        app,
+        "walk-msd-tick",
+        _WAIT_MS,
         Output("walk-msd", "figure"),
         Output("walk-msd-note", "children"),
         Output("walk-msd-tick", "disabled"),
@@ -275,7 +285,10 @@ def register(app: Dash, context: Context) -> None:
         desk.again(params)
         return params.model_dump(), "", errors, None, False
 
-    @app.callback(
+    @one_at_a_time(
+        app,
+        "walk-plane-tick",
+        _WAIT_MS,
         Output("walk-landscape", "children"),
         Output("walk-plane-note", "children"),
         Output("walk-plane-tick", "disabled"),
