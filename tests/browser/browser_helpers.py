@@ -9,7 +9,10 @@ from typing import Any
 from playwright.sync_api import Page
 from waiting import PATIENCE_MS, PATIENCE_S, wait
 
-__all__ = ["Site", "until", "wait"]
+__all__ = ["ENDLESS", "Site", "frames", "until", "wait"]
+
+# A run that goes on until it is stopped, however slow the browser is beside it.
+ENDLESS = {"epochs": 1_000_000, "replicates": 1, "hidden": [16, 16], "measure_every": 20}
 
 
 class Site:
@@ -37,3 +40,17 @@ class Site:
 def until(page: Page, condition: str, argument: Any = None) -> None:
     """Until the JavaScript ``condition`` holds on the page."""
     page.wait_for_function(condition, arg=argument, timeout=PATIENCE_MS, polling=50)
+
+
+def frames(page: Page, count: int = 20) -> None:
+    """Until the browser has drawn so many times more: what was set off has happened by then.
+
+    At 60 frames a second, which it never exceeds, 20 are a third of a second.
+    """
+    page.evaluate(
+        """count => new Promise(done => {
+            const next = () => count-- > 0 ? requestAnimationFrame(next) : done();
+            next();
+        })""",
+        count,
+    )

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import pytest
-from browser_helpers import Site, until
+from browser_helpers import ENDLESS, Site, until
 from playwright.sync_api import BrowserContext, Page, expect
 
 from app.pages import PAGES
 
 pytestmark = pytest.mark.browser
 
-LONG = {"epochs": 9000, "replicates": 1, "hidden": [16, 16], "measure_every": 20}
 STEPS = "Array.from(faLive.gd.data[faLive.meta.places.loss.median].x)"
 DRAWN = f"""() => window.faLive && faLive.gd && faLive.gd.isConnected && faLive.meta
     && faLive.meta.run && {STEPS}.length > 3"""
 
 
 def test_a_run_is_taken_along_and_streams_on_afterwards(page: Page, site: Site) -> None:
-    run_id = site.start(**LONG)
+    run_id = site.start(**ENDLESS)
     page.goto(f"{site.url}/?run={run_id}")
     until(page, DRAWN)
     last = page.evaluate(f"{STEPS}.at(-1)")

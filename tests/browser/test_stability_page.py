@@ -205,7 +205,7 @@ def test_a_minimum_is_handed_over(page: Page, site: Site) -> None:
 
 
 def test_a_running_run_is_tracked(page: Page, site: Site) -> None:
-    run_id = site.start(**(CONFIG | {"epochs": 9000}))
+    run_id = site.start(**(CONFIG | {"epochs": 1_000_000}))
     page.goto(f"{site.url}/stability?run={run_id}")
     said = page.locator("#stab-tracking-note")
     page.click("#stab-keep")
@@ -232,7 +232,7 @@ def test_a_running_run_is_tracked(page: Page, site: Site) -> None:
 
 def test_the_newest_spectrum_that_is_there_is_shown(page: Page, site: Site) -> None:
     """Of a run that keeps checkpoints faster than their spectra come."""
-    run_id = site.start(**(CONFIG | {"epochs": 9000}))
+    run_id = site.start(**(CONFIG | {"epochs": 1_000_000}))
     page.goto(f"{site.url}/stability?run={run_id}")
     until(page, f"() => ({COUNT})().includes('of 640')")
     page.fill("#stab-every", "50")

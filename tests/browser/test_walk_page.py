@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from browser_helpers import Site, until, wait
+from browser_helpers import Site, frames, until, wait
 from playwright.sync_api import Browser, Page, expect
 
 pytestmark = pytest.mark.browser
@@ -165,7 +165,7 @@ def test_two_runs_on_one_landscape(page: Page, site: Site) -> None:
         page.mouse.dblclick(*middle)
         until(page, f"() => {{ const {{ x }} = ({DRAWN})(); return x.range[0] <= x.surface[0]; }}")
         seen(page)
-        page.wait_for_timeout(400)  # two double clicks, not one of four
+        frames(page, 30)  # two double clicks, not one of four
 
     page.locator(".field", has_text="Spanned by").locator("input").first.click()
     page.get_by_role("option", name="Through three checkpoints").click()
