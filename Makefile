@@ -13,7 +13,7 @@ export TORCH
 parallel := --numprocesses auto --maxprocesses 4 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help run test search bench format clean
+.PHONY: help run test thorough bench format clean
 
 help:  ## list the commands
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1	\2/p' Makefile | expand -t 16
@@ -29,8 +29,8 @@ test: $(dev)  ## lint, type-check and run every test
 	$(VENV)/bin/lint-imports --no-cache --no-logo
 	$(python) -m pytest $(parallel)
 
-search: $(dev)  ## look for configurations and numbers that break something, for half an hour
-	$(python) -m pytest -m hypothesis --hypothesis-profile search $(parallel)
+thorough: $(dev)  ## the longest tests, and new generated cases, for half an hour
+	$(python) -m pytest -m "thorough or hypothesis" --hypothesis-profile search $(parallel)
 
 bench: $(dev)  ## measure against the peers, side by side
 	$(python) -m benchmarks

@@ -18,7 +18,7 @@ for _variable in [name for name in os.environ if name.startswith("FA_")]:
         del os.environ[_variable]
 
 # Generated cases are the same ones in every run: a run that is red has a cause in what was changed,
-# and none in chance. `make search` looks for new ones; what it finds stays as an @example.
+# and none in chance. `make thorough` looks for new ones; what it finds stays as an @example.
 # A busy machine is no fault of a test, so that neither a case nor its making has a time limit.
 _patient = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("same", derandomize=True, **_patient)

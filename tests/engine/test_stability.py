@@ -352,6 +352,7 @@ def test_feedback_alignment_rests_only_where_it_is_stable(mnist_dir):
         replicates=2,
         weight_std=0.01,
         measure_every=10**9,
+        evaluate_every=10**9,
     )
     wide = Trainer(config.replace(weight_std=784**-0.5), data_dir=mnist_dir)
     narrow = Trainer(config, data=wide.data)
