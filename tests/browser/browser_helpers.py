@@ -9,10 +9,11 @@ from typing import Any
 from playwright.sync_api import Page
 from waiting import PATIENCE_MS, PATIENCE_S, wait
 
-__all__ = ["ENDLESS", "Site", "frames", "until", "wait"]
+__all__ = ["ENDLESS", "MAX_EPOCHS", "Site", "frames", "until", "wait"]
 
 # A run that goes on until it is stopped, however slow the browser is beside it.
-ENDLESS = {"epochs": 1_000_000, "replicates": 1, "hidden": [16, 16], "measure_every": 20}
+MAX_EPOCHS = 1_000_000
+ENDLESS = {"epochs": MAX_EPOCHS, "replicates": 1, "hidden": [16, 16], "measure_every": 20}
 
 
 class Site:

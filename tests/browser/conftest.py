@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser_helpers import Site
+from browser_helpers import MAX_EPOCHS, Site
 from playwright.sync_api import (
     Browser,
     BrowserContext,
@@ -44,7 +44,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     process = subprocess.Popen(
         [sys.executable, "-m", "app"],
         cwd=ROOT,
-        env=os.environ | {"FA_STATE_DIR": str(state), "FA_PORT": "0", "FA_WORKERS": "1"},
+        env=os.environ
+        | {
+            "FA_STATE_DIR": str(state),
+            "FA_PORT": "0",
+            "FA_WORKERS": "1",
+            "FA_MAX_EPOCHS": str(MAX_EPOCHS),
+        },
         stdout=subprocess.PIPE,
         text=True,
     )
