@@ -13,7 +13,7 @@ export TORCH
 parallel := --numprocesses auto --maxprocesses 4 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help run test thorough bench format clean
+.PHONY: help run test thorough bench pictures format clean
 
 help:  ## list the commands
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1	\2/p' Makefile | expand -t 16
@@ -34,6 +34,10 @@ thorough: $(dev)  ## the longest tests, and new generated cases, for half an hou
 
 bench: $(dev)  ## measure against the peers, side by side
 	$(python) -m benchmarks
+
+pictures: $(dev)  ## take the pictures of docs/images from the running dashboard
+	scripts/install_browser.sh $(python)
+	$(python) -m scripts.pictures $(PICTURES)
 
 format: $(dev)  ## format the code and fix what can be fixed
 	$(python) -m ruff check --fix

@@ -1,0 +1,274 @@
+"""Takes the pictures of docs/images from the running dashboard: `make pictures`.
+
+Beside them docs/images/made_of.json keeps what the pages were made of, and tests/test_pictures.py
+says when one has changed since. Pixels are not compared: fonts differ from machine to machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Locator, Page, expect, sync_playwright
+
+from app.components.presets import FIRST, PRESETS
+from app.server import create_app
+from app.settings import Settings
+from fa_engine import RunConfig
+
+ROOT = Path(__file__).resolve().parents[1]
+IMAGES = ROOT / "docs" / "images"
+MADE_OF = IMAGES / "made_of.json"
+PATIENCE_MS = 600_000  # for a run, a spectrum or a landscape on a busy machine
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@dataclass(frozen=True)
+class Site:
+    """A dashboard that is being served."""
+
+    url: str
+
+    def ask(self, address: str, body: Any = None) -> Any:
+        """The answer of its API."""
+        data = None if body is None else json.dumps(body).encode()
+        with urllib.request.urlopen(urllib.request.Request(self.url + address, data)) as answer:
+            return json.load(answer)
+
+    def start(self, config: RunConfig, name: str) -> str:
+        """Starts a run."""
+        settings = config.model_dump(mode="json")
+        return str(self.ask("/api/runs", {"config": settings, "name": name})["run_id"])
+
+    def trained(self, config: RunConfig, name: str) -> str:
+        """A run that has ended."""
+        run_id = self.start(config, name)
+        while not self.ask(f"/api/runs/{run_id}")["ended"]:
+            time.sleep(0.1)
+        return run_id
+
+
+def train(site: Site, page: Page) -> Locator | None:
+    """The first run, with a change on its way."""
+    run_id = site.start(FIRST.config, FIRST.title)
+    third = site.ask(f"/api/runs/{run_id}")["total_steps"] // 3
+    while site.ask(f"/api/runs/{run_id}")["step"] < third:
+        time.sleep(0.02)
+    halved = {"command": "set", "learning_rate": FIRST.config.learning_rate / 2}
+    site.ask(f"/api/runs/{run_id}/commands", halved)
+    page.goto(f"{site.url}/?run={run_id}")
+    expect(page.locator("#run-state")).to_have_text("finished")
+    page.wait_for_function("() => faLive.drawn === faLive.head")
+    return None
+
+
+def stability(site: Site, page: Page) -> Locator | None:
+    """A minimum that backpropagation found, under feedback alignment."""
+    (minimum,) = (preset for preset in PRESETS if preset.config.train_samples == 40)
+    run_id = site.trained(minimum.config, minimum.title)
+    page.goto(f"{site.url}/stability?run={run_id}")
+    unstable = "document.querySelector('#stab-numbers td')?.innerText || ''"
+    page.wait_for_function(f"() => {unstable}.startsWith('0 of')")
+    page.locator(".field", has_text="Of which scheme").locator("input").first.click()
+    page.get_by_role("option", name="Feedback alignment", exact=True).click()
+    page.wait_for_function(f"() => {unstable} && !{unstable}.startsWith('0 of')")
+    page.wait_for_function("() => document.querySelector('#stab-series-note').innerText === ''")
+    return page.locator(".panel", has=page.locator("#stab-spectrum"))
+
+
+def walk(site: Site, page: Page) -> Locator | None:
+    """Two runs from one start over the loss surface."""
+    config = RunConfig(hidden=(32, 32), epochs=60, replicates=1, learning_rate=0.1, walk=True)
+    one = site.trained(config, "feedback alignment")
+    two = site.trained(config.replace(scheme="bp"), "backpropagation")
+    page.goto(f"{site.url}/walk?run={one}")
+    page.click("#walk-others")
+    page.get_by_role("option").filter(has_text=two).click()
+    page.keyboard.press("Escape")
+    page.click("#walk-go")
+    page.wait_for_function(
+        "() => document.querySelector('#walk-landscape .js-plotly-plot')?.data?.length === 3"
+    )
+    return page.locator(".panel", has=page.locator("#walk-landscape"))
+
+
+def plane(site: Site, page: Page) -> Locator | None:
+    """The way out of the unstable stretch."""
+    page.goto(f"{site.url}/plane")
+    drawn = """count => document.querySelector('#plane-fa .js-plotly-plot')?.data
+        ?.find(trace => trace.name === 'marks')?.x.length === 2 * count"""
+    page.wait_for_function(drawn, arg=2)
+    page.click("#plane-clear")
+    page.wait_for_function(drawn, arg=0)
+    page.click("#plane-unstable")
+    page.wait_for_function(drawn, arg=1)
+    page.wait_for_function("() => document.querySelectorAll('.plane mjx-container').length > 10")
+    return None
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture.
+
+    Attributes:
+        address: of its page.
+        take: brings the page to where it is worth a picture; the part to be shown, or all that
+            is in sight.
+        size: width and height of the window, in pixels.
+        files: what the page is drawn with, beside its layout.
+    """
+
+    address: str
+    take: Callable[[Site, Page], Locator | None]
+    size: tuple[int, int]
+    files: tuple[str, ...]
+
+
+_ALL = ("assets/css/1-frame.css", "app/figures/look.py", "app/figures/palette.py")
+_LAB = (*_ALL, "assets/css/4-lab.css")
+PICTURES = {
+    "train": Picture(
+        "/",
+        train,
+        (1440, 900),
+        (
+            *_ALL,
+            "assets/css/2-form.css",
+            "assets/css/3-run.css",
+            "assets/chart-marks.js",
+            "app/figures/training.py",
+        ),
+    ),
+    "stability": Picture(
+        "/stability",
+        stability,
+        (1180, 1400),
+        (*_LAB, "app/figures/stability.py", "app/figures/spectrum.py"),
+    ),
+    "walk": Picture("/walk", walk, (1180, 1400), (*_LAB, "app/figures/walk.py")),
+    "plane": Picture(
+        "/plane",
+        plane,
+        (1280, 900),
+        (*_ALL, "assets/css/5-plane.css", "assets/plane.js", "app/figures/plane.py"),
+    ),
+}
+
+
+def made_of() -> dict[str, dict[str, str]]:
+    """By picture a digest of each part that its page is made of."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        app = create_app(Settings(state_dir=place, data_dir=place, workers=0))
+        client = app.test_client()
+        found = {
+            name: {
+                "the frame around it": _digest(client.get("/_dash-layout").text),
+                "its layout": _digest(_layout(client, picture.address)),
+                **{path: _digest(_code(ROOT / path)) for path in picture.files},
+            }
+            for name, picture in PICTURES.items()
+        }
+        app.close()
+    return found
+
+
+def _layout(client: Any, address: str) -> str:
+    asked = {
+        "output": "page.children",
+        "outputs": {"id": "page", "property": "children"},
+        "inputs": [{"id": "url", "property": "pathname", "value": address}],
+        "changedPropIds": ["url.pathname"],
+    }
+    answer = client.post("/_dash-update-component", json=asked)
+    assert answer.status_code == 200, answer.text
+    return str(answer.text)
+
+
+def _code(path: Path) -> str:
+    """A file without its comments and its spaces, which nobody sees on a page."""
+    text = path.read_text()
+    if path.suffix in (".css", ".js"):
+        text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
+    comment = {".py": "#", ".js": "//"}.get(path.suffix)
+    if comment:
+        text = re.sub(rf"(^|\s){comment} .*$", "", text, flags=re.MULTILINE)
+    return "".join(text.split())
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@contextmanager
+def _served() -> Iterator[Site]:
+    with tempfile.TemporaryDirectory() as state:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "app"],
+            cwd=ROOT,
+            env=os.environ | {"FA_STATE_DIR": state, "FA_PORT": "0", "FA_WORKERS": "1"},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout is not None
+        with process.stdout:
+            found = re.search(r"http://[\d.:]+", process.stdout.readline())
+            assert found, "the dashboard did not start"
+            try:
+                yield Site(found[0])
+            finally:
+                process.send_signal(signal.SIGINT)
+                process.wait()
+
+
+def main() -> int:
+    """Takes all pictures, or those that are named."""
+    names = sys.argv[1:] or list(PICTURES)
+    kept = json.loads(MADE_OF.read_text()) if MADE_OF.exists() else {}
+    expect.set_options(timeout=PATIENCE_MS)
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    with _served() as site, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        for name in names:
+            picture = PICTURES[name]
+            width, height = picture.size
+            page = browser.new_page(
+                viewport={"width": width, "height": height}, reduced_motion="reduce"
+            )
+            page.set_default_timeout(PATIENCE_MS)
+            shown = picture.take(site, page)
+            page.mouse.move(0, 0)
+            page.wait_for_timeout(1000)  # what fades has faded
+            (shown or page).screenshot(path=IMAGES / f"{name}.png")
+            page.close()
+            print(f"docs/images/{name}.png")
+        browser.close()
+    kept |= {name: parts for name, parts in made_of().items() if name in names}
+    MADE_OF.write_text(json.dumps(kept, indent=2, sort_keys=True) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
