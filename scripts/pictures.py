@@ -171,7 +171,7 @@ PICTURES = {
     "plane": Picture(
         "/plane",
         plane,
-        (1280, 900),
+        (1280, 840),
         (*_ALL, "assets/css/5-plane.css", "assets/plane.js", "app/figures/plane.py"),
     ),
 }
