@@ -22,7 +22,7 @@ MAX_POINTS = 1_000
 
 _log = logging.getLogger(__name__)
 
-_FORMAT = 1  # of what is kept; a newer program does not read an older one's entries
+_FORMAT = 2  # of what is kept; a newer program does not read an older one's entries
 _TIMEOUT_S = 24 * 3600
 _ENTRIES = 3000  # a run has a spectrum at each of its checkpoints
 

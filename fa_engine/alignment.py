@@ -1,4 +1,4 @@
-"""The four alignments, norms and descent shares of one batch (docs/MATH.md, section 3).
+"""The four alignments, norms and descent rates of one batch (docs/MATH.md, section 3).
 
 Measuring shares the forward pass, the output error and the feedback deltas with the training step:
 only the true deltas are new. Products are formed in the network's dtype and rows of them summed in
@@ -49,8 +49,9 @@ class Alignment:
             (:meth:`fa_engine.feedback.Feedback.stands_for`).
         update_norm: ``(R, L-1)`` ``|u_l|``.
         gradient_norm: ``(R, L-1)`` ``|g_l|``.
-        descent_share: ``(R, L)`` ``<g_l, u_l>``, output layer included: what layer ``l``'s weights
-            contribute to the first-order decrease of the loss, per unit of learning rate.
+        descent_rate: ``(R, L)`` ``<g_l, u_l>``, output layer included: what layer ``l``'s weights
+            contribute to the first-order decrease of the loss, per unit of learning rate; negative
+            where the layer's update leads uphill.
     """
 
     gradient_angle_deg: Array
@@ -61,7 +62,7 @@ class Alignment:
     weight_angle_deg: Array
     update_norm: Array
     gradient_norm: Array
-    descent_share: Array
+    descent_rate: Array
 
 
 # Rows of a table of inner products of a pair (p, q).
@@ -150,7 +151,7 @@ def measure(
         weight_angle_deg=weight,
         update_norm=norms[PP],
         gradient_norm=norms[QQ],
-        descent_share=sums[PQ, :, : n + 1],
+        descent_rate=sums[PQ, :, : n + 1],
     )
 
 

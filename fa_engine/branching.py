@@ -53,7 +53,7 @@ def fork(
         trainer.progress()
         | {
             "drawn_as": [trainer.drawn_as[replicate]] * copies,
-            "diverged": [bool(trainer.diverged[replicate])] * copies,
+            "diverged_at": [trainer.diverged_at[replicate]] * copies,
         },
         {
             name: _copies(name, tensor, config.replicates, replicate, copies)

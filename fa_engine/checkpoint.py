@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import safetensors
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -30,13 +30,23 @@ class _Progress(BaseModel):
     step: int = Field(ge=0)
     next_evaluation: int = Field(ge=0)
     finished: bool
-    diverged: list[bool]
+    diverged_at: list[int | None]
     learning_rate: float
     scheme: str
     route: str
     signal: str
     matrix: str
     drawn_as: list[int]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _since_when(cls, data: Any) -> Any:
+        """An older file only says which replicates have diverged: at its own step at the latest."""
+        match data:
+            case {"diverged": [*flags], "step": step, **rest} if "diverged_at" not in rest:
+                since = [step if flag is True else None for flag in flags]
+                return rest | {"step": step, "diverged_at": since}
+        return data
 
 
 def write(
@@ -107,7 +117,9 @@ def _check(progress: _Progress, config: RunConfig) -> None:
     config.replace(**{part: getattr(progress, part) for part in parts})
     if progress.step > config.total_steps:
         raise ValueError(f"step = {progress.step}: allowed is at most {config.total_steps}")
-    for name in ("diverged", "drawn_as"):
+    for name in ("diverged_at", "drawn_as"):
         count = len(getattr(progress, name))
         if count != config.replicates:
             raise ValueError(f"{name}: {count} values where there are {config.replicates} networks")
+    if any(at is not None and not 0 <= at <= progress.step for at in progress.diverged_at):
+        raise ValueError(f"diverged_at: allowed are steps up to {progress.step}")

@@ -130,7 +130,8 @@ class Displacement:
 
     Attributes:
         lags: ``(B,)`` steps, rising; the geometric mean of those averaged together.
-        squared: ``(B, R)`` mean over the pairs of snapshots that far apart.
+        squared: ``(B, R)`` mean over the pairs of snapshots that far apart; nan for a replicate
+            of which some snapshot is not finite.
         exponent: ``(R,)`` slope of ``log squared`` against ``log lags``: 1 diffuses, 2 drifts; nan
             where there are fewer than two lags, or nothing moved.
         factor: ``(R,)`` of the fit ``squared = factor * lag^exponent``.
@@ -166,7 +167,9 @@ def mean_squared_displacement(
     lag = at[second] - at[first]
     near = lag <= max((at[-1] - at[0]) / 2, lag.min())
     first, second, lag = first[near], second[near], lag[near]
-    moved = values - values[:1]  # so that nothing large cancels
+    finite = np.isfinite(values).all((0, 2))
+    moved = np.where(finite[:, None], values, np.nan)
+    moved = moved - moved[:1]  # so that nothing large cancels
     squared = np.stack([_squared_distances(moved[:, r]) for r in range(values.shape[1])], 1)
     bins = np.unique(_bins(lag), return_inverse=True)[1]
     counts = np.bincount(bins)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,8 @@ LOOK_EVERY = 100  # steps between two looks for a divergence that no measurement
 class Measurement(Walk, Alignment):
     """Where a run stands after ``step`` steps, and how the next batch's update is aligned.
 
-    The fields of :class:`~fa_engine.walk.Walk` are None unless ``RunConfig.walk`` is on.
+    The fields of :class:`~fa_engine.walk.Walk` are None unless ``RunConfig.walk`` is on. A
+    replicate that is no longer finite (:attr:`Trainer.diverged_at`) is nan in every measure.
 
     Attributes:
         step: steps taken so far.
@@ -66,7 +67,9 @@ class Trainer:
         step: steps taken so far.
         total_steps: steps of the whole run.
         finished: nothing is left to do: every step is taken, or every replicate has diverged.
-        diverged: ``(R,)`` whether a replicate's loss was seen not to be finite.
+        diverged_at: per replicate the step at which it was first seen not to be finite: a loss of
+            its own, or a weight or bias, is inf or nan. None: it never was. From that step on it
+            has no value of any measure.
         drawn_as: per replicate, the number that is added to the seed of its feedback matrices.
     """
 
@@ -122,7 +125,7 @@ class Trainer:
         self.total_steps = config.total_steps
         self._measure_every = config.measure_every
         self.finished = False
-        self.diverged = np.zeros(config.replicates, dtype=bool)
+        self.diverged_at: list[int | None] = [None] * config.replicates
         self._learning_rate = config.learning_rate
         self._loss = LOSSES[config.loss]
         self._frozen = [number - 1 for number in config.frozen]
@@ -135,6 +138,11 @@ class Trainer:
     def epoch(self) -> float:
         """Passes over the training set so far."""
         return self.step / self.config.steps_per_epoch
+
+    @property
+    def diverged(self) -> NDArray[np.bool_]:
+        """``(R,)`` whether a replicate was seen not to be finite."""
+        return np.array([at is not None for at in self.diverged_at])
 
     @property
     def learning_rate(self) -> float:
@@ -208,7 +216,7 @@ class Trainer:
         past = self.network.forward(x)
         top = self._loss.error(past.outputs, y).div_(len(y))
         if not due and self.step % LOOK_EVERY == 0:
-            due = not bool(torch.isfinite(top).all()) and not self._seen_diverged(top)
+            due = bool((~self._finite(top) & ~self.diverged).any())
         directions = self.feedback.directions(top, y, past, self.step)
         for layer in self._frozen:
             directions[layer] = None
@@ -233,16 +241,47 @@ class Trainer:
                     measurement = replace(
                         measurement, loss_change=change, predicted_loss_change=predicted
                     )
-        return measurement
+        return measurement and self._of_the_finite(measurement)
 
-    def _seen_diverged(self, top: Tensor) -> bool:
-        """Whether every replicate whose error is not finite is known to have diverged."""
-        finite = torch.isfinite(top.reshape(self.config.replicates, -1)).all(1).cpu().numpy()
-        return bool((finite | self.diverged).all())
+    def _finite(self, *others: Tensor) -> NDArray[np.bool_]:
+        """``(R,)``: whether all weights and biases of a replicate are finite, and all ``others``.
+
+        A weight can be inf where the loss is not: a saturated unit says 1 whatever drives it.
+        """
+        tensors = [*self.network.weights, *self.network.biases, *others]
+        replicates = self.config.replicates
+        # What is not finite makes its sum so; a sum may also overflow, and then they are looked at.
+        sums = torch.stack([t.reshape(replicates, -1).sum(1) for t in tensors]).sum(0)
+        finite: NDArray[np.bool_] = np.isfinite(sums.cpu().numpy())
+        if (finite | self.diverged).all():
+            return finite
+        looks = [torch.isfinite(t.reshape(replicates, -1)).all(1) for t in tensors]
+        looked: NDArray[np.bool_] = torch.stack(looks).all(0).cpu().numpy()
+        return looked
+
+    def _of_the_finite(self, measurement: Measurement) -> Measurement:
+        """The same with nan in every measure of the replicates that have diverged."""
+        gone = self.diverged
+        if not gone.any():
+            return measurement
+        masked = {}
+        for measure_ in fields(measurement):
+            values = getattr(measurement, measure_.name)
+            if isinstance(values, np.ndarray):
+                values = values.copy()  # some are views of others
+                values[gone] = np.nan
+                masked[measure_.name] = values
+        return replace(measurement, **masked)
 
     @torch.inference_mode()
     def evaluate(self) -> tuple[Array, Array]:
-        """Loss and accuracy of every replicate on the whole test set, ``(R,)`` each."""
+        """Loss and accuracy of every replicate on the whole test set, ``(R,)`` each; nan for those
+        that have diverged."""
+        loss, accuracy = self._evaluated()
+        loss[self.diverged] = accuracy[self.diverged] = np.nan
+        return loss, accuracy
+
+    def _evaluated(self) -> tuple[Array, Array]:
         loss, accuracy = np.zeros((2, self.config.replicates))
         n_test = len(self.data.x_test)
         values = self.config.replicates * sum(layer.operand_size for layer in self.network.layers)
@@ -257,12 +296,16 @@ class Trainer:
 
     @unwarned
     def _scores(self, f: Tensor, y: Tensor) -> tuple[Array, Array]:
-        """Loss and accuracy of outputs ``f``, ``(R,)`` each, summed in float64 on the host."""
+        """Loss and accuracy of outputs ``f``, ``(R,)`` each, summed in float64 on the host.
+
+        Where the loss is not finite there is no accuracy: the largest of nan is the first class.
+        """
         samples = y.shape[0]
         losses = self._loss.of_samples(f, y).cpu().numpy()
         hits = _largest(f) == _largest(y)
         loss: Array = np.add.reduce(losses.reshape(-1, samples), -1, dtype=np.float64) / samples
         accuracy: Array = np.add.reduce(hits.reshape(-1, samples), -1, dtype=np.float64) / samples
+        accuracy[~np.isfinite(loss)] = np.nan
         return loss, accuracy
 
     def save(self, path: Path | str) -> None:
@@ -306,7 +349,7 @@ class Trainer:
             "step": self.step,
             "next_evaluation": self._next_evaluation,
             "finished": self.finished,
-            "diverged": self.diverged.tolist(),
+            "diverged_at": list(self.diverged_at),
             "learning_rate": self.learning_rate,
             "scheme": self.scheme,
             "route": self.feedback.scheme.route,
@@ -327,7 +370,7 @@ class Trainer:
         self.learning_rate = progress["learning_rate"]
         self.step = progress["step"]
         self.finished = progress["finished"]
-        self.diverged = np.array(progress["diverged"], dtype=bool)
+        self.diverged_at = list(progress["diverged_at"])
         self._next_evaluation = progress["next_evaluation"]
         _copy_named(tensors, self.network.state() | self.feedback.state())
         self.feedback.load_past_state(tensors)
@@ -387,6 +430,13 @@ class Trainer:
         chosen = self._order[rows]
         return self.data.x_train.index_select(0, chosen), self.data.y_train.index_select(0, chosen)
 
+    def _see_diverged(self, finite: NDArray[np.bool_]) -> None:
+        """Notes the step for those of the replicates ``(R,)`` that are no longer finite."""
+        for replicate in np.flatnonzero(~finite & ~self.diverged).tolist():
+            self.diverged_at[replicate] = self.step
+        # A run with nothing left that could still learn stops; what it measured stays.
+        self.finished = bool(self.diverged.all())
+
     def _measure(
         self,
         directions: list[Product | None],
@@ -399,13 +449,14 @@ class Trainer:
         loss, accuracy = self._scores(f, y)
         test_loss, test_accuracy = None, None
         if last or self.step >= self._next_evaluation:
-            test_loss, test_accuracy = self.evaluate()
+            test_loss, test_accuracy = self._evaluated()
             every = self.config.evaluate_every
             self._next_evaluation = (self.step // every + 1) * every
-        if not np.isfinite(loss).all():
-            self.diverged |= ~np.isfinite(loss)
-            # A run with nothing left that could still learn stops; what it measured stays.
-            self.finished = bool(self.diverged.all())
+        finite = self._finite() & np.isfinite(loss)
+        if test_loss is not None:
+            finite &= np.isfinite(test_loss)
+        if not finite.all():
+            self._see_diverged(finite)
         alignment = measure(
             self.network,
             self.feedback,

@@ -44,7 +44,7 @@ class Walk:
         path_length: ``(R, L)`` the sum of ``|W_l(k+1) - W_l(k)|`` over all steps so far.
         update_cosine: ``(R, L)`` cosine of the next update direction ``u_l`` and the one before.
         loss_change: ``(R,)`` loss on the batch after its step, less the loss before it; nan where
-            no step followed.
+            no step followed, or one after which the loss was not finite.
         predicted_loss_change: ``(R,)`` the same to first order: ``<gradient, step>`` over all
             weights and biases, with the step that was taken.
         conserved: ``(R, L-1)`` mean over the hidden units of what feedback alignment conserves
@@ -195,7 +195,9 @@ class Walker:
             moved = moved + network.operand(bias.unsqueeze(1))
             rows = torch.linalg.vecdot(d, moved)
             predicted += rows.sum(-1, dtype=torch.float64).reshape(-1).cpu().numpy()
-        return after - before, predicted
+        change = after - before
+        change[~np.isfinite(change)] = np.nan
+        return change, predicted
 
     def state(self) -> dict[str, Tensor]:
         """What has to be saved to walk on exactly, by name."""

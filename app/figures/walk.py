@@ -33,11 +33,12 @@ def layer_colours(count: int, colours: Palette) -> list[Rgb]:
 
 
 def shares_figure(found: Arrays, theme: str | None = None) -> go.Figure:
-    """Each layer's share of the first-order descent of the loss, stacked.
+    """Each layer's share of what a step does to the loss, to first order, stacked.
 
     Args:
         found: ``share_step`` (B,) and ``shares`` (B, L), signed: ``<g_l, u_l>`` over the sum of
-            their magnitudes. A layer that points uphill counts below 0.
+            their magnitudes. A layer that points uphill counts below 0, and then a line says what
+            all layers come to together; nan is a gap.
         theme: light or dark.
     """
     colours = palette(theme)
@@ -51,7 +52,7 @@ def shares_figure(found: Arrays, theme: str | None = None) -> go.Figure:
             ("down", shares[:, layer].clip(0)),
             ("up", shares[:, layer].clip(max=0)),
         ):
-            if side == "up" and not (values < 0).any():
+            if side == "up" and not (values < 0).any():  # nan is not
                 continue
             x, y = as_lists(step, values)
             traces.append(
@@ -68,11 +69,27 @@ def shares_figure(found: Arrays, theme: str | None = None) -> go.Figure:
                     showlegend=side == "down",
                 )
             )
-    low = float(shares.clip(max=0).sum(1).min(initial=0.0))
+    below = np.nansum(shares.clip(max=0), 1)
+    low = float(below.min(initial=0.0))
+    if low < 0:
+        x, y = as_lists(step, shares.sum(1))
+        traces.append(
+            go.Scatter(
+                x=x,
+                y=y,
+                mode="lines",
+                name="together",
+                line={"width": 2, "color": css(colours.control), "dash": "4px,3px"},
+                hovertemplate="%{y:.0%}",
+            )
+        )
+    nothing = len(step) > 0 and not np.isfinite(shares).any()
+    said = "No layer moves the loss, or no network is left."
     return go.Figure(
         traces,
         base(
             colours,
+            annotations=[words(said, 0.5, 0.5, colours.soft, xanchor="center")] if nothing else [],
             hovermode="x unified",
             showlegend=True,
             legend=_LEGEND,
@@ -80,7 +97,7 @@ def shares_figure(found: Arrays, theme: str | None = None) -> go.Figure:
             xaxis=_steps(colours, "y", step),
             yaxis=axis(
                 colours,
-                "share of the descent",
+                "share of the change",
                 tickformat=".0%",
                 range=[min(0.0, 1.05 * low), 1.02],
             ),

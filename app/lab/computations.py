@@ -20,7 +20,7 @@ from app.lab.params import (
     SpectrumParams,
     WalkParams,
 )
-from app.lab.walk import WalkRows, walk_lines
+from app.lab.walk import WalkRows, median, walk_lines
 from fa_engine import CheckpointError, NotAllowed, Trainer
 from fa_engine.branching import fork
 from fa_engine.decides import decision
@@ -155,7 +155,8 @@ def _diffusion(params: DiffusionParams, shelf: Shelf, _progress: Progress) -> Ma
         raise NotAllowed("step", params.step, allowed)
     layers = range(sum(name.removeprefix("trajectory.").isdecimal() for name in named))
     found = [mean_squared_displacement(steps, named[f"trajectory.{i}"].numpy()) for i in layers]
-    squared = np.stack([np.median(each.squared, 1) for each in found], 1)
+    # Of those that have not diverged: the others have no displacement.
+    squared = np.stack([median(each.squared) for each in found], 1)
     exponent, factor = power_law(found[0].lags, squared)
     return {"lags": found[0].lags, "squared": squared, "exponent": exponent, "factor": factor}
 

@@ -66,9 +66,10 @@ def layout(_context: Context) -> Component:
             ),
             panel(
                 "Who does the work",
-                "Each layer's share of the first-order descent of the loss, ⟨g, u⟩. The "
-                "output layer's needs no feedback: its update is its gradient. Below 0 a layer's "
-                "update points uphill.",
+                "A layer's update lowers the loss at the rate ⟨g, u⟩, to first order; drawn is its "
+                "share of what all layers do, their magnitudes adding up to 100 %. The output "
+                "layer's needs no feedback: its update is its gradient. Below 0 a layer's update "
+                "points uphill, and a dashed line is then what all layers come to together.",
                 graph("walk-shares", 320),
             ),
             panel(

@@ -33,7 +33,7 @@ SHAPES: dict[str, str] = {
     "weight_angle_deg": "RH",
     "update_norm": "RH",
     "gradient_norm": "RH",
-    "descent_share": "RL",
+    "descent_rate": "RL",
     "displacement": "RL",
     "path_length": "RL",
     "update_cosine": "RL",
@@ -42,6 +42,8 @@ SHAPES: dict[str, str] = {
     "conserved": "RH",
     "conserved_drift": "RH",
 }
+# Names that blocks had as long as they gave replicates an accuracy that had no loss any more.
+_RENAMED = {"descent_share": "descent_rate"}
 # None between evaluations, or where nobody walked along; a block without any does not carry the
 # field at all.
 _SPARSE = ("test_loss", "test_accuracy", *(field.name for field in fields(Walk)))
@@ -62,7 +64,7 @@ class Series:
         hidden_angle_deg: (T, R) degrees.
         delta_cosine_mean, delta_cosine_std: (T, R, L-1).
         update_norm, gradient_norm: (T, R, L-1).
-        descent_share, displacement, path_length, update_cosine: (T, R, L).
+        descent_rate, displacement, path_length, update_cosine: (T, R, L).
         loss_change, predicted_loss_change: (T, R).
         conserved, conserved_drift: (T, R, L-1).
     """
@@ -81,7 +83,7 @@ class Series:
     weight_angle_deg: FloatArray
     update_norm: FloatArray
     gradient_norm: FloatArray
-    descent_share: FloatArray
+    descent_rate: FloatArray
     displacement: FloatArray
     path_length: FloatArray
     update_cosine: FloatArray
@@ -113,7 +115,7 @@ def pack(measurements: Sequence[Measurement]) -> tuple[dict[str, Any], bytes]:
     What float32 cannot hold becomes inf.
     """
     first = measurements[0]
-    replicates, layers = first.descent_share.shape
+    replicates, layers = first.descent_rate.shape
     sizes = _sizes(replicates, layers)
     header: dict[str, Any] = {
         "count": len(measurements),
@@ -141,7 +143,8 @@ def unpack(header: dict[str, Any], payload: bytes) -> Series:
     sizes = _sizes(replicates, layers)
     arrays: dict[str, Any] = {"step": np.frombuffer(payload, "<i8", count).astype(np.int64)}
     offset = 8 * count
-    for name in header["fields"]:
+    for stored in header["fields"]:
+        name = _RENAMED.get(stored, stored)
         shape = (count, *(sizes[letter] for letter in SHAPES[name]))
         array = np.frombuffer(payload, "<f4", int(np.prod(shape)), offset)
         arrays[name] = array.reshape(shape).astype(np.float32, copy=False)
@@ -151,7 +154,22 @@ def unpack(header: dict[str, Any], payload: bytes) -> Series:
         arrays[name] = np.full(shape, np.nan, np.float32)
     if offset != len(payload):
         raise ValueError(f"a block of {offset} bytes came with {len(payload)}")
+    if _RENAMED.keys() & set(header["fields"]):
+        arrays = _of_the_finite(arrays)
     return Series(**arrays)
+
+
+def _of_the_finite(arrays: dict[str, Any]) -> dict[str, Any]:
+    """The same with nan in every measure of the replicates whose loss is not finite."""
+    gone = ~np.isfinite(arrays["loss"])
+    if not gone.any():
+        return arrays
+    masked = dict(arrays)
+    for name, shape in SHAPES.items():
+        if shape.startswith("R"):
+            masked[name] = arrays[name].copy()
+            masked[name][gone] = np.nan
+    return masked
 
 
 def _sizes(replicates: int, layers: int) -> dict[str, int]:

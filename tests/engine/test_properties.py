@@ -64,7 +64,7 @@ def far_from_overflow(trainer):
 
 def check_that_nothing_is_silently_undefined(m, healthy, config):
     """Of healthy replicates norms, shares and the walk are numbers; angles but of a norm of 0."""
-    names = ["update_norm", "gradient_norm", "descent_share"]
+    names = ["update_norm", "gradient_norm", "descent_rate"]
     names += ["displacement", "path_length"] if config.walk else []
     for name in names:
         assert np.isfinite(getattr(m, name)[healthy]).all(), name

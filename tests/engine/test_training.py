@@ -289,7 +289,7 @@ def test_a_replicate_of_eight_is_the_same_alone(scheme, momentum):
         assert equal([t[r : r + 1] for t in drawn[0]], parameters(alone))
         assert equal([b[r : r + 1] for b in drawn[1]], alone.feedback.matrices)
         for among, own in zip(measured, alone, strict=True):
-            for name in ("loss", "gradient_angle_deg", "descent_share", "path_length"):
+            for name in ("loss", "gradient_angle_deg", "descent_rate", "path_length"):
                 np.testing.assert_allclose(
                     getattr(among, name)[r], getattr(own, name)[0], rtol=1e-6, atol=1e-6
                 )
@@ -353,7 +353,7 @@ def test_measurements_come_when_they_are_due():
     assert m.loss.shape == m.accuracy.shape == m.test_loss.shape == m.test_accuracy.shape == (2,)
     assert m.gradient_angle_deg.shape == m.delta_angle_deg.shape == (2, 2)
     assert m.weight_angle_deg.shape == m.update_norm.shape == m.gradient_norm.shape == (2, 2)
-    assert m.descent_share.shape == (2, 3)
+    assert m.descent_rate.shape == (2, 3)
 
 
 def test_test_metrics_are_those_of_the_whole_test_set():

@@ -48,7 +48,7 @@ def measurements(
             Measurement(
                 **{name: draw(replicates, layers - 1) for name in HIDDEN},
                 hidden_angle_deg=draw(replicates),
-                descent_share=draw(replicates, layers),
+                descent_rate=draw(replicates, layers),
                 step=2**40 + index,
                 epoch=index / 8,
                 loss=draw(replicates),
@@ -117,7 +117,7 @@ def test_a_real_run_round_trips() -> None:
     series = unpack(*pack(made))
     assert_same(series, made)
     assert series.gradient_angle_deg.shape == (len(made), 2, 3)
-    assert series.descent_share.shape == (len(made), 2, 4)
+    assert series.descent_rate.shape == (len(made), 2, 4)
     assert series.path_length.shape == (len(made), 2, 4)
     assert (np.diff(series.path_length, axis=0) > 0).all()
 

@@ -155,7 +155,7 @@ def test_figures_before_there_is_anything_to_draw() -> None:
 def test_a_real_walk(theme: str) -> None:
     trainer = Trainer(RunConfig(hidden=(7, 6), replicates=3, epochs=2, walk=True, measure_every=4))
     found = list(trainer)
-    names = ("descent_share", "displacement", "path_length", "update_cosine")
+    names = ("descent_rate", "displacement", "path_length", "update_cosine")
     names += ("loss_change", "predicted_loss_change")
     rows = SimpleNamespace(
         step=np.array([m.step for m in found]),
@@ -164,7 +164,8 @@ def test_a_real_walk(theme: str) -> None:
     lines = walk_lines(rows)
     shares = shares_figure(lines, theme)
     text(shares)
-    total = np.sum([np.abs(np.array(trace.y)) for trace in shares.data], axis=0)
+    stacked = [trace for trace in shares.data if trace.name != "together"]
+    total = np.sum([np.abs(np.array(trace.y)) for trace in stacked], axis=0)
     np.testing.assert_allclose(total, 1.0)
     distances = distances_figure(lines, theme)
     text(distances)
@@ -207,7 +208,7 @@ def rows_of(descent: np.ndarray) -> SimpleNamespace:
     undefined = np.full(descent.shape, np.nan)
     return SimpleNamespace(
         step=np.arange(len(descent)),
-        descent_share=descent,
+        descent_rate=descent,
         displacement=undefined,
         path_length=undefined,
         update_cosine=undefined,
@@ -222,6 +223,24 @@ def test_a_layer_that_points_uphill_is_drawn_below_zero() -> None:
     drawn = {trace.name: list(trace.y) for trace in shares_figure(found).data}
     assert drawn["layer 1, uphill"] == [-0.25, -0.25]
     assert drawn["output layer"] == [0.75, 0.75]
+    assert drawn["together"] == [0.5, 0.5]
+
+
+def test_what_all_layers_come_to_may_be_an_ascent_and_shares_stay_shares() -> None:
+    found = walk_lines(rows_of(np.array([[[-0.003, 0.001]], [[-2e-9, 2e-9]], [[0.0, 0.0]]])))
+    np.testing.assert_allclose(found["shares"], [[-0.75, 0.25], [-0.5, 0.5], [np.nan, np.nan]])
+    figure = shares_figure(found)
+    text(figure)
+    drawn = {trace.name: list(trace.y) for trace in figure.data}
+    assert drawn["together"] == [-0.5, 0.0, None]
+    assert figure.layout.yaxis.range[0] < -0.75
+
+
+def test_shares_of_networks_that_are_all_gone_are_a_gap_that_says_why() -> None:
+    descent = np.full((3, 2, 2), np.nan)
+    figure = shares_figure(walk_lines(rows_of(descent)))
+    assert all(value is None for trace in figure.data for value in trace.y)
+    assert "no network is left" in figure.layout.annotations[0].text
 
 
 def test_a_replicate_that_diverged_leaves_the_others(recwarn: pytest.WarningsRecorder) -> None:
