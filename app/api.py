@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from flask import Blueprint, Flask, Response, jsonify, request, url_for
+from flask import Blueprint, Flask, jsonify, request, url_for
 from flask.typing import ResponseReturnValue
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
@@ -18,26 +15,20 @@ from werkzeug.exceptions import HTTPException
 from app.live import BadCursor, dump
 from app.settings import Settings
 from app.store import (
-    SHAPES,
     Command,
     Parent,
-    Run,
     RunEnded,
-    Series,
     Store,
     StoreError,
     UnknownCheckpoint,
     UnknownRun,
 )
-from app.views import event_view, finite, run_view
+from app.views import run_view
 from fa_engine import NotAllowed, Problem, RunConfig, problems
 from fa_engine.branching import check_hand_over
 
 MAX_BODY_BYTES = 1_000_000
 _RUNS = 100
-_PER_REPLICATE = tuple(name for name, shape in SHAPES.items() if shape == "R")
-_PER_LAYER = tuple(name for name, shape in SHAPES.items() if len(shape) == 2)
-_ROWS_A_CHUNK = 500
 
 
 class Refused(Exception):
@@ -111,27 +102,6 @@ def api_blueprint(store: Store, settings: Settings) -> Blueprint:
     def checkpoints(run_id: str) -> ResponseReturnValue:
         found = [asdict(checkpoint) for checkpoint in store.checkpoints(run_id)]
         return jsonify({"checkpoints": found})
-
-    @blueprint.get("/api/runs/<run_id>/export.csv")
-    def export_csv(run_id: str) -> ResponseReturnValue:
-        found = store.run(run_id)
-        series = store.series(run_id, until=found.revision)
-        changes = _changes(store, found)
-        return Response(
-            _csv(found, series, changes),
-            mimetype="text/csv",
-            headers={"Content-Disposition": f'attachment; filename="run-{run_id}.csv"'},
-        )
-
-    @blueprint.get("/api/runs/<run_id>/export.json")
-    def export_json(run_id: str) -> ResponseReturnValue:
-        found = store.run(run_id)
-        series = store.series(run_id, until=found.revision)
-        return Response(
-            _json(found, series, _changes(store, found)),
-            mimetype="application/json",
-            headers={"Content-Disposition": f'attachment; filename="run-{run_id}.json"'},
-        )
 
     @blueprint.get("/api/<path:_rest>")
     def nothing(_rest: str) -> ResponseReturnValue:
@@ -209,55 +179,3 @@ def _body(allowed: str) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise Refused("body", body, allowed)
     return body
-
-
-def _changes(store: Store, run: Run) -> list[dict[str, Any]]:
-    return [
-        event_view(event)
-        for event in store.events(run.id)
-        if event.kind == "control" and event.seq <= run.revision
-    ]
-
-
-def _json(run: Run, series: Series, changes: list[dict[str, Any]]) -> Iterator[str]:
-    """One object, a column at a time: all together take several times the database's room."""
-    yield f'{{"run":{dump(run_view(run))},"changes":{dump(changes)},"series":'
-    opening = "{"
-    for name in ("step", "epoch", *_PER_REPLICATE, *_PER_LAYER):
-        yield f'{opening}"{name}":{dump(finite(getattr(series, name).tolist()))}'
-        opening = ","
-    yield "}}"
-
-
-def _csv(run: Run, series: Series, changes: list[dict[str, Any]]) -> Iterator[str]:
-    """Comment lines with the settings, then a row for each replicate of each measurement."""
-    yield f"# run: {dump(run_view(run))}\r\n"
-    for change in changes:
-        yield f"# changed: {dump(change)}\r\n"
-    columns = ["step", "epoch", "replicate", *_PER_REPLICATE]
-    for name in _PER_LAYER:
-        count = getattr(series, name).shape[2]
-        columns += [f"{name}_{layer + 1}" for layer in range(count)]
-    buffer = io.StringIO()
-    writer = csv.writer(buffer)
-    writer.writerow(columns)
-    replicates = series.loss.shape[1]
-    for row in range(len(series.step)):
-        for replicate in range(replicates):
-            values = [getattr(series, name)[row, replicate] for name in _PER_REPLICATE]
-            for name in _PER_LAYER:
-                values += list(getattr(series, name)[row, replicate])
-            writer.writerow(
-                [
-                    int(series.step[row]),
-                    str(series.epoch[row]),
-                    replicate,
-                    # nan is an empty cell, the rest the shortest text that reads back the same
-                    *("" if value != value else str(value) for value in values),
-                ]
-            )
-        if row % _ROWS_A_CHUNK == _ROWS_A_CHUNK - 1:
-            yield buffer.getvalue()
-            buffer.seek(0)
-            buffer.truncate()
-    yield buffer.getvalue()

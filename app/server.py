@@ -15,6 +15,7 @@ from flask_compress import Compress
 from app.api import api_blueprint, errors_as_json
 from app.cache import Backfills, make_cache
 from app.components import shell as frame
+from app.export import export_blueprint
 from app.gate import keep_gate
 from app.lab import Desk
 from app.live import Hub, live_blueprint
@@ -72,6 +73,7 @@ def create_app(settings: Settings | None = None) -> WebApp:
     keep_gate(flask, settings)
     errors_as_json(flask)
     flask.register_blueprint(api_blueprint(flask.store, settings))
+    flask.register_blueprint(export_blueprint(flask.store))
     flask.register_blueprint(live_blueprint(flask.store, flask.hub))
     flask.dash = _dash(flask, Context(settings, flask.store, backfills, desk))
     _compress(flask)

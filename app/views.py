@@ -7,15 +7,19 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from app.divergence import divergence, message
 from app.figures.bands import bands
 from app.figures.training import Control
 from app.store import Event, Run, RunState, Series, unpack
-
-_SHORT = {"learning_rate": "lr", "scheme": "scheme"}
+from app.store.naming import short
 
 
 def run_view(run: Run) -> dict[str, Any]:
-    """A run as the API gives it; times in unix seconds, ``ended`` when nothing will follow."""
+    """A run as the API gives it; times in unix seconds, ``ended`` when nothing will follow.
+
+    ``diverged_at`` has for each network the step from which on it is no longer finite, or None, and
+    ``divergence`` says the same in words (:mod:`app.divergence`).
+    """
     return {
         "id": run.id,
         "name": run.name,
@@ -31,6 +35,9 @@ def run_view(run: Run) -> dict[str, Any]:
         "epoch": finite(run.epoch),
         "epochs": run.config["epochs"],
         "steps_per_second": finite(run.steps_per_second),
+        "trained_s": run.trained_s,
+        "diverged_at": run.diverged_at,
+        "divergence": divergence(run.diverged_at),
         "learning_rate": run.learning_rate,
         "scheme": run.scheme,
         "revision": run.revision,
@@ -53,15 +60,20 @@ def event_view(event: Event) -> dict[str, Any]:
         view |= finite(event.header)
     if event.kind == "control":
         view["label"] = control_label(event.header)
+    if event.kind == "diverged":
+        since = event.header["diverged_at"]
+        view |= {"divergence": divergence(since), "message": message(event.header["step"], since)}
     if event.kind == "state":
         view["ended"] = RunState(event.header["state"]).ended
     return view
 
 
 def control_label(header: dict[str, Any]) -> str:
-    """What was changed, short enough for a chart: ``lr 0.1 → 0.05``."""
-    name = header["name"]
-    return f"{_SHORT.get(name, name)} {_value(header['from'])} → {_value(header['to'])}"
+    """What was changed, short enough for a chart: ``lr 0.1 → 0.05``, ``FA → BP``."""
+    old, new = header["from"], header["to"]
+    if header["name"] == "scheme":
+        return f"{short(old)} → {short(new)}"
+    return f"lr {_value(old)} → {_value(new)}"
 
 
 def controls(events: Sequence[Event]) -> list[Control]:

@@ -10,6 +10,7 @@
   const LABEL_PX = 16;
   const BLANK = " "; // plotly throws an empty word's element away, and never makes it again
   const FEW_STEPS = 12; // on the axis, so that plotly would put ticks between them
+  const EMPTY = 0.3; // of a panel without a value, so that it is said why
   const FEW = 3; // points that do not make a line yet: they are marked
 
   /* A value as it stands beside the end of its line. */
@@ -19,6 +20,12 @@
     return value >= 0.001 && value < 1000
       ? String(Number(value.toPrecision(3)))
       : value.toExponential(1);
+  }
+
+  /* Why nothing is defined: no network is left, or what the scheme or the activation makes of it. */
+  function whyUndefined(said, { divergence, scheme, config }) {
+    if (divergence && divergence.empty) return divergence.empty;
+    return said[scheme] || said[config.activation] || said.other;
   }
 
   /* For the figure of `view` (assets/live.js). */
@@ -179,23 +186,33 @@
         trace.y[first + place] = at / axis._length;
         trace.text[first + place] = ` ${end.names[place]} ${written(end.axis, value)}`;
       }
-      trace.text[first + labels.length] = undefinedWords(end, more) || BLANK;
+      const [said, across_] = undefinedWords(end, more) || [BLANK, 0.5];
+      trace.text[first + labels.length] = said;
+      trace.x[first + labels.length] = across_;
     }
 
-    /* Why a panel is empty although there are measurements. */
+    /* Why a panel holds nothing although there are measurements, or nothing any more, and where to
+       say so, from 0 to 1 across; in words too short for a break. */
     function undefinedWords(end, more) {
-      const said = end.undefined;
-      if (!view.run) return "";
-      if (end.keys.length === 0) return said.none;
-      let count = 0;
+      if (!view.run) return null;
+      if (end.keys.length === 0) return [end.undefined.none, 0.5];
+      let [last, newest] = [null, null]; // steps of the last value, and of the last measurement
       for (const key of end.keys) {
         const index = view.meta.places[key].median;
-        for (const y of [view.gd.data[index].y, (more.get(index) || { y: [] }).y]) {
-          if (y.some((value) => value !== null)) return "";
-          count += y.length;
+        for (const { x, y } of [view.gd.data[index], more.get(index) || { x: [], y: [] }]) {
+          if (x.length) newest = Math.max(newest, x[x.length - 1]);
+          const at = y.findLastIndex((value) => value !== null);
+          if (at >= 0) last = Math.max(last, x[at]);
         }
       }
-      return count ? said[view.run.scheme] || said.other : "";
+      if (newest === null) return null;
+      const words = whyUndefined(end.undefined, view.run);
+      if (last === null) return [words, 0.5];
+      const [low, high] = view.gd._fullLayout.xaxis.range;
+      const [from, to] = [Math.max(last, low), Math.min(newest, high)].map(
+        (step) => (step - low) / (high - low)
+      );
+      return to - from <= EMPTY ? null : [words, Math.min(Math.max((from + to) / 2, 0.3), 0.7)];
     }
 
     return { makeRoom, markFew, setTicks, placeControls, showEnds };

@@ -16,9 +16,14 @@
     const next = { ...run, revision: Math.max(run.revision, event.seq), ...event.progress };
     if (event.kind === "state") {
       const { state, reason, ended, step } = event;
-      return { ...next, state, reason, ended, step };
+      return { ...next, state, reason, ended, step, ended_at: ended ? event.at : null };
     }
-    return event.kind === "control" ? { ...next, [event.name]: event.to } : next;
+    if (event.kind === "diverged") {
+      const { diverged_at, divergence } = event;
+      return { ...next, diverged_at, divergence };
+    }
+    if (event.kind !== "control") return next;
+    return { ...next, [event.name]: event.to, name: event.title || next.name };
   }
 
   /* Measurements in events. */
@@ -33,9 +38,10 @@
   }
 
   /* What events add to the traces: index -> { x, y }. `places` says which trace is which part of
-     which measure, `drawn(index)` what is there already. The edges of a band meet where they are
-     not defined, on the last median before (app/figures/bands.py does the same). */
-  function added(events, places, drawn) {
+     which measure, `drawn(index)` what is there already, and `steps(index)` at which steps. The edges
+     of a band meet where they are not defined, on the last median before, from the step on at which a
+     gap begins to that at which it ends (app/figures/bands.py does the same). */
+  function added(events, places, drawn, steps = () => []) {
     const more = new Map();
     const of = (index) => {
       if (!more.has(index)) more.set(index, { x: [], y: [] });
@@ -44,11 +50,26 @@
     for (const event of events) {
       for (const [key, band] of Object.entries(event.bands || {})) {
         const parts = places[key] || {};
-        let last = null;
-        if ("low" in parts) last = lastDefined([of(parts.median).y, drawn(parts.median)]);
+        let last = null; // the last defined median, whether it is the newest, and where that is
+        let [open, at] = [false, null];
+        if ("low" in parts) {
+          const { x, y } = of(parts.median);
+          last = lastDefined([y, drawn(parts.median)]);
+          open = ((y.length ? y : drawn(parts.median)).at(-1) ?? null) !== null;
+          at = (x.length ? x : steps(parts.median)).at(-1);
+        }
         const lines = Object.entries(parts).map(([part, index]) => [band[part], of(index)]);
+        const edges = lines.filter(([values]) => values !== band.median);
         for (let i = 0; i < band.step.length; i += 1) {
-          if (band.median[i] !== null) last = band.median[i];
+          const defined = band.median[i] !== null;
+          if (last !== null && defined !== open) {
+            for (const [, line] of edges) {
+              line.x.push(defined ? band.step[i] : (at ?? band.step[i]));
+              line.y.push(last);
+            }
+          }
+          [open, at] = [defined, band.step[i]];
+          if (defined) last = band.median[i];
           for (const [values, line] of lines) {
             line.x.push(band.step[i]);
             line.y.push(values === band.median || values[i] !== null ? values[i] : last);

@@ -10,18 +10,10 @@
   const $ = (id) => document.getElementById(id);
   const setProps = (id, props) => window.dash_clientside.set_props(id, props);
 
-  /* A time that is left, in words. */
-  function spoken(seconds) {
-    const s = Math.ceil(seconds);
-    if (s < 60) return `${s} s`;
-    if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
-    return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
-  }
-
   /* For the run of `view` (assets/live.js). */
   function headerOf(view) {
     const waiting = { run: null, words: WAITING, timer: null };
-    const number = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+    const { number, stateWords, partly, epochs, pace, caption } = window.RunWords;
 
     function text(id, value) {
       const element = $(id);
@@ -42,31 +34,34 @@
       if (!run) return;
       root.dataset.state = run.state;
       text("run-name", run.name);
-      text("run-state", run.state);
+      root.dataset.partly = partly(run) ? "yes" : "no";
+      text("run-state", stateWords(run));
       text("run-reason", run.reason || (run.state === "queued" ? waiting.words : ""));
+      const { since = "", since_short: shortly = "" } = run.divergence || {};
+      text("run-since", shortly);
+      $("run-since").title = since === shortly ? "" : since;
       if (run.state === "queued") wait(run.id);
       const parent = $("run-parent");
       parent.hidden = !run.parent;
       if (run.parent) {
-        text("run-parent", `parent run, step ${number.format(run.parent.step)}`);
+        text("run-parent", `parent run, step ${number(run.parent.step)}`);
         parent.setAttribute("href", window.Address.of(`/?run=${run.parent.run_id}`));
       }
       const share = run.total_steps ? Math.min(1, run.step / run.total_steps) : 0;
       $("run-progress").style.width = `${100 * share}%`;
       $("run-progressbar").setAttribute("aria-valuenow", String(Math.round(100 * share)));
-      text("run-step", `${number.format(run.step)} / ${number.format(run.total_steps)}`);
-      text("run-epoch", `${(run.epoch || 0).toFixed(run.epochs < 20 ? 1 : 0)} / ${run.epochs}`);
-      const moving = run.state === "running" && run.steps_per_second > 0;
-      text("run-speed", moving ? number.format(run.steps_per_second) : "–");
-      text("run-left", moving ? spoken((run.total_steps - run.step) / run.steps_per_second) : "–");
-      for (const kind of ["csv", "json"]) {
-        const path = `/api/runs/${run.id}/export.${kind}`;
+      text("run-step", `${number(run.step)} / ${number(run.total_steps)}`);
+      text("run-epoch", epochs(run));
+      const { titles, speed, time } = pace(run);
+      text("run-speed-title", titles.speed);
+      text("run-speed", speed);
+      text("run-left-title", titles.time);
+      text("run-left", time);
+      for (const kind of ["csv", "config", "json"]) {
+        const path = `/api/runs/${run.id}/export.${kind === "config" ? "config.json" : kind}`;
         $(`export-${kind}`).setAttribute("href", window.Address.of(path));
       }
-      const words = [];
-      if (run.config.replicates > 1) {
-        words.push(`Lines are the median of ${run.config.replicates} networks, bands their central 80 %.`);
-      }
+      const words = caption(run);
       if (!view.narrow) words.push("Drag to zoom, double-click to zoom out.");
       text("chart-note", words.join(" "));
       showChanges();
@@ -88,7 +83,10 @@
         const answer = await fetch(window.Address.of("/api/runs")).catch(() => null);
         if (!answer || !answer.ok) return;
         const { runs } = await answer.json();
-        const paused = runs.filter(({ state }) => state === "paused").map(({ name }) => name);
+        // One that was paused in the queue has no worker.
+        const paused = runs
+          .filter(({ state, started_at: began }) => state === "paused" && began)
+          .map(({ name }) => name);
         waiting.words = paused.length
           ? `${WAITING}; ${paused.join(", ")}: paused, and keeps one until it is resumed or stopped`
           : WAITING;
@@ -104,7 +102,7 @@
       const key = `${view.run.id} ${view.changes.length}`;
       if (box.dataset.shown === key) return;
       box.dataset.shown = key;
-      const words = view.changes.map(([step, label]) => `step ${number.format(step)}: ${label}`);
+      const words = view.changes.map(([step, label]) => `step ${number(step)}: ${label}`);
       for (let count = Math.min(CHIPS, words.length); ; count -= 1) {
         const earlier = words.slice(0, words.length - count);
         const chips = words.slice(words.length - count).map(chip);
@@ -146,5 +144,5 @@
     return { showRun };
   }
 
-  window.RunHeader = Object.assign(headerOf, { spoken });
+  window.RunHeader = headerOf;
 })();

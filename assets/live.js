@@ -11,6 +11,7 @@
   const DRAW_SHARE = 3; // they take at most a third of the time
   const WHOLE_MS = 4000; // after which plotly draws again what quick.js has extended,
   const HOVER_MS = 1000; // and while a pointer is there: plotly finds only what it drew itself
+  const WHOLE_KINDS = ["control", "state", "diverged"]; // events that only plotly draws
   const ASK_AGAIN_MS = 1000;
   const REFRESH_AGAIN_MS = 15000;
   const NARROW_PX = 520; // a telephone: the charts give less room to words
@@ -156,6 +157,7 @@
     if (event.kind === "state" && event.ended) link.heard(true);
     else if (event.kind === "control") view.changes.push([event.step, event.label]);
     else if (event.kind === "notice") notify(event.message, "Note", "yellow");
+    else if (event.kind === "diverged" && event.message) notify(event.message, "Note", "yellow");
   }
 
   /* -- the chart -------------------------------------------------------------------------------- */
@@ -310,14 +312,18 @@
   }
 
   /* What waits to be drawn: index of a trace -> { x, y }. */
-  const waiting = () => added(view.queue, view.meta.places, (index) => view.gd.data[index].y);
+  const waiting = () => {
+    const { data } = view.gd;
+    const [drawn, steps] = [(index) => data[index].y, (index) => data[index].x];
+    return added(view.queue, view.meta.places, drawn, steps);
+  };
 
   /* Draws what waits without plotly, where that will do. */
   function extend(now) {
     const { gd, meta } = view;
     if (force || view.run.state !== "running") return false;
     if (now - view.whole > (gd.matches(":hover") ? HOVER_MS : WHOLE_MS)) return false;
-    if (view.queue.some(({ kind }) => kind === "control" || kind === "state")) return false;
+    if (view.queue.some(({ kind }) => WHOLE_KINDS.includes(kind))) return false;
     const more = waiting();
     if (tooLong(more)) return false;
     for (const end of meta.ends) showEnds(end, more);

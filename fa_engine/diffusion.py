@@ -167,7 +167,7 @@ def mean_squared_displacement(
     lag = at[second] - at[first]
     near = lag <= max((at[-1] - at[0]) / 2, lag.min())
     first, second, lag = first[near], second[near], lag[near]
-    finite = np.isfinite(values).all((0, 2))
+    finite: NDArray[np.bool_] = np.all(np.isfinite(values), axis=(0, 2))
     moved = np.where(finite[:, None], values, np.nan)
     moved = moved - moved[:1]  # so that nothing large cancels
     squared = np.stack([_squared_distances(moved[:, r]) for r in range(values.shape[1])], 1)

@@ -26,6 +26,7 @@ class Scheme:
 
     Attributes:
         title: the name a person reads.
+        short: what the field calls it.
         route: a key of :data:`fa_engine.matrices.ROUTES`.
         signal: a key of :data:`SIGNALS`.
         matrix: a key of :data:`fa_engine.matrices.MATRICES`.
@@ -36,6 +37,7 @@ class Scheme:
     """
 
     title: str
+    short: str
     route: str
     signal: str
     matrix: str
@@ -56,6 +58,7 @@ _PER_SAMPLE = (
 SCHEMES: dict[str, Scheme] = {
     "bp": Scheme(
         "Backpropagation",
+        "BP",
         "layerwise",
         "error",
         "weights",
@@ -64,6 +67,7 @@ SCHEMES: dict[str, Scheme] = {
     ),
     "fa": Scheme(
         "Feedback alignment",
+        "FA",
         "layerwise",
         "error",
         "random",
@@ -73,6 +77,7 @@ SCHEMES: dict[str, Scheme] = {
     ),
     "dfa": Scheme(
         "Direct feedback alignment",
+        "DFA",
         "direct",
         "error",
         "random",
@@ -82,6 +87,7 @@ SCHEMES: dict[str, Scheme] = {
     ),
     "usf": Scheme(
         "Sign feedback, uniform (uSF)",
+        "uSF",
         "layerwise",
         "error",
         "sign",
@@ -92,6 +98,7 @@ SCHEMES: dict[str, Scheme] = {
     ),
     "frsf": Scheme(
         "Sign feedback, fixed magnitudes (frSF)",
+        "frSF",
         "layerwise",
         "error",
         "signed_random",
@@ -101,6 +108,7 @@ SCHEMES: dict[str, Scheme] = {
     ),
     "brsf": Scheme(
         "Sign feedback, redrawn magnitudes (brSF)",
+        "brSF",
         "layerwise",
         "error",
         "signed_redrawn",
@@ -110,6 +118,7 @@ SCHEMES: dict[str, Scheme] = {
     ),
     "kp": Scheme(
         "Kolen-Pollack",
+        "KP",
         "layerwise",
         "error",
         "learned",
@@ -119,6 +128,7 @@ SCHEMES: dict[str, Scheme] = {
     ),
     "wm": Scheme(
         "Weight mirror",
+        "WM",
         "layerwise",
         "error",
         "mirrored",
@@ -132,6 +142,7 @@ SCHEMES: dict[str, Scheme] = {
     ),
     "dkp": Scheme(
         "Direct Kolen-Pollack",
+        "DKP",
         "direct",
         "error",
         "learned",
@@ -141,6 +152,7 @@ SCHEMES: dict[str, Scheme] = {
     ),
     "sdfa": Scheme(
         "Sign direct feedback alignment",
+        "sDFA",
         "direct",
         "sign",
         "random",
@@ -151,6 +163,7 @@ SCHEMES: dict[str, Scheme] = {
     ),
     "drtp": Scheme(
         "Direct random target projection",
+        "DRTP",
         "direct",
         "target",
         "random",
@@ -161,6 +174,7 @@ SCHEMES: dict[str, Scheme] = {
     ),
     "shallow": Scheme(
         "Shallow (control)",
+        "Shallow",
         "none",
         "error",
         "weights",
@@ -170,6 +184,7 @@ SCHEMES: dict[str, Scheme] = {
     ),
     "sham": Scheme(
         "Sham feedback (control)",
+        "Sham",
         "layerwise",
         "error",
         "tied",

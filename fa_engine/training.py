@@ -264,7 +264,7 @@ class Trainer:
         gone = self.diverged
         if not gone.any():
             return measurement
-        masked = {}
+        masked: dict[str, Any] = {}
         for measure_ in fields(measurement):
             values = getattr(measurement, measure_.name)
             if isinstance(values, np.ndarray):

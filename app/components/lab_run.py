@@ -10,6 +10,7 @@ from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 
 from app.components import address
+from app.divergence import divergence, state_class, state_words
 from app.figures import CHART_CONFIG
 from app.lab import Answer
 from app.settings import Settings
@@ -102,9 +103,12 @@ def run_words(run: Run | None, missing: str = "", parent: str = "") -> list[Any]
         ]
     words: list[Any] = [
         html.H1(run.name),
-        html.Span(run.state.value, className=f"state-word state-{run.state.value}"),
+        html.Span(state_words(run), className=f"state-word state-{state_class(run)}"),
         html.Span(f"step {run.step:,} of {run.total_steps:,}", className="soft"),
     ]
+    found = divergence(run.diverged_at)
+    if found:
+        words.append(html.Span(found["since_short"], className="soft", title=found["since"]))
     if run.parent:
         origin = f"began with the weights of step {run.parent.step:,} of {parent or 'another run'}"
         words.append(dcc.Link(origin, href=f"?run={run.parent.run_id}", className="soft"))

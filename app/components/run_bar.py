@@ -25,6 +25,7 @@ def run_bar() -> Component:
                         className="lost",
                         role="alert",
                     ),
+                    html.Span(id="run-since", className="reason"),
                     html.Span(id="run-reason", className="reason"),
                     html.A(id="run-parent", className="run-parent", hidden=True),
                     html.Div(id="changes", className="changes"),
@@ -32,6 +33,8 @@ def run_bar() -> Component:
                         [
                             "Export ",
                             html.A("CSV", id="export-csv", href="#"),
+                            " ",
+                            html.A("settings", id="export-config", href="#"),
                             " ",
                             html.A("JSON", id="export-json", href="#"),
                         ],
@@ -115,6 +118,9 @@ def _small(title: str) -> Any:
 
 def _number(title: str, id_: str) -> Component:
     return html.Div(
-        [html.Span(title, className="number-title"), html.Span(id=id_, className="number")],
+        [
+            html.Span(title, id=f"{id_}-title", className="number-title"),
+            html.Span(id=id_, className="number"),
+        ],
         className="number-box",
     )

@@ -13,6 +13,7 @@ from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 
 from app.components import aria
+from app.divergence import divergence, state_class, state_words
 from app.store import Run, Store
 
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif"
@@ -156,11 +157,12 @@ def runs_list(runs: Sequence[Run], path: str) -> list[Component]:
                         html.Span(run.name, className="run-item-name"),
                         html.Span(
                             [
-                                html.Span(className=f"dot dot-{run.state.value}"),
-                                f"{run.state.value} · {_ago(run.created_at)} · "
+                                html.Span(className=f"dot dot-{state_class(run)}"),
+                                f"{state_words(run)} · {_ago(run.created_at)} · "
                                 f"{_networks(run)} · seed {run.config['seed']}",
                             ],
                             className="run-item-note",
+                            title=_since(run),
                         ),
                     ]
                 ),
@@ -186,7 +188,13 @@ def note(message: str) -> list[dict[str, Any]]:
 
 def _networks(run: Run) -> str:
     count = run.config["replicates"]
-    return f"{count} network{'' if count == 1 else 's'}"
+    return f"{count:,} network{'' if count == 1 else 's'}"
+
+
+def _since(run: Run) -> str:
+    """Which of its networks diverged, and since when; empty where none did."""
+    found = divergence(run.diverged_at)
+    return str(found["since"]) if found else ""
 
 
 def _ago(at: float) -> str:

@@ -72,20 +72,26 @@ class Band:
         """Lists for a chart, ``(x, y)`` each, with at most ``limit`` points a line."""
         found = {"median": _line(self.step, self.median, limit)}
         if self.low is not None and self.high is not None:
-            found["low"] = _line(self.step, closed(self.low, self.median), limit)
-            found["high"] = _line(self.step, closed(self.high, self.median), limit)
+            found["low"] = _line(*closed(self.step, self.low, self.median), limit)
+            found["high"] = _line(*closed(self.step, self.high, self.median), limit)
         return found
 
 
-def closed(edge: Array, median: Array) -> Array:
-    """``edge`` (T,) with the last defined median before it wherever it is not defined.
+def closed(step: Array, edge: Array, median: Array) -> tuple[Array, Array]:
+    """Steps and heights of an ``edge`` (T,) of a band that is closed wherever it is not defined.
 
-    Both edges of a band meet there, so that a gap holds nothing; plotly would fill it.
+    Both edges of a band meet there, at the last defined median before, so that a gap holds nothing;
+    plotly would fill it. They meet at the very steps at which a gap begins and ends, by a point
+    more at each of them.
     """
-    defined = np.where(np.isfinite(median), np.arange(len(median)), -1)
-    before = np.maximum.accumulate(defined) if len(defined) else defined
-    filled: Array = np.where(np.isfinite(edge) | (before < 0), edge, median[before])
-    return filled
+    defined = np.isfinite(median)
+    places = np.where(defined, np.arange(len(median)), -1)
+    before = np.maximum.accumulate(places) if len(places) else places
+    filled = np.where(np.isfinite(edge) | (before < 0), edge, median[before])
+    turns = np.flatnonzero(defined[1:] != defined[:-1]) + 1
+    turns = turns[before[turns - 1] >= 0]  # before its first value a band has nothing to close
+    at = np.where(defined[turns], step[turns], step[turns - 1])
+    return np.insert(step, turns, at), np.insert(filled, turns, median[before[turns - 1]])
 
 
 def bands(rows: Rows) -> dict[str, Band]:

@@ -41,17 +41,20 @@ _MARKS = {
 _RANGES = {"y2": (-0.02, 1.03), "y3": (-2.0, 112.0)}
 _ANGLES = (0.0, 180.0)
 _DEGREES = range(0, 181, 30)
-# Why a panel is empty although there are measurements, by the scheme; and for no layers at all.
+# Why a panel is empty although there are measurements, by the scheme or the activation; and for no
+# layers at all. Where no network is left it is the run that says so.
 _UNDEFINED = {
     "y": {"other": "not a finite number"},
     "y2": {"other": "undefined"},
     "y3": {
         "shallow": "undefined: hidden layers get no feedback",
+        "relu": "undefined: zero update or gradient, as of dead units",
         "other": "undefined: the update or the gradient is zero",
         "none": "no hidden layers",
     },
 }
 _BLANK = " "  # plotly throws an empty word's element away, and never makes it again
+_EMPTY = 0.3  # of a panel without a value, so that it is said why; the browser's choice too
 _FEW = 3  # points that do not make a line yet: they are marked, here and in the browser
 # Words stand on axes of their own, 0 to 1 across each panel: they do not widen those of the data,
 # and cost next to nothing, where annotations cost a third of every redraw.
@@ -250,11 +253,12 @@ def _words(looks: Sequence[_Look], axis: str, history: History, colours: Palette
         f" {look.name} {shown(axis, value)}" if value is not None else _BLANK
         for look, value in zip(looks, values, strict=True)
     ]
+    remark, across = _remark(looks, axis, history) or (_BLANK, 0.5)
     heights = [_height(axis, value) for value in (*(mark for mark, _ in marks), *values)]
     return go.Scatter(
-        x=[0, *[1] * len(heights), 0.5],
+        x=[0, *[1] * len(heights), across],
         y=[1, *(None if at is None else (at - low) / (high - low) for at in heights), 0.5],
-        text=[title, *(text for _, text in marks), *ends, _remark(looks, axis, history) or _BLANK],
+        text=[title, *(text for _, text in marks), *ends, remark],
         xaxis="x2",
         yaxis=_WORDS[axis],
         mode="text",
@@ -279,18 +283,29 @@ def _words(looks: Sequence[_Look], axis: str, history: History, colours: Palette
     )
 
 
-def _remark(looks: Sequence[_Look], axis: str, history: History) -> str:
-    """Why nothing is drawn although there are measurements, or nothing."""
+def _remark(looks: Sequence[_Look], axis: str, history: History) -> tuple[str, float] | None:
+    """Why nothing is drawn although there are measurements, or nothing any more, and where that is
+    said, from 0 to 1 across. The browser says it for live ones."""
     words = _UNDEFINED[axis]
     run = history.meta.get("run")
     if not run:
-        return ""
+        return None
     if not looks:
-        return words["none"]
-    values = [history.lines.get(look.key, {}).get("median", ([], []))[1] for look in looks]
-    if not any(values) or any(value is not None for line in values for value in line):
-        return ""
-    return words.get(run["scheme"], words["other"])
+        return words["none"], 0.5
+    lines = [history.lines.get(look.key, {}).get("median", ([], [])) for look in looks]
+    newest = max((x[-1] for x, _ in lines if x), default=None)
+    if newest is None:
+        return None
+    gone = (run.get("divergence") or {}).get("empty")
+    said = gone or words.get(run["scheme"]) or words.get(run.get("config", {}).get("activation"))
+    said = said or words["other"]
+    defined = (at for x, y in lines for at, value in zip(x, y, strict=True) if value is not None)
+    last = max(defined, default=None)
+    if last is None:
+        return said, 0.5
+    if newest - last <= _EMPTY * newest:
+        return None
+    return said, min(max((last + newest) / 2 / newest, 0.3), 0.7)
 
 
 def _height(axis: str, value: float | None) -> float | None:

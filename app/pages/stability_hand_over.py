@@ -74,9 +74,8 @@ def register_hand_over(app: Dash, context: Context) -> None:
             others = [m for n, m in wrong.items() if n not in ("learning_rate", "epochs")]
             said = note(" ".join(others)) if others else no_update
             return *stay, said, wrong.get("learning_rate"), wrong.get("epochs")
-        name = f"{scheme} from step {parent.step:,} of {store.run(parent.run_id).name}"
         try:
-            run = store.create_run(child, name[:100], parent)
+            run = store.create_run(child, parent=parent)
         except StoreError as error:
             return *stay, note(str(error)), None, None
         return address("/"), f"?run={run.id}", no_update, None, None

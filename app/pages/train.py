@@ -30,6 +30,7 @@ from app.components.shell import note, run_of
 from app.figures import CHART_CONFIG, History, training_figure
 from app.pages.base import Context, Page
 from app.store import Command, RunEnded, StoreError, UnknownRun
+from app.store.naming import is_automatic, numbered, unnumbered
 from fa_engine import RunConfig, problems
 
 _EMPTY_LAYERS = 2
@@ -215,7 +216,10 @@ def register(app: Dash, context: Context) -> None:
         try:
             run = store.run(run_id)
             config = RunConfig.model_validate(run.config, context={"limits": limits})
-            again = store.create_run(config, name=run.name, parent=run.parent)
+            own = None  # it gets a name as any run does
+            if not is_automatic(run.name, run.run_config()):
+                own = numbered(unnumbered(run.name), {other.name for other in store.runs()})
+            again = store.create_run(config, name=own, parent=run.parent)
         except ValidationError as error:
             return no_update, note(" ".join(problem.message for problem in problems(error)))
         except StoreError as error:

@@ -14,12 +14,13 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import RowMapping, bindparam, insert, select, update
+from sqlalchemy import RowMapping, bindparam, delete, insert, select, update
 from sqlalchemy.engine import Connection
 
-from app.store import engine
+from app.store import engine, naming
 from app.store.blocks import Series, joined
 from app.store.commands import Command
 from app.store.engine import Changes, commands, events, runs
@@ -38,6 +39,7 @@ from app.store.records import (
 )
 from app.store.tasks import Tasks
 from fa_engine import RunConfig
+from fa_engine.config import UNLIMITED
 
 _ID_LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"
 _ID_LENGTH = 10
@@ -174,7 +176,7 @@ class Store:
 
         Args:
             config: what to train.
-            name: for people; by default it says what the run is.
+            name: for people; by default it says what the run is, and is no other run's.
             parent: a checkpoint whose weights it begins with.
 
         Raises:
@@ -183,9 +185,10 @@ class Store:
         """
         if parent is not None:
             self.checkpoint(parent.run_id, parent.step)
+        handed_from = self.run(parent.run_id).name if parent else ""
         row = {
             "id": "".join(secrets.choice(_ID_LETTERS) for _ in range(_ID_LENGTH)),
-            "name": (name or "").strip() or _name(config),
+            "name": (name or "").strip(),
             "config": config.model_dump(mode="json"),
             "state": RunState.QUEUED.value,
             "reason": "",
@@ -197,10 +200,13 @@ class Store:
             "learning_rate": config.learning_rate,
             "scheme": config.scheme,
             "revision": 1,
+            "diverged_at": [None] * config.replicates,
             "parent_id": parent.run_id if parent else None,
             "parent_step": parent.step if parent else None,
         }
         with self._writer.begin() as connection:
+            if not row["name"]:
+                row["name"] = _distinct_name(connection, config, parent, handed_from)
             created = (
                 connection.execute(insert(runs).values(row).returning(*_RUN_COLUMNS))
                 .mappings()
@@ -212,8 +218,9 @@ class Store:
     def send(self, run_id: str, command: Command) -> int:
         """Sends a command to a run; returns the command's number, which grows with time.
 
-        A queued run that is stopped ends at once; what else is sent to it takes effect when it
-        begins.
+        A queued run that is stopped ends at once, and one that is paused waits in the queue, takes
+        no worker, and is queued again when it is resumed or asked for a step; what else is sent to
+        it takes effect when it begins.
 
         Raises:
             UnknownRun: there is no such run.
@@ -222,7 +229,7 @@ class Store:
         with self._writer.begin() as connection:
             # With the row locked, commands to a run are numbered in the order they can be seen.
             row = connection.execute(
-                select(runs.c.state).where(runs.c.id == run_id).with_for_update()
+                select(runs.c.state, runs.c.owner).where(runs.c.id == run_id).with_for_update()
             ).one_or_none()
             if row is None:
                 raise UnknownRun(run_id)
@@ -235,9 +242,12 @@ class Store:
                 .values(run_id=run_id, at=time.time(), body=body)
                 .returning(commands.c.number)
             ).scalar_one()
-            if state is RunState.QUEUED and command.command == "stop":
-                draft = Draft.state(RunState.STOPPED, 0, "stopped before it began")
-                _append(connection, [draft], runs.c.id == run_id)
+            if row.owner is None:
+                drafts, heard = _in_the_queue(state, command.command)
+                if drafts:
+                    _append(connection, drafts, runs.c.id == run_id)
+                if heard:  # nothing of it is left for the worker
+                    connection.execute(delete(commands).where(commands.c.number == number))
         return number
 
     # -- the worker's side ----------------------------------------------------------------------
@@ -391,8 +401,47 @@ def _append(
         .all()
     )
     for row in changed:
-        _write(connection, row["id"], row["revision"] - len(drafts), drafts)
+        named = _renamed(connection, row, drafts)
+        _write(connection, row["id"], row["revision"] - len(drafts), named)
     return list(changed)
+
+
+def _renamed(connection: Connection, row: RowMapping, drafts: Sequence[Draft]) -> list[Draft]:
+    """``drafts`` with the new name of the run in those that change its scheme."""
+    told, name = [], row["name"]
+    for draft in drafts:
+        if draft.kind == "control" and draft.header["name"] == "scheme":
+            config = RunConfig.model_validate(row["config"], context={"limits": UNLIMITED})
+            name = naming.switched(name, config, draft.header["to"], draft.header["step"])
+            draft = replace(draft, header=draft.header | {"title": name})
+        told.append(draft)
+    if name != row["name"]:
+        connection.execute(update(runs).where(runs.c.id == row["id"]).values(name=name))
+    return told
+
+
+def _in_the_queue(state: RunState, command: str) -> tuple[list[Draft], bool]:
+    """What a command does to a run that no worker has, and whether that is all it does."""
+    match state, command:
+        case RunState.QUEUED | RunState.PAUSED, "stop":
+            return [Draft.state(RunState.STOPPED, 0, "stopped before it began")], False
+        case RunState.QUEUED, "pause":
+            return [Draft.state(RunState.PAUSED, 0, "paused before it began")], True
+        case RunState.PAUSED, "resume" | "step":
+            return [Draft.state(RunState.QUEUED, 0)], command == "resume"
+    return [], command in ("pause", "resume")
+
+
+def _distinct_name(
+    connection: Connection, config: RunConfig, parent: Parent | None, handed_from: str
+) -> str:
+    name = naming.name_of(config)
+    if parent is not None:
+        name = naming.handed_name(config, parent.step, handed_from)
+    alike = select(runs.c.name, runs.c.config).where(runs.c.name.startswith(name, autoescape=True))
+    # Of several runs of one name, which only people give, the oldest one's settings count.
+    rows = connection.execute(alike.order_by(runs.c.number.desc())).all()
+    return naming.distinct(name, config, {row.name: row.config for row in rows})
 
 
 def _changes(drafts: Sequence[Draft]) -> dict[str, Any]:
@@ -406,6 +455,8 @@ def _changes(drafts: Sequence[Draft]) -> dict[str, Any]:
                 changes |= {"ended_at": time.time(), "owner": None, "lease_until": None}
         elif draft.kind == "control":
             changes[header["name"]] = header["to"]
+        elif draft.kind == "diverged":
+            changes["diverged_at"] = header["diverged_at"]
         changes |= header.get("progress", {})
     return changes
 
@@ -431,11 +482,8 @@ def _write(connection: Connection, run_id: str, last: int, drafts: Sequence[Draf
 def _run(row: RowMapping) -> Run:
     # SQLite hands whole numbers that were stored as REAL back as integers in RETURNING.
     reals = {name: float(row[name]) for name in ("epoch", "steps_per_second", "learning_rate")}
-    return Run(**{**row, **reals, "state": RunState(row["state"])})
-
-
-def _name(config: RunConfig) -> str:
-    widths = "-".join(map(str, config.hidden))
-    chosen = [getattr(config, part) for part in ("route", "signal", "matrix")]
-    scheme = " ".join([config.scheme, *(f"({part})" for part in chosen if part)])
-    return f"{scheme} on {config.dataset}, {widths}, lr {config.learning_rate:g}"
+    trained_s = None if row["trained_s"] is None else float(row["trained_s"])
+    # A run of an older database that never diverged has nothing there.
+    diverged_at = row["diverged_at"] or [None] * row["config"]["replicates"]
+    known = {"state": RunState(row["state"]), "trained_s": trained_s, "diverged_at": diverged_at}
+    return Run(**{**row, **reals, **known})

@@ -28,6 +28,8 @@ from sqlalchemy import (
 from sqlalchemy.engine import Connection, Engine, make_url
 from sqlalchemy.exc import DisconnectionError, IntegrityError, OperationalError, ProgrammingError
 
+from app.store.upgrade import fill_diverged
+
 # How long a writer waits for another one before it gives up.
 BUSY_TIMEOUT_S = 15.0
 _ATTEMPTS = 50
@@ -59,6 +61,8 @@ runs = Table(
     Column("revision", BigInteger, nullable=False),
     Column("owner", String),
     Column("lease_until", Double),
+    Column("diverged_at", JSON),
+    Column("trained_s", Double),
     Column("parent_id", String(32)),
     Column("parent_step", BigInteger),
     Index("runs_by_state", "state", "number"),
@@ -207,11 +211,14 @@ def _create(writer: Engine, sqlite: bool) -> None:
             connection.close()
     with writer.begin() as connection_:
         metadata.create_all(connection_)
-        _add_columns(connection_)
+        added = _add_columns(connection_)
+        if "runs.diverged_at" in added:
+            fill_diverged(connection_, runs, events)
 
 
-def _add_columns(connection: Connection) -> None:
+def _add_columns(connection: Connection) -> set[str]:
     """Columns that have come since the database was made; what was there has nothing in them."""
+    added = set()
     inspector = inspect(connection)
     for table in metadata.sorted_tables:
         there = {column["name"] for column in inspector.get_columns(table.name)}
@@ -221,6 +228,8 @@ def _add_columns(connection: Connection) -> None:
                 connection.exec_driver_sql(
                     f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind}"
                 )
+                added.add(f"{table.name}.{column.name}")
+    return added
 
 
 def _patiently(action: Callable[[], None]) -> None:

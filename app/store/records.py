@@ -54,6 +54,8 @@ class Run:
         reason: why it is in this state, for a person; often empty.
         created_at, started_at, ended_at: unix time in seconds.
         step, epoch, steps_per_second: as last reported; ``total_steps`` is what it was asked for.
+        trained_s: seconds it has trained, pauses left out; None where nobody counted them.
+        diverged_at: for each replicate the step from which on it is no longer finite, or None.
         learning_rate, scheme: in force now; ``config`` has what the run began with.
         revision: seq of its last event.
         parent_id, parent_step: the checkpoint whose weights it began with, or None.
@@ -74,6 +76,8 @@ class Run:
     learning_rate: float
     scheme: str
     revision: int
+    diverged_at: list[int | None]
+    trained_s: float | None = None
     parent_id: str | None = None
     parent_step: int | None = None
 
@@ -94,11 +98,11 @@ class Event:
     """Something that happened to a run, number ``seq`` = 1, 2, 3 ... without holes.
 
     Attributes:
-        kind: ``state``, ``control``, ``notice``, ``checkpoint``, ``measurements``, or ``progress``
-            when a running run had nothing else to tell for a while.
+        kind: ``state``, ``control``, ``diverged``, ``notice``, ``checkpoint``, ``measurements``, or
+            ``progress`` when a running run had nothing else to tell for a while.
         at: unix time in seconds.
         header: JSON-ready. What is in it depends on the kind, see :class:`Draft`; of any kind it
-            may have ``progress`` (step, epoch, steps_per_second).
+            may have ``progress`` (step, epoch, steps_per_second, trained_s).
         payload: of ``measurements``, see :mod:`app.store.blocks`; otherwise empty.
     """
 
@@ -126,11 +130,12 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is."""
+    """How far a run is, and how many seconds it has trained so far."""
 
     step: int
     epoch: float
     steps_per_second: float
+    trained_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -150,6 +155,11 @@ class Draft:
     def control(cls, step: int, name: str, old: Any, new: Any) -> Draft:
         """The learning rate or the scheme was changed before step number ``step`` was taken."""
         return cls("control", {"step": step, "name": name, "from": old, "to": new})
+
+    @classmethod
+    def diverged(cls, step: int, diverged_at: Sequence[int | None]) -> Draft:
+        """Further replicates are no longer finite; ``diverged_at`` as in :class:`Run`."""
+        return cls("diverged", {"step": step, "diverged_at": list(diverged_at)})
 
     @classmethod
     def notice(cls, step: int, message: str) -> Draft:
@@ -186,7 +196,7 @@ class UnknownCheckpoint(StoreError):
     """The run has kept no checkpoint of that step."""
 
     def __init__(self, run_id: str, step: int) -> None:
-        super().__init__(f"Run {run_id} has no checkpoint of step {step}.")
+        super().__init__(f"Run {run_id} has no checkpoint of step {step:,}.")
 
 
 class RunEnded(StoreError):

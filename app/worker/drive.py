@@ -87,19 +87,33 @@ def _make_room(store: Store, run: Run, tools: Tools) -> None:
 
 
 class _Rate:
-    """Steps per second over the last second or so of training."""
+    """Steps per second over the last second or so of training, and how long it has trained."""
 
     def __init__(self) -> None:
         self._marks: deque[tuple[float, int]] = deque()
         self._last = 0.0
+        self._trained_s = 0.0
+        self._since: float | None = None
+
+    @property
+    def trained_s(self) -> float:
+        """Seconds of training so far, pauses left out."""
+        going = 0.0 if self._since is None else time.monotonic() - self._since
+        return self._trained_s + going
 
     def restart(self, step: int) -> None:
         """Training begins, or goes on after a pause."""
-        self._marks = deque([(time.monotonic(), step)])
+        self._since = time.monotonic()
+        self._marks = deque([(self._since, step)])
 
     def pause(self) -> None:
         """The rate stays what it is: single steps come at a person's pace."""
+        self._trained_s, self._since = self.trained_s, None
         self._marks.clear()
+
+    def add(self, seconds: float) -> None:
+        """A single step took that long."""
+        self._trained_s += seconds
 
     def at(self, step: int) -> float:
         """The rate when ``step`` has been reached."""
@@ -139,7 +153,7 @@ class _Recorder:
         """Writes what is pending and then ``drafts``, together."""
         assert self.trainer is not None
         step = self.trainer.step
-        progress = Progress(step, self.trainer.epoch, self.rate.at(step))
+        progress = Progress(step, self.trainer.epoch, self.rate.at(step), self.rate.trained_s)
         if not self._pending and not drafts:
             drafts = (Draft("progress", {}),)
         self._line.say(drafts, self._pending, progress)
@@ -186,7 +200,7 @@ class _Drive:
         if data is None:
             return
         self.trainer = trainer = self._trainer(data)
-        self.diverged = trainer.diverged.copy()
+        self.diverged = trainer.diverged
         room = self.tools.checkpoint_bytes
         self.trajectory = TrajectoryRecorder(self.tools.checkpoint_dir, self.run.id, trainer, room)
         self.keeping = Keeping(
@@ -267,11 +281,14 @@ class _Drive:
     def _do_stop(self, _command: Command) -> None:
         if self.tools.checkpoint_bytes:
             self._keep(ending=True)
-        self._end(RunState.STOPPED, f"stopped at step {self.trainer.step}")
+        self._end(RunState.STOPPED, f"stopped at step {self.trainer.step:,}")
 
     def _do_step(self, command: Command) -> None:
         self._do_pause(command)
-        self._note(self.trainer.advance(measure=True))
+        began = time.monotonic()
+        measurement = self.trainer.advance(measure=True)
+        self.recorder.rate.add(time.monotonic() - began)
+        self._note(measurement)
         self.recorder.write()
 
     def _do_checkpoint(self, _command: Command) -> None:
@@ -301,7 +318,7 @@ class _Drive:
 
     def _not_written(self, what: str, error: OSError) -> None:
         log.exception("no %s of run %s", what, self.run.id)
-        message = f"No {what} was kept at step {self.trainer.step}: {error.strerror}"
+        message = f"No {what} was kept at step {self.trainer.step:,}: {error.strerror}"
         self.recorder.write(Draft.notice(self.trainer.step, message))
 
     def _do_set(self, command: Command) -> None:
@@ -332,12 +349,8 @@ class _Drive:
         self.recorder.add(measurement)
         new = self.trainer.diverged & ~self.diverged
         if new.any():
-            self.diverged = self.trainer.diverged.copy()
-            if not self.diverged.all():
-                for replicate in new.nonzero()[0]:
-                    message = f"Network {replicate + 1} of {len(new)} diverged: its loss is not "
-                    message += f"finite any more at step {measurement.step}."
-                    self.recorder.write(Draft.notice(measurement.step, message))
+            self.diverged = self.trainer.diverged
+            self.recorder.write(Draft.diverged(measurement.step, self.trainer.diverged_at))
 
     def _conclude(self) -> None:
         self._save_trajectory()
@@ -345,6 +358,6 @@ class _Drive:
             self.recorder.end(RunState.FINISHED, "")
             return
         many = len(self.diverged)
-        whose = "the loss was" if many == 1 else f"the losses of all {many} replicates were"
-        reason = f"{whose} no longer finite at step {self.trainer.step}; "
+        whose = "the network is" if many == 1 else f"all {many} networks are"
+        reason = f"{whose} no longer finite at step {self.trainer.step:,}; "
         self.recorder.end(RunState.DIVERGED, reason + "a smaller learning rate may help")

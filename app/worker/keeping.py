@@ -242,7 +242,7 @@ class Keeping:
         self._spaced = [self._total_steps] if self._budget and step < self._total_steps else []
         last = "" if step >= self._total_steps else ", and room is left for its last"
         return NoRoom(
-            f"No checkpoint was kept at step {step}: of this run {len(self._kept)} are kept in "
+            f"No checkpoint was kept at step {step:,}: of this run {len(self._kept)} are kept in "
             f"{self._budget / 1e6:g} MB (FA_CHECKPOINT_MB){last}"
         )
 

@@ -77,10 +77,50 @@ test("where a band is not defined its edges meet on the last median", () => {
   const nothing = () => [null, null];
   const edges = { low: nothing(), high: nothing() };
   const event = { bands: { angle: band([5, 6], nothing(), edges) } };
-  const more = added([event], places, (index) => (index === 2 ? [80, null] : []));
+  const drawn = (index) => (index === 2 ? [80, null] : []);
+  const more = added([event], places, drawn, (index) => (index === 2 ? [3, 4] : []));
   assert.deepEqual(more.get(0).y, [80, 80]);
   assert.deepEqual(more.get(1).y, [80, 80]);
   assert.deepEqual(more.get(2).y, nothing()); // the median itself has a gap
   const next = band([7, 8], [70, null], { low: [60, null], high: [75, null] });
-  assert.deepEqual(added([{ bands: { angle: next } }], places, () => []).get(0).y, [60, 70]);
+  const edge = added([{ bands: { angle: next } }], places, () => [], () => []).get(0);
+  assert.deepEqual(edge, { x: [7, 7, 8], y: [60, 70, 70] }); // closed where the gap begins
+});
+
+test("a band closes where a gap begins and opens where it ends, in however many parts it comes", () => {
+  const places = { angle: { low: 0, high: 1, median: 2 } };
+  const steps = [0, 10, 20, 30, 40, 50];
+  const median = [null, 2, 3, null, null, 5];
+  const edges = { low: [null, 1, 2, null, null, 4], high: [null, 3, 4, null, null, 6] };
+  const low = { x: [0, 10, 20, 20, 30, 40, 50, 50], y: [null, 1, 2, 3, 3, 3, 3, 4] };
+  const whole = [{ bands: { angle: band(steps, median, edges) } }];
+  assert.deepEqual(added(whole, places, () => [], () => []).get(0), low);
+  const lines = [0, 1, 2].map(() => ({ x: [], y: [] }));
+  for (const [i, step] of steps.entries()) {
+    const part = { low: [edges.low[i]], high: [edges.high[i]] };
+    const event = { bands: { angle: band([step], [median[i]], part) } };
+    for (const [index, { x, y }] of added([event], places, (k) => lines[k].y, (k) => lines[k].x)) {
+      lines[index].x.push(...x);
+      lines[index].y.push(...y);
+    }
+  }
+  assert.deepEqual(lines[0], low);
+  assert.deepEqual(lines[1].x, low.x);
+  assert.deepEqual(lines[2], { x: steps, y: median });
+});
+
+test("what has become of the networks, and a new name, are the run's from then on", () => {
+  const run = { revision: 3, name: "FA on digits", divergence: null, scheme: "fa" };
+  const divergence = { left: 2, of: 3 };
+  const lost = after(run, { seq: 4, kind: "diverged", diverged_at: [null, null, 15], divergence });
+  assert.deepEqual(lost.diverged_at, [null, null, 15]);
+  assert.deepEqual(lost.divergence, divergence);
+  const title = "FA → BP at step 20 on digits";
+  const control = { seq: 5, kind: "control", name: "scheme", to: "bp" };
+  assert.deepEqual([after(lost, { ...control, title })].map(({ name, scheme }) => [name, scheme]), [
+    [title, "bp"],
+  ]);
+  assert.equal(after(lost, control).name, "FA on digits");
+  const end = { seq: 6, kind: "state", state: "finished", reason: "", ended: true, step: 44, at: 12 };
+  assert.equal(after(lost, end).ended_at, 12);
 });

@@ -60,7 +60,7 @@ def test_a_created_run_is_queued(store: Store) -> None:
     assert (run.learning_rate, run.scheme) == (0.25, "dfa")
     assert run.started_at is None
     assert run.ended_at is None
-    assert "dfa" in run.name
+    assert run.name.startswith("DFA on ")
     assert store.run(run.id) == run
     (event,) = store.events(run.id)
     assert (event.seq, event.kind, event.payload) == (1, "state", b"")
@@ -105,7 +105,7 @@ def test_the_row_is_what_the_events_add_up_to(store: Store, measured: list[Measu
         run_id,
         "w",
         [
-            Draft.measurements(measured[:4], Progress(8, 0.4, 120.0)),
+            Draft.measurements(measured[:4], Progress(8, 0.4, 120.0, 0.1)),
             Draft.control(8, "learning_rate", 0.1, 0.02),
             Draft.control(8, "scheme", "fa", "bp"),
             Draft.notice(8, "mind the gap"),
@@ -113,14 +113,15 @@ def test_the_row_is_what_the_events_add_up_to(store: Store, measured: list[Measu
         LEASE_S,
     )
     run = store.run(run_id)
-    assert (run.step, run.epoch, run.steps_per_second) == (8, 0.4, 120.0)
+    assert (run.step, run.epoch, run.steps_per_second, run.trained_s) == (8, 0.4, 120.0, 0.1)
     assert (run.learning_rate, run.scheme) == (0.02, "bp")
     assert run.config["learning_rate"] == 0.1
     assert revision == run.revision == store.revision(run_id) == 6
     assert store.revisions([run_id, "nobody"]) == {run_id: 6}
     events = store.events(run_id, after=2)
     assert [event.seq for event in events] == [3, 4, 5, 6]
-    assert events[0].header["progress"] == {"step": 8, "epoch": 0.4, "steps_per_second": 120.0}
+    progress = {"step": 8, "epoch": 0.4, "steps_per_second": 120.0, "trained_s": 0.1}
+    assert events[0].header["progress"] == progress
     assert events[1].header == {"step": 8, "name": "learning_rate", "from": 0.1, "to": 0.02}
     assert [event.seq for event in store.events(run_id, after=1, limit=2)] == [2, 3]
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 from flask.testing import FlaskClient
 from waiting import wait
@@ -172,9 +170,8 @@ def test_a_run_begins_with_a_checkpoint(client: FlaskClient, script: Script) -> 
     assert client.get("/api/runs/nobody/checkpoints").status_code == 404
 
 
-@pytest.mark.parametrize("address", ["", "/export.csv", "/export.json"])
-def test_an_unknown_run_is_not_found(client: FlaskClient, address: str) -> None:
-    answer = client.get(f"/api/runs/nobody{address}")
+def test_an_unknown_run_is_not_found(client: FlaskClient) -> None:
+    answer = client.get("/api/runs/nobody")
     assert answer.status_code == 404
     assert "nobody" in answer.get_json()["error"]
     command = client.post("/api/runs/nobody/commands", json={"command": "pause"})
@@ -205,41 +202,6 @@ def test_pages_of_other_sites_cannot_post(client: FlaskClient, headers: dict[str
     answer = client.post("/api/runs", json={"config": {}}, headers=headers)
     assert answer.status_code == 403
     assert client.get("/api/runs").get_json()["runs"] == []
-
-
-def test_exports_hold_every_replicate_and_the_settings(client: FlaskClient, script: Script) -> None:
-    script.measure(count=len(script.measured))
-    script.write(Draft.control(40, "learning_rate", 0.1, 0.05))
-    script.finish()
-    exported = client.get(f"/api/runs/{script.run.id}/export.json").get_json()
-    assert exported["run"]["config"] == CONFIG.model_dump(mode="json")
-    assert exported["changes"][0]["to"] == 0.05
-    series = exported["series"]
-    angles = np.array([m.gradient_angle_deg for m in script.measured])
-    np.testing.assert_allclose(series["gradient_angle_deg"], angles, rtol=1e-6)
-
-    text = client.get(f"/api/runs/{script.run.id}/export.csv").get_data(as_text=True)
-    lines = text.splitlines()
-    comments = [line for line in lines if line.startswith("#")]
-    assert json.loads(comments[0].removeprefix("# run: "))["config"] == exported["run"]["config"]
-    assert "0.05" in comments[1]
-    rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
-    assert len(rows) == len(script.measured) * CONFIG.replicates
-    for index, row in enumerate(rows):
-        m, replicate = script.measured[index // 3], index % 3
-        assert int(row["step"]) == m.step
-        assert int(row["replicate"]) == replicate
-        assert float(row["loss"]) == pytest.approx(m.loss[replicate], rel=1e-6)
-        angle = m.gradient_angle_deg[replicate, 1]
-        assert float(row["gradient_angle_deg_2"]) == pytest.approx(angle, rel=1e-6)
-        assert (row["test_loss"] == "") == (m.test_loss is None)
-
-
-def test_an_export_of_a_run_that_has_not_begun_is_empty(client: FlaskClient) -> None:
-    run_id = client.post("/api/runs", json={"config": {}}).get_json()["run_id"]
-    assert client.get(f"/api/runs/{run_id}/export.json").get_json()["series"]["step"] == []
-    text = client.get(f"/api/runs/{run_id}/export.csv").get_data(as_text=True)
-    assert text.splitlines()[-1].startswith("step,epoch,replicate,loss")
 
 
 def test_healthz(client: FlaskClient) -> None:

@@ -209,6 +209,30 @@ def test_why_there_are_no_angles_is_said(scheme: str, angle: float | None, said:
     assert figure.data[figure.layout.meta["ends"][2]["trace"]].text[-1].strip() == said
 
 
+@pytest.mark.parametrize(
+    ("divergence", "activation", "said"),
+    [
+        ({"empty": "no value: the network diverged by step 9"}, "relu", "no value: the network"),
+        ({"empty": ""}, "relu", "undefined: zero update or gradient, as of dead units"),
+        (None, "tanh", "undefined: the update or the gradient is zero"),
+    ],
+)
+def test_why_there_are_no_angles_any_more_is_said_where_they_are_missing(
+    divergence: dict[str, str] | None, activation: str, said: str
+) -> None:
+    line = ([0, 1, 2, 9], [80.0, 70.0, None, None])
+    run = {"scheme": "fa", "config": {"activation": activation}, "divergence": divergence}
+    lines = {"gradient_angle_deg/1": {"median": line}}
+    figure = training_figure(History(1, 1, lines, meta={"run": run}, revision="r"))
+    words = figure.data[figure.layout.meta["ends"][2]["trace"]]
+    assert words.text[-1].startswith(said)
+    assert words.x[-1] == pytest.approx((1 + 9) / 2 / 9)
+    # Where they were missing for a moment only, the lines say enough.
+    lines = {"gradient_angle_deg/1": {"median": ([0, 8, 9], [80.0, 70.0, None])}}
+    figure = training_figure(History(1, 1, lines, meta={"run": run}, revision="r"))
+    assert figure.data[figure.layout.meta["ends"][2]["trace"]].text[-1] == " "
+
+
 def test_an_angle_beyond_the_usual_has_its_height() -> None:
     lines = {"gradient_angle_deg/1": {"median": ([1, 2], [30.0, 170.0])}}
     figure = training_figure(History(1, 1, lines, revision="r"))
@@ -238,6 +262,10 @@ def test_a_band_is_closed_where_it_is_not_defined() -> None:
     nan = float("nan")
     median = np.array([nan, 2.0, 3.0, nan, nan, 5.0])
     edge = np.array([nan, 1.0, 2.0, nan, nan, 4.0])
-    np.testing.assert_array_equal(closed(edge, median), [nan, 1.0, 2.0, 3.0, 3.0, 4.0])
-    np.testing.assert_array_equal(closed(edge[:0], median[:0]), [])
-    np.testing.assert_array_equal(closed(edge[:1], median[:1]), [nan])
+    step = np.arange(0, 60, 10)
+    at, height = closed(step, edge, median)
+    # It closes at step 20 and opens again at 50: nothing is drawn between.
+    assert at.tolist() == [0, 10, 20, 20, 30, 40, 50, 50]
+    np.testing.assert_array_equal(height, [nan, 1.0, 2.0, 3.0, 3.0, 3.0, 3.0, 4.0])
+    assert [line.tolist() for line in closed(step[:0], edge[:0], median[:0])] == [[], []]
+    np.testing.assert_array_equal(closed(step[:1], edge[:1], median[:1])[1], [nan])

@@ -157,7 +157,7 @@ def test_a_backfill_is_kept_for_its_revision(app: WebApp, script: Script) -> Non
     second = backfills.history(script.run.id)
     assert second.meta["seq"] == script.revision
     assert len(second.lines["loss"]["median"][0]) == 10
-    assert [control.label for control in second.controls] == ["scheme fa → bp"]
+    assert [control.label for control in second.controls] == ["FA → BP"]
 
 
 def test_a_kept_backfill_is_not_read_again(app: WebApp, script: Script) -> None:

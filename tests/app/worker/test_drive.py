@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from itertools import pairwise
 from typing import Any
 
@@ -149,16 +150,48 @@ def test_commands_to_a_queued_run_take_effect_when_it_begins(shared: Store, wait
     first = begin(shared, wait)
     queued = shared.create_run(RunConfig(**LONG)).id
     shared.send(queued, Command(command="set", learning_rate=0.5))
-    shared.send(queued, Command(command="pause"))
+    shared.send(queued, Command(command="step"))
     dropped = shared.create_run(RunConfig(**LONG)).id
     shared.send(dropped, Command(command="stop"))
     assert shared.run(dropped).state is RunState.STOPPED
     end(shared, wait, first)
     wait(lambda: shared.run(queued).state is RunState.PAUSED)
-    assert shared.run(queued).step == 0
+    wait(lambda: shared.run(queued).step == 1)
     assert of_kind(shared, queued, "control")[0].header["step"] == 0
     end(shared, wait, queued)
     assert states(shared, dropped) == ["queued", "stopped"]
+
+
+def test_a_run_paused_in_the_queue_lets_others_pass(shared: Store, wait: Any) -> None:
+    first = begin(shared, wait)
+    held, passing = (shared.create_run(RunConfig(**LONG)).id for _ in range(2))
+    shared.send(held, Command(command="pause"))
+    assert shared.run(held).state is RunState.PAUSED
+    assert shared.run(held).started_at is None
+    end(shared, wait, first)
+    wait(lambda: shared.run(passing).step > 0)
+    end(shared, wait, passing)
+    shared.send(held, Command(command="resume"))
+    wait(lambda: shared.run(held).step > 0)
+    # What was obeyed in the queue is not obeyed again.
+    assert states(shared, held) == ["queued", "paused", "queued", "running"]
+    end(shared, wait, held)
+
+
+def test_training_is_timed_without_its_pauses(shared: Store, wait: Any) -> None:
+    began = time.time()
+    run_id = begin(shared, wait)
+    pause(shared, wait, run_id)
+    stood = shared.run(run_id)
+    assert stood.trained_s is not None
+    assert 0 < stood.trained_s <= time.time() - began
+    time.sleep(0.5)
+    paused_for = time.time() - began
+    shared.send(run_id, Command(command="stop"))
+    wait(lambda: shared.run(run_id).state.ended)
+    ended = shared.run(run_id)
+    assert ended.trained_s is not None
+    assert stood.trained_s <= ended.trained_s <= paused_for - 0.5
 
 
 def test_a_run_without_measurements_still_tells_how_far_it_is(shared: Store, wait: Any) -> None:
@@ -182,7 +215,7 @@ def test_a_run_that_diverges_says_so_and_keeps_what_it_measured(shared: Store, w
     wait(lambda: shared.run(run_id).state.ended)
     run = shared.run(run_id)
     assert run.state is RunState.DIVERGED
-    assert f"step {run.step}" in run.reason
+    assert f"step {run.step:,}" in run.reason
     assert run.step < config.total_steps
     series = shared.series(run_id)
     assert series.step[0] == 0
@@ -191,7 +224,7 @@ def test_a_run_that_diverges_says_so_and_keeps_what_it_measured(shared: Store, w
     assert_whole(shared, run_id)
 
 
-def test_a_replicate_that_diverges_is_noted_and_the_others_train_on(
+def test_a_replicate_that_diverges_is_told_and_the_others_train_on(
     shared: Store, wait: Any
 ) -> None:
     config = RunConfig(
@@ -209,14 +242,19 @@ def test_a_replicate_that_diverges_is_noted_and_the_others_train_on(
     finite = np.isfinite(shared.series(run_id).loss)
     diverged = [number for number in range(8) if not finite[-1, number]]
     assert 0 < len(diverged) < 8
-    notices = of_kind(shared, run_id, "notice")
-    noted = {}
-    for event in notices:
-        replicate = int(event.header["message"].split()[1]) - 1
-        noted[replicate] = event.header["step"]
-    # Each once, and at the first step at which its loss was not finite.
-    assert len(notices) == len(noted)
-    assert noted == {number: int(np.argmin(finite[:, number])) for number in diverged}
+    # Each since the first step at which its loss was not finite; the run and its events say so.
+    since = [int(np.argmin(finite[:, n])) if n in diverged else None for n in range(8)]
+    assert shared.run(run_id).diverged_at == since
+    told = of_kind(shared, run_id, "diverged")
+    assert [event.header["step"] for event in told] == sorted(
+        {at for at in since if at is not None}
+    )
+    assert told[-1].header["diverged_at"] == since
+    assert of_kind(shared, run_id, "notice") == []
+    series = shared.series(run_id)
+    for name in ("accuracy", "hidden_angle_deg", "gradient_angle_deg", "descent_rate"):
+        for number in diverged:
+            assert np.isnan(getattr(series, name)[since[number] :, number]).all(), name
 
 
 def test_a_run_that_cannot_be_trained_fails_with_the_reason(
