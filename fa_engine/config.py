@@ -479,7 +479,8 @@ class RunConfig(BaseModel):
     dtype: str = _knob(
         "float32",
         "Precision",
-        "Floating-point type of weights and activations.",
+        "Floating-point type of weights and activations. In float32 angles below 0.02 degrees "
+        "are rounding.",
         options={"float32": "float32", "float64": "float64"},
         group="machine",
     )
