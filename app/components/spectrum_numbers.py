@@ -30,13 +30,12 @@ def _modes(a: Arrays) -> list[_Row]:
     modes = len(a["eigenvalues"])
     told = f"{int(a['n_unstable'])} of {modes}"
     share = f"{100 * float(a['unstable_share']):.1f} %"
-    rows = [("Error left", f"{float(a['error_left']):.3g}", "root mean square of an output's")]
     if a["stability"]:
-        rows.append(("Unstable modes", told, share))
+        rows = [("Unstable modes", told, share)]
     elif a["of_moment"]:
-        rows.append(("Modes below 0 at this moment", told, share))
+        rows = [("Modes below 0 at this moment", told, share)]
     else:
-        rows.append(("Real part below 0", told, f"{share}, of the error were it sent this way"))
+        rows = [("Real part below 0", told, f"{share}, of the error were it sent this way")]
     leaves = "error_unstable_share" not in a and bool(a["n_unstable"])
     own = _pace(a, "eigenvalues") if leaves else ""
     rows += [
@@ -61,7 +60,10 @@ def _modes(a: Arrays) -> list[_Row]:
     if str(a["signal"]) == "error":
         rows.append(("Errors it would follow uphill", uphill, "negative modes of (K + Kᵀ)/2"))
     angle = f"{float(a['angle_deg']):.1f}°"
-    rows.append(("Update to true gradient", angle, "all parameters together"))
+    rows += [
+        ("Update to true gradient", angle, "all parameters together"),
+        ("Error left", f"{float(a['error_left']):.3g}", "root mean square of an output's"),
+    ]
     return rows
 
 
