@@ -158,11 +158,10 @@ def register_spectrum(app: Dash, context: Context) -> None:
         coming = next(computing, found[place])
         said = _on_its_way(found[place], shown, coming, answers)
         on_the_way = f"{done} of {len(found)} checkpoints are computed."
-        counted = no_update if done == len(found) else on_the_way
         asked = coming.seq
         signature = [known["run"], shown.seq, values, theme, scale, done, len(found), now.pending]
         if signature == drawn:
-            return (*(no_update,) * 5, said, counted, no_update, asked, idle, fine)
+            return (*(no_update,) * 5, said, no_update, no_update, asked, idle, fine)
         series, went = _series_figure(found, answers, shown.step, theme, log)
         counted = went if done == len(found) else f"{went} {on_the_way}".strip()
         rest = (f"step {shown.step:,}", said, counted, signature, asked, idle, fine)
