@@ -625,7 +625,7 @@ def test_a_reset_begins_with_the_parents_weights_again(page: Page, site: Site) -
     wait(lambda: site.get(f"/api/runs/{again}")["ended"])
     runs = [site.get(f"/api/runs/{run_id}") for run_id in (child, again)]
     assert runs[0]["parent"] == runs[1]["parent"] == {"run_id": parent, "step": step}
-    assert runs[1]["name"] == "handed over"
+    assert runs[1]["name"] == "handed over (2)"  # no two runs are called alike
     losses = [
         site.get(f"/api/runs/{run_id}/export.json")["series"]["loss"] for run_id in (child, again)
     ]
