@@ -184,7 +184,7 @@ DATASETS: dict[str, DatasetSpec] = {
         digits.N_TRAIN,
         digits.N_TEST,
         digits.read_digits,
-        f"{_PIXELS} Of every class a fifth, drawn once for all, is the test set.",
+        f"{_PIXELS} Of the digits a fifth of every class is the test set.",
         1 / 16,
     ),
     "mnist": DatasetSpec(
