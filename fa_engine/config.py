@@ -182,7 +182,7 @@ class RunConfig(BaseModel):
     dataset: str = _knob(
         "digits",
         "Data set",
-        "What the network learns to tell apart.",
+        f"What the network learns to tell apart. {DATASETS['digits'].text}",
         options={name: spec.title for name, spec in DATASETS.items()},
     )
     hidden: tuple[Spec, ...] = _knob(

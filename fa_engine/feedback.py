@@ -135,10 +135,9 @@ SCHEMES: dict[str, Scheme] = {
         "Between the steps the feedback matrices learn the weights from the network's answer "
         "to noise.",
         "Akrout et al. 2019",
-        "Noise is normal and goes through the weights alone, the matrices are a running mean, and "
-        "mirroring begins with the first step. In the authors' code noise is uniform and goes "
-        "through bias and activation too, what it gives is summed and the matrices are rescaled, "
-        "and they are mirrored before training as well.",
+        "Noise is normal and goes through the weights alone, and the matrices are a running mean; "
+        "in the authors' code noise is uniform and goes through bias and activation too, and the "
+        "matrices are summed, rescaled, and mirrored before training as well.",
     ),
     "dkp": Scheme(
         "Direct Kolen-Pollack",

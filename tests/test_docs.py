@@ -47,6 +47,15 @@ def test_source_and_deviation_of_every_scheme_are_in_the_mathematics(name):
     assert not deviation or any(line.endswith(f"| {deviation} |") for line in told)
 
 
+def test_what_the_values_of_pixels_are_is_in_both_documents():
+    assert "not standardised" in " ".join(README.split())
+    assert "and not standardised" in " ".join(MATH.split())
+    images = [spec for spec in DATASETS.values() if spec.image_shape]
+    assert images
+    for spec in images:
+        assert "[0, 1], not standardised" in spec.text
+
+
 def test_the_readme_names_files_that_exist():
     named = re.findall(r"`((?:fa_engine|app|tests|assets)/[\w./]*)`", README)
     assert named

@@ -120,9 +120,7 @@ def explanation(scheme: Any) -> str:
         return ""
     row = SCHEMES[scheme]
     return (
-        f"{row.explanation} As published, but: {row.deviation}"
-        if row.deviation
-        else row.explanation
+        f"{row.explanation} Not as published: {row.deviation}" if row.deviation else row.explanation
     )
 
 

@@ -3,26 +3,32 @@
 import gzip
 import hashlib
 import io
+import pickle
+import re
 import struct
 import tarfile
 import threading
+from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
+from sklearn.datasets import load_digits
 
-from fa_engine import DATASETS, DatasetError, RunConfig, Trainer, load_dataset
-from fa_engine.datasets import (
-    CIFAR10_ARCHIVE,
-    CIFAR10_TEST,
-    CIFAR10_TRAIN,
+from fa_engine import DATASETS, DataOptions, DatasetError, RunConfig, Trainer, load_dataset
+from fa_engine.data import cifar
+from fa_engine.data.digits import last_of_each_class
+from fa_engine.data.files import File
+from fa_engine.data.idx import (
+    FASHION_FILES,
+    FASHION_FOLDERS,
     MNIST_FILES,
-    DataOptions,
-    IdxFile,
-    read_cifar10,
+    MNIST_FOLDERS,
+    read_fashion_mnist,
     read_idx_files,
 )
 
@@ -34,7 +40,9 @@ def idx(array):
 
 IMAGES = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
 CONTENT = idx(IMAGES)
-FILE = IdxFile("images-idx3-ubyte", hashlib.md5(CONTENT).hexdigest())
+FILE = File(
+    "images-idx3-ubyte", f"md5:{hashlib.md5(CONTENT).hexdigest()}", ("images.idx3-ubyte",), "Tests"
+)
 
 
 class QuietHandler(SimpleHTTPRequestHandler):
@@ -56,17 +64,39 @@ def mirror(tmp_path):
     server.server_close()
 
 
-def test_digits_are_scaled_balanced_and_split():
+def test_digits_are_scaled_and_split():
     data = load_dataset("digits")
     spec = DATASETS["digits"]
     assert data.x_train.shape == (spec.n_train, 64)
     assert data.y_test.shape == (spec.n_test, 10)
     assert data.x_train.min() == 0
     assert data.x_train.max() == 1
-    assert (data.y_train.sum(0) > 0.08 * spec.n_train).all()
-    assert (data.y_test.sum(0) > 0.06 * spec.n_test).all()
     train = {row.numpy().tobytes() for row in data.x_train}
     assert not train & {row.numpy().tobytes() for row in data.x_test}
+
+
+def test_every_class_of_the_digits_is_split_alike():
+    data = load_dataset("digits")
+    train, test = data.y_train.sum(0).numpy(), data.y_test.sum(0).numpy()
+    exact = (train + test) * len(data.x_test) / (len(data.x_test) + len(data.x_train))
+    assert (np.abs(test - exact) < 1).all()
+    again = load_dataset("digits")
+    assert torch.equal(again.x_train, data.x_train)
+    assert torch.equal(again.x_test, data.x_test)
+
+
+def test_the_first_digits_are_those_of_the_fixed_order():
+    """A stratified split takes from the end: what is learned from few samples is what it was."""
+    digits = load_digits()
+    order = np.random.RandomState(0).permutation(len(digits.target))[:1000]
+    few = load_dataset("digits", dtype=torch.float64).x_train[:1000]
+    np.testing.assert_array_equal(few, digits.images[order].reshape(1000, 64) / 16)
+
+
+def test_shares_that_do_not_divide_go_to_the_classes_that_miss_most():
+    labels = np.array([0, 1, 2, 0, 1, 0, 1, 0, 0, 1])  # 5, 4 and 1 of them
+    chosen = last_of_each_class(labels, 4)  # 2, 1.6 and 0.4
+    assert chosen.tolist() == [False] * 5 + [False, True, True, True, True]
 
 
 def test_dtype_is_as_asked():
@@ -77,7 +107,7 @@ def test_dtype_is_as_asked():
 def test_idx_files_are_read_where_they_lie(tmp_path, packed):
     name = FILE.name + (".gz" if packed else "")
     (tmp_path / name).write_bytes(gzip.compress(CONTENT) if packed else CONTENT)
-    (images,) = read_idx_files(tmp_path, [FILE], mirrors=[])
+    (images,) = read_idx_files([tmp_path], [FILE], mirrors=[])
     np.testing.assert_array_equal(images, IMAGES)
 
 
@@ -86,20 +116,20 @@ def test_a_missing_file_is_downloaded_once(tmp_path, mirror):
     (served / f"{FILE.name}.gz").write_bytes(gzip.compress(CONTENT))
     target = tmp_path / "data" / "set"
     dead = "http://127.0.0.1:9/"  # nothing listens there: the next mirror is tried
-    (images,) = read_idx_files(target, [FILE], [dead, address])
+    (images,) = read_idx_files([target], [FILE], [dead, address])
     np.testing.assert_array_equal(images, IMAGES)
     assert [p.name for p in target.iterdir()] == [f"{FILE.name}.gz"]
-    read_idx_files(target, [FILE], mirrors=[])  # from now on no server is needed
+    read_idx_files([target], [FILE], mirrors=[])  # from now on no server is needed
 
 
 def test_a_wrong_download_leaves_nothing_behind(tmp_path, mirror):
     served, address = mirror
     (served / f"{FILE.name}.gz").write_bytes(gzip.compress(CONTENT + b"!"))
     with pytest.raises(DatasetError, match="md5"):
-        read_idx_files(tmp_path / "set", [FILE], [address])
+        read_idx_files([tmp_path / "set"], [FILE], [address])
     (served / f"{FILE.name}.gz").write_bytes(b"no gzip at all")
     with pytest.raises(DatasetError, match="could not be downloaded"):
-        read_idx_files(tmp_path / "set", [FILE], [address])
+        read_idx_files([tmp_path / "set"], [FILE], [address])
     assert list((tmp_path / "set").iterdir()) == []
 
 
@@ -108,14 +138,14 @@ def test_a_damaged_file_is_named_and_kept(tmp_path, damage):
     path = tmp_path / f"{FILE.name}.gz"
     path.write_bytes(damage)
     with pytest.raises(DatasetError, match="damaged") as caught:
-        read_idx_files(tmp_path, [FILE], mirrors=[])
+        read_idx_files([tmp_path], [FILE], mirrors=[])
     assert str(path) in str(caught.value)
     assert path.read_bytes() == damage
 
 
 def test_without_a_network_the_message_says_what_to_put_where(tmp_path):
     with pytest.raises(DatasetError) as caught:
-        read_idx_files(tmp_path / "mnist", MNIST_FILES, ["http://127.0.0.1:9/"])
+        read_idx_files([tmp_path / "mnist"], MNIST_FILES, ["http://127.0.0.1:9/"])
     message = str(caught.value)
     for file in MNIST_FILES:
         assert f"{file.name}.gz" in message
@@ -131,25 +161,133 @@ def test_an_unwritable_folder_is_said(tmp_path, mirror):
     blocked = tmp_path / "file"
     blocked.write_text("a file where a folder should be")
     with pytest.raises(DatasetError, match="could not be downloaded"):
-        read_idx_files(blocked / "set", [FILE], [address])
+        read_idx_files([blocked / "set"], [FILE], [address])
 
 
 @pytest.mark.parametrize("content", [b"abc", b"", CONTENT[:-1], b"\0\0\x0d\1\0\0\0\1\0"])
 def test_what_is_no_idx_file_is_refused_by_name(tmp_path, content):
-    file = IdxFile("labels", "", packed=True)
+    file = File("labels", f"md5:{hashlib.md5(content).hexdigest()}")
     (tmp_path / "labels").write_bytes(content)
     with pytest.raises(DatasetError, match="labels is not an IDX file"):
-        read_idx_files(tmp_path, [file], mirrors=[])
+        read_idx_files([tmp_path], [file], mirrors=[])
 
 
-def test_samples_of_another_size_are_refused(tmp_path):
-    small = idx(np.zeros((1000, 28, 28), np.uint8)), idx(np.zeros(1000, np.uint8))
-    (tmp_path / "fashion_mnist").mkdir()
-    for part in ("train", "t10k"):
-        for kind, content in zip(("images-idx3", "labels-idx1"), small, strict=True):
-            (tmp_path / "fashion_mnist" / f"{part}-{kind}-ubyte").write_bytes(content)
-    with pytest.raises(DatasetError, match=r"fashion_mnist, train.*\(1000, 784\).*\(60000, 784\)"):
+def test_labels_outside_the_classes_are_named_with_their_file(tmp_path):
+    content = idx(np.array([3, 9, 12, 255], np.uint8))
+    file = File("labels", f"md5:{hashlib.md5(content).hexdigest()}")
+    (tmp_path / "labels").write_bytes(content)
+    with pytest.raises(DatasetError, match=r"labels: label 3 is 12: allowed is 0 to 9") as caught:
+        read_idx_files([tmp_path], [file], mirrors=[])
+    assert str(tmp_path / "labels") in str(caught.value)
+
+
+def zeros(name):
+    shape = (60_000 if "train" in name else 10_000, 28, 28)
+    return idx(np.zeros(shape if "images" in name else shape[:1], np.uint8))
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_files_of_the_right_shape_and_other_bytes_are_refused(tmp_path, packed):
+    """Zeros of the right shape were trained on as Fashion-MNIST without a word."""
+    folder = tmp_path / "fashion_mnist"
+    folder.mkdir()
+    for file in FASHION_FILES:
+        content = zeros(file.name)
+        name = file.name + (".gz" if packed else "")
+        (folder / name).write_bytes(gzip.compress(content, 1) if packed else content)
+    with pytest.raises(DatasetError, match=r"train-images.* is damaged: its md5 is"):
         load_dataset("fashion_mnist", tmp_path)
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_mnist_in_the_place_of_fashion_mnist_is_recognised(tmp_path, mnist_dir, packed):
+    folder = tmp_path / "fashion_mnist"
+    folder.mkdir()
+    for file in MNIST_FILES:
+        content = (mnist_dir / "mnist" / f"{file.name}.gz").read_bytes()
+        name = file.name + (".gz" if packed else "")
+        (folder / name).write_bytes(content if packed else gzip.decompress(content))
+    with pytest.raises(DatasetError, match=r"as of train-images-idx3-ubyte of MNIST, and should"):
+        load_dataset("fashion_mnist", tmp_path)
+
+
+def test_no_digest_stands_twice():
+    """One that was copied to the wrong line would let a wrong file pass."""
+    files = (*MNIST_FILES, *FASHION_FILES, *cifar.BINARY.batches, *cifar.PYTHON.batches)
+    digests = [file.digest for file in files]
+    assert len(set(digests)) == len(digests)
+    for digest in digests:
+        assert re.fullmatch(r"md5:[0-9a-f]{32}|sha1:[0-9a-f]{40}", digest)
+
+
+@pytest.mark.parametrize("end", ["", ".gz"])
+@pytest.mark.parametrize("name", ["train-images-idx3-ubyte", "train-images.idx3-ubyte"])
+@pytest.mark.parametrize("folder", MNIST_FOLDERS)
+def test_mnist_is_found_where_people_have_it(tmp_path, mnist_dir, folder, name, end):
+    (tmp_path / folder).mkdir(parents=True)
+    file = MNIST_FILES[2]
+    own = file.name if "-idx" in name else file.other_names[0]
+    packed = (mnist_dir / "mnist" / f"{file.name}.gz").read_bytes()
+    (tmp_path / folder / (own + end)).write_bytes(packed if end else gzip.decompress(packed))
+    (images,) = read_idx_files([tmp_path / f for f in MNIST_FOLDERS], [file], mirrors=[])
+    assert images.shape == (10_000, 28, 28)
+
+
+@pytest.mark.parametrize("folder", FASHION_FOLDERS)
+def test_fashion_mnist_is_looked_for_where_people_have_it(tmp_path, folder):
+    (tmp_path / folder).mkdir(parents=True)
+    for file in FASHION_FILES:
+        (tmp_path / folder / file.other_names[0]).write_bytes(b"other bytes")
+    with pytest.raises(DatasetError) as caught:
+        read_fashion_mnist(tmp_path, DataOptions())
+    path = tmp_path / folder / "train-images.idx3-ubyte"
+    assert str(caught.value).startswith(f"{path} is damaged")
+
+
+def test_a_folder_where_a_file_is_expected_is_said(tmp_path):
+    """Some programs unpack an archive into a folder of the file's own name."""
+    place = tmp_path / "images.idx3-ubyte"
+    place.mkdir()
+    (place / "images.idx3-ubyte").write_bytes(CONTENT)
+    with pytest.raises(DatasetError, match="is a folder where the file") as caught:
+        read_idx_files([tmp_path], [FILE], mirrors=[])
+    assert str(place) in str(caught.value)
+    # As the message says: the file itself in the folder's place.
+    (place / "images.idx3-ubyte").rename(tmp_path / "x")
+    place.rmdir()
+    (tmp_path / "x").rename(place)
+    (images,) = read_idx_files([tmp_path], [FILE], mirrors=[])
+    np.testing.assert_array_equal(images, IMAGES)
+
+
+@pytest.mark.parametrize("unpacked", [False, True])
+def test_following_the_messages_advice_to_the_letter_works(tmp_path, mnist_dir, unpacked):
+    with pytest.raises(DatasetError) as caught:
+        read_idx_files([tmp_path / "mnist"], MNIST_FILES, ["http://127.0.0.1:9/"])
+    message = str(caught.value)
+    folder = Path(re.search(r"is not in (\S+) and", message)[1])
+    names = re.search(r"by hand: (.*?) \(they may be unpacked\)", message)[1].split(", ")
+    assert len(names) == 4
+    for name in names:
+        content = (mnist_dir / "mnist" / name).read_bytes()
+        if unpacked:
+            (folder / name.removesuffix(".gz")).write_bytes(gzip.decompress(content))
+        else:
+            (folder / name).write_bytes(content)
+    assert load_dataset("mnist", tmp_path).x_train.shape == (60_000, 784)
+
+
+def test_the_other_half_of_the_advice_works_too(tmp_path, mnist_dir, monkeypatch):
+    with pytest.raises(DatasetError) as caught:
+        read_idx_files([tmp_path / "mnist"], MNIST_FILES, ["http://127.0.0.1:9/"])
+    holds = re.search(r"FA_DATA_DIR to the folder that holds (\w+)/", str(caught.value))[1]
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / holds).symlink_to(mnist_dir / "mnist")
+    monkeypatch.setenv("FA_DATA_DIR", str(tmp_path / "elsewhere"))
+    assert load_dataset("mnist").x_test.shape == (10_000, 784)
+
+
+def test_samples_of_another_data_set_are_refused():
     with pytest.raises(DatasetError, match="digits, train"):
         Trainer(RunConfig(), data=load_dataset("spirals"))
 
@@ -161,53 +299,133 @@ def test_mnist_is_complete(mnist_dir):
     assert data.x_train.max() == 1
 
 
-def test_a_file_known_by_its_packed_bytes_is_checked_as_it_was_published(tmp_path):
-    packed = gzip.compress(CONTENT)
-    file = IdxFile(FILE.name, hashlib.md5(packed).hexdigest(), packed=True)
-    (tmp_path / f"{FILE.name}.gz").write_bytes(packed)
-    (images,) = read_idx_files(tmp_path, [file], mirrors=[])
-    np.testing.assert_array_equal(images, IMAGES)
-    (tmp_path / f"{FILE.name}.gz").write_bytes(gzip.compress(CONTENT, compresslevel=1) + b"!")
-    with pytest.raises(DatasetError, match="damaged"):
-        read_idx_files(tmp_path, [file], mirrors=[])
+def digest(content):
+    return f"sha1:{hashlib.sha1(content).hexdigest()}"
 
 
-def cifar_records(n, seed):
-    r = np.random.default_rng(seed)
-    parts = [r.integers(0, 10, (n, 1)), r.integers(0, 256, (n, 3072))]
-    return np.concatenate(parts, axis=1).astype(np.uint8)
+def cifar_layout(layout, n=4, wrong_label=None):
+    """A small data set in one of the layouts of CIFAR-10: its files, their bytes, its archive."""
+    r = np.random.default_rng(1)
+    content, records = {}, {}
+    for file in layout.batches:
+        labels, pixels = r.integers(0, 10, (n, 1)), r.integers(0, 256, (n, 3072))
+        if wrong_label is not None:
+            labels[1] = wrong_label
+        records[file.name] = np.concatenate([labels, pixels], 1).astype(np.uint8)
+        batch = {b"data": pixels.astype(np.uint8), b"labels": labels[:, 0].tolist()}
+        binary = layout is cifar.BINARY
+        content[file.name] = records[file.name].tobytes() if binary else pickle.dumps(batch)
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        for name, part in content.items():
+            member = tarfile.TarInfo(f"cifar-10-batches/{name}")
+            member.size = len(part)
+            tar.addfile(member, io.BytesIO(part))
+    small = replace(
+        layout,
+        archive=replace(layout.archive, digest=digest(packed.getvalue())),
+        batches=tuple(replace(f, digest=digest(content[f.name])) for f in layout.batches),
+    )
+    return small, content, records, packed.getvalue()
 
 
-def test_cifar10_is_read_from_its_binary_files(tmp_path):
-    batches = {name: cifar_records(4, i) for i, name in enumerate((*CIFAR10_TRAIN, *CIFAR10_TEST))}
-    for name, records in batches.items():
-        records.tofile(tmp_path / name)
-    x, y, x_test, y_test = read_cifar10(tmp_path, mirrors=[])
+CIFAR_LAYOUTS = pytest.mark.parametrize("layout", cifar.LAYOUTS, ids=["binary", "python"])
+
+
+@CIFAR_LAYOUTS
+@pytest.mark.parametrize("folder", cifar.FOLDERS)
+@pytest.mark.parametrize("end", ["", ".gz"])
+def test_cifar10_is_read_from_its_batches_where_people_have_them(tmp_path, layout, folder, end):
+    small, content, records, _ = cifar_layout(layout)
+    (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+    for name, part in content.items():
+        (tmp_path / folder / (name + end)).write_bytes(gzip.compress(part) if end else part)
+    folders = [tmp_path / f for f in cifar.FOLDERS]
+    x, y, x_test, y_test = cifar.read_cifar10_files(folders, [], [small])
     assert x.shape == (20, 32, 32, 3)
     assert x_test.shape == (4, 32, 32, 3)
-    first = batches["data_batch_1.bin"][0]
-    assert y[0] == first[0]
-    assert x[0, 2, 5, 1] == first[1 + 1024 + 2 * 32 + 5]  # green plane, row 2, column 5
-    np.testing.assert_array_equal(y_test, batches["test_batch.bin"][:, 0])
-    (tmp_path / "test_batch.bin").write_bytes(b"short")
-    with pytest.raises(DatasetError, match=r"test_batch\.bin is damaged"):
-        read_cifar10(tmp_path, mirrors=[])
+    first, *_, last = records.values()
+    assert y[0] == first[0, 0]
+    assert x[0, 2, 5, 1] == first[0, 1 + 1024 + 2 * 32 + 5]  # green plane, row 2, column 5
+    np.testing.assert_array_equal(y_test, last[:, 0])
 
 
-def test_cifar10_is_unpacked_from_its_archive(tmp_path, mirror, monkeypatch):
+@CIFAR_LAYOUTS
+def test_a_damaged_batch_is_named(tmp_path, layout):
+    small, content, _, _ = cifar_layout(layout)
+    for name, part in content.items():
+        (tmp_path / name).write_bytes(part)
+    name = small.batches[3].name
+    (tmp_path / name).write_bytes(content[small.batches[2].name])
+    with pytest.raises(DatasetError, match=f"{name} is damaged: its sha1 is"):
+        cifar.read_cifar10_files([tmp_path], [], [small])
+
+
+@CIFAR_LAYOUTS
+def test_a_label_outside_the_classes_of_cifar10_is_named_with_its_file(tmp_path, layout):
+    small, content, _, _ = cifar_layout(layout, wrong_label=77)
+    for name, part in content.items():
+        (tmp_path / name).write_bytes(part)
+    name = re.escape(small.batches[0].name)
+    with pytest.raises(DatasetError, match=f"{name}: label 2 is 77: allowed is 0 to 9"):
+        cifar.read_cifar10_files([tmp_path], [], [small])
+
+
+def test_records_that_are_not_whole_are_refused(tmp_path):
+    with pytest.raises(DatasetError, match=r"test_batch\.bin: 5 bytes are not records of 3073"):
+        cifar.parse_binary(b"short", tmp_path / "test_batch.bin")
+    with pytest.raises(DatasetError, match="test_batch has no data and labels"):
+        cifar.parse_python(pickle.dumps([1]), tmp_path / "test_batch")
+
+
+@CIFAR_LAYOUTS
+def test_cifar10_is_unpacked_from_an_archive_that_is_there(tmp_path, layout):
+    small, content, records, packed = cifar_layout(layout)
+    (tmp_path / "cifar10").mkdir()
+    (tmp_path / small.archive.name).write_bytes(packed)
+    folders = [tmp_path / f for f in cifar.FOLDERS]
+    _, y, *_ = cifar.read_cifar10_files(folders, [], [small])
+    assert y[0] == records[small.batches[0].name][0, 0]
+    kept = {path.name: path.read_bytes() for path in (tmp_path / "cifar10").iterdir()}
+    assert kept == content
+    (tmp_path / small.archive.name).unlink()  # from now on the batches do
+    cifar.read_cifar10_files(folders, [], [small])
+
+
+def test_cifar10_is_downloaded_checked_and_unpacked(tmp_path, mirror):
     served, address = mirror
-    with tarfile.open(served / CIFAR10_ARCHIVE, "w:gz") as tar:
-        for i, name in enumerate((*CIFAR10_TRAIN, *CIFAR10_TEST)):
-            content = cifar_records(2, i).tobytes()
-            member = tarfile.TarInfo(f"cifar-10-batches-bin/{name}")
-            member.size = len(content)
-            tar.addfile(member, io.BytesIO(content))
-    content = (served / CIFAR10_ARCHIVE).read_bytes()
-    with pytest.raises(DatasetError, match="md5"):
-        read_cifar10(tmp_path / "cifar10", [address])
-    monkeypatch.setattr("fa_engine.datasets.CIFAR10_MD5", hashlib.md5(content).hexdigest())
-    x, *_ = read_cifar10(tmp_path / "cifar10", [address])
-    assert len(x) == 10
+    small, content, _, packed = cifar_layout(cifar.BINARY)
+    home = tmp_path / "cifar10"
+    (served / small.archive.name).write_bytes(packed + b"!")
+    with pytest.raises(DatasetError, match="sha1"):
+        cifar.read_cifar10_files([home], [address], [small])
+    assert list(home.iterdir()) == []
+    (served / small.archive.name).write_bytes(packed)
+    x, *_ = cifar.read_cifar10_files([home], [address], [small])
+    assert len(x) == 20
+    assert {p.name for p in home.iterdir()} == {*content, small.archive.name}
+
+
+@pytest.mark.parametrize("way", [0, 1, 2])
+def test_following_the_message_about_cifar10_works(tmp_path, way):
+    layouts, contents, archives = [], {}, {}
+    for layout in cifar.LAYOUTS:
+        small, content, _, packed = cifar_layout(layout)
+        layouts.append(small)
+        contents |= content
+        archives[small.archive.name] = packed
+    home = tmp_path / "cifar10"
+    with pytest.raises(DatasetError) as caught:
+        cifar.read_cifar10_files([home], ["http://127.0.0.1:9/"], layouts)
+    message = str(caught.value)
+    one, other, batches = re.search(
+        r"Put (\S+) or (\S+) there by hand, or from the first (.*?); or", message
+    ).groups()
+    chosen = [[one], [other], batches.split(", ")][way]
+    for name in chosen:
+        (home / name).write_bytes((archives | contents)[name])
+    x, *_ = cifar.read_cifar10_files([home], ["http://127.0.0.1:9/"], layouts)
+    assert len(x) == 20
 
 
 def test_a_teacher_teaches_what_a_student_can_learn():

@@ -11,7 +11,7 @@ def test_the_form_tells_what_a_scheme_is_and_where_it_differs_from_its_publicati
     row = SCHEMES[name]
     text = explanation(name)
     assert text.startswith(row.explanation)
-    assert ("As published, but: " in text) == bool(row.deviation)
+    assert ("Not as published: " in text) == bool(row.deviation)
     assert text.endswith(row.deviation)
 
 

@@ -1,0 +1,1 @@
+"""Where the samples of each data set come from: one file a source."""

@@ -1,0 +1,39 @@
+"""What a source gives, and what it may be asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+
+class DatasetError(RuntimeError):
+    """The samples cannot be had; the message says which files to put where."""
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """What a data set may be asked for.
+
+    Attributes:
+        label_noise: share of training labels replaced by another class, drawn evenly.
+        teacher_hidden: widths of the teacher's own hidden layers.
+        regression: targets are the teacher's outputs, not the class of the largest.
+        train_samples: only the first so many training samples, of which ``label_noise`` is a
+            share; None: all.
+    """
+
+    label_noise: float = 0.0
+    teacher_hidden: tuple[int, ...] = (32,)
+    regression: bool = False
+    train_samples: int | None = None
+
+
+# float64 samples in [0, 1] or about 0, and labels or targets: train, then test
+Samples = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]
+
+# (data_dir, options) -> samples of any shape each, channels last
+Read = Callable[[Path, DataOptions], Samples]
