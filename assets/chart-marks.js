@@ -135,7 +135,7 @@
       const { shapes } = gd.layout;
       const lines = shapes.find(({ name }) => name === "changes");
       lines.path = changes
-        .flatMap(([step]) => meta.panels.map(([from, to]) => `M${step},${from}L${step},${to}`))
+        .flatMap(([step]) => meta.domains.map(([from, to]) => `M${step},${from}L${step},${to}`))
         .join("");
       lines.visible = changes.length > 0;
       // In place: the figure that dcc.Graph holds has the same list, and draws it after a zoom.
@@ -203,7 +203,7 @@
       const shape = gd.layout.shapes.find(({ name }) => name === "leaders");
       const right = (1 + meta.names.leader / w).toFixed(4);
       const lines = meta.ends.flatMap(({ leads }, panel) => {
-        const up = (at) => (meta.panels[panel][0] + at / h).toFixed(4);
+        const up = (at) => (meta.domains[panel][0] + at / h).toFixed(4);
         return leads.map(([end, name]) => `M1,${up(end)}L${right},${up(name)}`);
       });
       shape.path = lines.join("") || NOWHERE; // a shape without any has no element to be extended

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from app.figures import marks
 from app.figures.look import axis as plain_axis
-from app.figures.look import base
+from app.figures.look import base, picture
 from app.figures.palette import Palette, Rgb, css, palette
 
 Points = tuple[list[Any], list[Any]]
@@ -64,6 +64,7 @@ _WORD_AXIS = {"range": [0, 1], "fixedrange": True, "visible": False}
 # Of the charts without their margins, until the browser knows how large they are.
 _WIDTH_PX, _HEIGHT_PX = 720.0, 600.0
 _LEADER_PX = 10.0
+_FIRST_RANK = 1000  # in a legend; plotly's own first
 _LEAD = "\u2003"  # a name begins where its leader ends
 
 
@@ -128,7 +129,8 @@ def training_figure(history: History, theme: str | None = None) -> go.Figure:
     # The hover lists traces from the last to the first: the top panel's come last.
     for look in sorted(looks, key=lambda look: look.axis, reverse=True):
         places[look.key]["median"] = len(traces)
-        traces.append(_median(look, history.lines.get(look.key, {})))
+        rank = _FIRST_RANK + looks.index(look)
+        traces.append(_median(look, history.lines.get(look.key, {}), rank))
     ends = []
     leads: list[tuple[float, float]] = []
     for axis, (bottom, top) in _DOMAINS.items():
@@ -146,7 +148,8 @@ def training_figure(history: History, theme: str | None = None) -> go.Figure:
         )
         words, moved = _words(here, axis, history, colours)
         traces.append(words)
-        leads += [tuple(bottom + at * (top - bottom) for at in pair) for pair in moved]
+        up = top - bottom
+        leads += [(bottom + end * up, bottom + name * up) for end, name in moved]
     room = len(traces)
     traces.append(_room())
     figure = go.Figure(traces, _layout(history, colours))
@@ -163,12 +166,13 @@ def training_figure(history: History, theme: str | None = None) -> go.Figure:
         ],
         meta={
             **history.meta,
+            **picture("Loss, accuracy and gradient angle"),
             "places": places,
             "room": room,
             "ends": ends,
             "ticks": marks.tick_levels(),
             "control": marks.rows(colours),
-            "panels": list(_DOMAINS.values()),
+            "domains": list(_DOMAINS.values()),
             "names": {
                 "gap": marks.GAP_PX,
                 "least": marks.LEAST_PX,
@@ -243,7 +247,7 @@ def _room() -> go.Scatter:
     )
 
 
-def _median(look: _Look, lines: Lines) -> go.Scatter:
+def _median(look: _Look, lines: Lines, rank: int) -> go.Scatter:
     x, y = lines.get("median", ([], []))
     form = {"y": "%{y:.3g}", "y2": "%{y:.1%}", "y3": "%{y:.1f}°"}[look.axis]
     return go.Scatter(
@@ -257,7 +261,9 @@ def _median(look: _Look, lines: Lines) -> go.Scatter:
         # and then: its points are joined.
         connectgaps=look.dash != "solid",
         hovertemplate=f"{form}<extra>{_TITLES[look.axis].lower()}, {look.name}</extra>",
-        showlegend=look.axis != "y2",  # of a saved picture; names are those of the loss
+        # Of a saved picture; accuracy has the names of the loss.
+        showlegend=look.axis != "y2",
+        legendrank=rank,
         name=look.name,
     )
 

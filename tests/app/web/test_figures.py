@@ -14,6 +14,7 @@ from hypothesis.extra.numpy import arrays
 
 from app.figures import CHART_CONFIG, Control, History, training_figure
 from app.figures.bands import as_list, band, bands, closed, quantiles, thin
+from app.figures.look import log_scale
 from app.figures.marks import power_words, spread
 from app.figures.training import shown
 from app.store import Draft, Progress
@@ -343,3 +344,22 @@ def test_a_band_is_closed_where_it_is_not_defined() -> None:
     np.testing.assert_array_equal(height, [nan, 1.0, 2.0, 3.0, 3.0, 3.0, 3.0, 4.0])
     assert [line.tolist() for line in closed(step[:0], edge[:0], median[:0])] == [[], []]
     np.testing.assert_array_equal(closed(step[:1], edge[:1], median[:1])[1], [nan])
+
+
+@pytest.mark.parametrize("low", [-12, -5, 0])
+@pytest.mark.parametrize("span", [0.3, 0.7, 1.5, 2.5, 6.0, 11.0, 30.0])
+def test_a_logarithmic_axis_has_a_few_ticks_whatever_it_spans(low: float, span: float) -> None:
+    axis = log_scale([10.0**low, 10.0 ** (low + span), 0.0, np.nan])
+    assert axis["type"] == "log"
+    if span < 0.6:
+        assert axis["nticks"] <= 6
+        return
+    places = [p + np.log10(d) for p in range(-40, 40) for d in (1, 2, 5)]  # plotly's D2
+    if axis["dtick"] != "D2":
+        places = [place for place in range(-45, 45) if place % axis["dtick"] == 0]
+    inside = [place for place in places if low - 1e-9 <= place <= low + span + 1e-9]
+    assert 2 <= len(inside) <= 9
+
+
+def test_a_logarithmic_axis_of_nothing_is_one() -> None:
+    assert log_scale([])["type"] == "log"
