@@ -7,8 +7,10 @@
   const AHEAD = 0.15; // room that the step axis of a running run has for what comes, of its steps,
   const AHEAD_S = 1.5; // or of this many seconds
   const BELOW = 0.8; // and the loss axis: down to this share of the lowest value
-  const LABEL_PX = 16;
+  const NEAR_PX = 2; // a name that stands no further from its line's end needs no leader
+  const MORE_PX = 24; // for the number of changes whose labels have no room
   const BLANK = " "; // plotly throws an empty word's element away, and never makes it again
+  const NOWHERE = "M1,0"; // a path that draws nothing
   const FEW_STEPS = 12; // on the axis, so that plotly would put ticks between them
   const EMPTY = 0.3; // of a panel without a value, so that it is said why
   const FEW = 3; // points that do not make a line yet: they are marked
@@ -84,46 +86,59 @@
       Object.assign(view.gd.layout.xaxis, ticks);
       const [low, high] = view.gd._fullLayout.yaxis.range;
       const fits = view.meta.ticks.find(([decades]) => high - low > decades);
+      const [, tickvals, ticktext] = fits || [];
       Object.assign(
         view.gd.layout.yaxis,
-        fits ? { tickmode: "array", tickvals: fits[1] } : { tickmode: "auto", tickvals: null }
+        fits ? { tickmode: "array", tickvals, ticktext } : { tickmode: "auto", tickvals: null }
       );
     }
 
-    /* Every change is a line; its label stands on the side that has room, in the row that has room.
-       Where neither has, the newer label stays. */
+    /* Every change is a line through the panels and a mark in the lane above them; its label stands
+       beside the mark, on the side and in the row that has room. Where neither has, the newer label
+       stays, and counts the others; a pointer there is told which (assets/point-out.js). */
     function placeControls() {
       const { gd, meta, changes } = view;
       const axis = gd._fullLayout.xaxis;
       const [low, high] = axis.range;
       const width = axis._length;
-      const rows = meta.control.map(() => []);
-      const choose = (at, long) => {
-        const sides = at < width / 2 ? ["left", "right"] : ["right", "left"];
-        for (const side of sides) {
-          const [from, to] = side === "left" ? [at, at + long] : [at - long, at];
-          if (from < 0 || to > width) continue; // cut off there
-          const row = rows.findIndex((taken) => taken.every(([a, b]) => to < a || from > b));
-          if (row < 0) continue;
-          rows[row].push([from, to]);
-          return { side, row };
-        }
-        return null;
+      const where = (step) => {
+        const at = ((step - low) / (high - low)) * width;
+        return axis.autorange ? Math.min(at, width) : at; // it follows in this very draw
       };
-      const drawn = changes.map(() => null);
-      for (let i = changes.length - 1; i >= 0; i -= 1) {
-        const [step, label] = changes[i];
-        let at = ((step - low) / (high - low)) * width;
-        if (axis.autorange) at = Math.min(at, width); // it follows in this very draw
-        const place = at >= 0 && at <= width ? choose(at, wide(label)) : null;
-        const shape = structuredClone(meta.control[place ? place.row : 0]);
+      const newest = changes.map(([step, label], index) => ({ index, label, at: where(step) }));
+      newest.reverse();
+      const seen = newest.filter(({ at }) => at >= 0 && at <= width);
+      const put = (more) => {
+        const labels = seen.map(({ at, label }) => ({ at, long: wide(label) + more }));
+        return window.Spread.rowsOf(labels, width, meta.control.length);
+      };
+      let placed = put(0);
+      if (placed.includes(null)) placed = put(MORE_PX);
+      const drawn = changes.map(([step]) => {
+        const shape = structuredClone(meta.control[0]);
         shape.x0 = shape.x1 = step;
-        shape.label.text = place ? shape.label.text.replace("{}", label) : "";
-        if (place) shape.label.xanchor = place.side;
-        drawn[i] = shape;
-      }
-      // In place: the figure that dcc.Graph holds has the same list, and draws it after a zoom.
+        shape.label.text = "";
+        return shape;
+      });
+      view.lane = [];
+      seen.forEach(({ index, label, at }, place) => {
+        if (!placed[place]) return;
+        const { side, row, more } = placed[place];
+        const shape = drawn[index];
+        const words = more.length ? `${label} +${more.length}` : label;
+        shape.label.text = meta.control[row].label.text.replace("{}", words);
+        shape.label.xanchor = side;
+        const long = wide(words);
+        const told = [index, ...more.map((other) => seen[other].index)].sort((a, b) => a - b);
+        view.lane.push({ from: side === "left" ? at : at - long, long, row, told });
+      });
       const { shapes } = gd.layout;
+      const lines = shapes.find(({ name }) => name === "changes");
+      lines.path = changes
+        .flatMap(([step]) => meta.domains.map(([from, to]) => `M${step},${from}L${step},${to}`))
+        .join("");
+      lines.visible = changes.length > 0;
+      // In place: the figure that dcc.Graph holds has the same list, and draws it after a zoom.
       const others = shapes.filter((shape) => shape.name !== "control");
       shapes.splice(0, shapes.length, ...others, ...drawn);
     }
@@ -140,7 +155,8 @@
       return widths.get(label);
     }
 
-    /* The last value of every line, beside its end; moved apart where two would overlap. */
+    /* The last value of every line, beside its end; moved apart where two would overlap, and then
+       with a leader. */
     function showEnds(end, more) {
       const { gd, meta } = view;
       const axis = gd._fullLayout[end.axis.replace("y", "yaxis")];
@@ -163,32 +179,35 @@
       const free = axis.autorange;
       const seen = labels.filter(({ at }) => (free ? isFinite(at) : at >= -2 && at <= axis._length));
       for (const label of seen) label.at = Math.min(Math.max(label.at, 0), axis._length);
-      seen.sort((a, b) => a.at - b.at);
-      for (let i = 1; i < seen.length; i += 1) {
-        seen[i].at = Math.max(seen[i].at, seen[i - 1].at + LABEL_PX);
-      }
-      const over = seen.length ? seen[seen.length - 1].at - axis._length : 0;
-      if (over > 0) {
-        seen[seen.length - 1].at -= over;
-        for (let i = seen.length - 2; i >= 0; i -= 1) {
-          seen[i].at = Math.min(seen[i].at, seen[i + 1].at - LABEL_PX);
-        }
-      }
-      // The words of the panel: its title, its marks, then these.
-      end.marks.forEach(([value, words], place) => {
-        const share = (value - low) / (high - low);
-        trace.y[1 + place] = share;
-        trace.text[1 + place] = share >= 0 && share <= 1 ? words : BLANK;
+      const { gap, kept } = window.Spread.gapAndKept(seen.length, axis._length, meta.names);
+      const chosen = kept.map((index) => seen[index]).sort((a, b) => a.at - b.at);
+      const wanted = chosen.map(({ at }) => at);
+      const stand = window.Spread.spread(wanted, gap, 0, axis._length);
+      trace.text[0] = view.narrow ? end.narrow : end.title;
+      for (const { place } of labels) trace.text[1 + place] = BLANK;
+      end.leads = [];
+      chosen.forEach(({ place, value, at }, index) => {
+        trace.y[1 + place] = stand[index] / axis._length;
+        trace.text[1 + place] = `${meta.names.lead}${end.names[place]} ${written(end.axis, value)}`;
+        if (Math.abs(stand[index] - at) > NEAR_PX) end.leads.push([at, stand[index]]);
       });
-      const first = 1 + end.marks.length;
-      for (const { place } of labels) trace.text[first + place] = BLANK;
-      for (const { place, value, at } of seen) {
-        trace.y[first + place] = at / axis._length;
-        trace.text[first + place] = ` ${end.names[place]} ${written(end.axis, value)}`;
-      }
-      const [said, across_] = undefinedWords(end, more) || [BLANK, 0.5];
-      trace.text[first + labels.length] = said;
-      trace.x[first + labels.length] = across_;
+      const [said, where] = undefinedWords(end, more) || [BLANK, 0.5];
+      trace.text[1 + labels.length] = said;
+      trace.x[1 + labels.length] = where;
+    }
+
+    /* The leaders of all panels are one shape; as shares of the charts without their margins. */
+    function showLeads() {
+      const { gd, meta } = view;
+      const { w, h } = gd._fullLayout._size;
+      const shape = gd.layout.shapes.find(({ name }) => name === "leaders");
+      const right = (1 + meta.names.leader / w).toFixed(4);
+      const lines = meta.ends.flatMap(({ leads }, panel) => {
+        const up = (at) => (meta.domains[panel][0] + at / h).toFixed(4);
+        return leads.map(([end, name]) => `M1,${up(end)}L${right},${up(name)}`);
+      });
+      shape.path = lines.join("") || NOWHERE; // a shape without any has no element to be extended
+      return shape;
     }
 
     /* Why a panel holds nothing although there are measurements, or nothing any more, and where to
@@ -215,7 +234,7 @@
       return to - from <= EMPTY ? null : [words, Math.min(Math.max((from + to) / 2, 0.3), 0.7)];
     }
 
-    return { makeRoom, markFew, setTicks, placeControls, showEnds };
+    return { makeRoom, markFew, setTicks, placeControls, showEnds, showLeads };
   }
 
   window.ChartMarks = Object.assign(marksOf, { written });

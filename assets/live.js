@@ -41,7 +41,8 @@
   };
   view.take = take;
   window.faLive = view; // for whoever looks with the console, and for tests
-  const { makeRoom, markFew, setTicks, placeControls, showEnds } = window.ChartMarks(view);
+  const { makeRoom, markFew, setTicks, placeControls, showEnds, showLeads } =
+    window.ChartMarks(view);
   const { showRun } = window.RunHeader(view);
 
   /* -- events: in order, each once ------------------------------------------------------------ */
@@ -245,7 +246,7 @@
     const { gd, meta } = view;
     view.narrow = gd.clientWidth < NARROW_PX;
     if (!view.narrow) return;
-    Object.assign(gd.layout.margin, { l: 42, r: 88 });
+    Object.assign(gd.layout.margin, { l: 48, r: 100 });
     gd.layout.dragmode = false; // a finger scrolls the page
     for (const end of meta.ends) gd.data[end.trace].textfont.size.fill(12, 1);
   }
@@ -327,8 +328,9 @@
     const more = waiting();
     if (tooLong(more)) return false;
     for (const end of meta.ends) showEnds(end, more);
+    const leads = showLeads();
     const words = meta.ends.map(({ trace }) => trace);
-    if (!window.QuickDraw.extend(gd, meta.places, more, words)) return false;
+    if (!window.QuickDraw.extend(gd, meta.places, more, words, leads)) return false;
     view.drawn = view.queue[view.queue.length - 1].seq;
     view.queue = [];
     view.stats.quick += 1;
@@ -348,6 +350,7 @@
     const indices = [...more.keys()].filter((index) => more.get(index).x.length);
     const long = tooLong(more);
     for (const end of meta.ends) showEnds(end, more);
+    showLeads();
     markFew(more);
     placeControls();
     makeRoom(more);

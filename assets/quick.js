@@ -35,9 +35,10 @@
     return new Map([...groups].map((group) => [group.__data__[0].trace.index, group]));
   }
 
-  /* Draws what was added (index of a trace -> { x, y }) and the words (indices of their traces).
+  /* Draws what was added (index of a trace -> { x, y }), the words (indices of their traces) and the
+     leaders to them, a shape in shares of the charts.
      False, and nothing is done, where only plotly can: an axis has to move, a line to begin. */
-  function extend(gd, places, more, words) {
+  function extend(gd, places, more, words, leads) {
     const across = gd._fullLayout.xaxis;
     const groups = groupsOf(gd);
     if (groups.size < gd.data.length) return false; // plotly is about to draw
@@ -68,7 +69,8 @@
       paths.push([fill, `M${[...above, ...below.reverse()].join("L")}Z`]);
     }
     const texts = words.flatMap((index) => wordsOf(gd, groups, index));
-    if (texts.includes(null)) return false;
+    const lines = gd.querySelector(`.shapelayer path[data-index="${gd.layout.shapes.indexOf(leads)}"]`);
+    if (texts.includes(null) || !lines) return false;
     for (const [index, { x, y }] of more) {
       const trace = gd.data[index];
       trace.x = trace.x.concat(x);
@@ -76,6 +78,7 @@
     }
     for (const [path, shape] of paths) path.setAttribute("d", shape);
     for (const task of texts) task();
+    lines.setAttribute("d", inPixels(gd, leads.path));
     return true;
   }
 
@@ -120,6 +123,14 @@
         if (y !== null) element.setAttribute("y", up.d2p(y).toFixed(2));
       };
     });
+  }
+
+  /* A path in shares of the charts, in pixels. */
+  function inPixels(gd, path) {
+    const { l, t, w, h } = gd._fullLayout._size;
+    return path.replace(/([\d.-]+),([\d.-]+)/g, (_, x, y) =>
+      `${(l + x * w).toFixed(2)},${(t + (1 - y) * h).toFixed(2)}`
+    );
   }
 
   window.QuickDraw = { extend, move, holds, pixels };

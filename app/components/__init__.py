@@ -12,6 +12,11 @@ def aria(label: str) -> dict[str, Any]:
     return {"aria-label": label}
 
 
+def data(**words: str) -> dict[str, Any]:
+    """What the browser's half reads on an element: ``chart="x"`` is its ``data-chart``."""
+    return {f"data-{name}": value for name, value in words.items()}
+
+
 def address(path: str) -> str:
     """An address of ours, ``/``, as a browser has to ask for it: below what a proxy has put before.
 

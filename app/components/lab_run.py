@@ -9,7 +9,8 @@ import dash_mantine_components as dmc
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 
-from app.components import address
+from app.components import address, data
+from app.components.picture import save_buttons
 from app.divergence import divergence, state_class, state_words
 from app.figures import CHART_CONFIG
 from app.lab import Answer
@@ -33,12 +34,17 @@ def panel(title: str, text: str, *parts: Component) -> Component:
     return html.Section([head, *parts], className="panel")
 
 
-def graph(id_: str, height: int) -> Component:
+def graph(id_: str, height: int, name: str) -> Component:
     """A figure of the lab, empty until a callback draws it; ``height`` in pixels."""
     figure = dcc.Graph(
         id=id_, config=CHART_CONFIG, responsive=True, style={"height": "100%"}, figure=BLANK
     )
-    return html.Div(figure, className="lab-graph", style={"height": height})
+    return html.Div(
+        [figure, save_buttons(name)],
+        className="lab-graph",
+        style={"height": height},
+        **data(chart=id_),
+    )
 
 
 def waiting_words(answer: Answer) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,8 +13,9 @@ import dash_mantine_components as dmc
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 
-from app.components import aria
+from app.components import aria, data
 from app.divergence import divergence, state_class, state_words
+from app.figures.palette import to_light
 from app.store import Run, Store
 
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif"
@@ -90,7 +92,7 @@ def shell(links: Sequence[Link]) -> Any:
                 ],
                 className="top",
             ),
-            html.Main(id="page"),
+            html.Main(id="page", **data(light=json.dumps(to_light()))),
         ],
         theme=_THEME,
         defaultColorScheme="auto",

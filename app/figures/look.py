@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,22 @@ def base(colours: Palette, **more: Any) -> dict[str, Any]:
     }
 
 
+def picture(
+    title: str,
+    legend: Mapping[str, str] | None = None,
+    notes: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
+    """What a saved picture of a figure needs beside it; for ``layout.meta`` (assets/picture.js).
+
+    Args:
+        title: of the picture, and part of its file's name.
+        legend: names of traces -> what the picture calls them, where the page explains them in its
+            own words. Without it, traces that say that they belong to a legend.
+        notes: annotations for what else the page writes beside the chart.
+    """
+    return {"picture": {"title": title, "legend": legend, "notes": list(notes)}}
+
+
 def axis(colours: Palette, title: str = "", **more: Any) -> dict[str, Any]:
     """One axis with its title."""
     named = {
@@ -54,6 +71,18 @@ def axis(colours: Palette, title: str = "", **more: Any) -> dict[str, Any]:
         **(named if title else {}),
         **more,
     }
+
+
+def log_scale(values: Any, about: int = 5) -> dict[str, Any]:
+    """A logarithmic axis for ``values``, with ``about`` so many ticks however many decades they
+    span: powers of ten, with 2 and 5 between them where there is room for those."""
+    values = np.asarray(values, dtype=float)
+    values = values[np.isfinite(values) & (values > 0)]
+    span = float(np.ptp(np.log10(values))) if len(values) else 0.0
+    scale: dict[str, Any] = {"type": "log", "exponentformat": "power"}
+    if span < 0.6:
+        return scale | {"nticks": about}
+    return scale | {"dtick": "D2" if 3 * span <= about + 1 else math.ceil(span / about)}
 
 
 def whole_steps(last: int) -> dict[str, Any]:

@@ -37,6 +37,8 @@ _LAYERS = (
 
 _SHADES = 88  # between the first and the last of them, in even steps
 
+_APART = 3  # steps towards the ink, out of 50
+
 Rgb = tuple[int, int, int]
 
 TEXT, LINE = 4.5, 3.0
@@ -78,11 +80,18 @@ class Palette:
         in every theme."""
         return layer_scale()[round(_SHADES * index / (count - 1)) if count > 1 else 0]
 
+    @property
+    def surface(self) -> Rgb:
+        """The loss surface where it is lowest."""
+        return _mixed(self.panel, self.accent, 0.45)
+
     def word(self, colour: Rgb) -> Rgb:
-        """The shade of ``colour`` nearest to it that is legible as a word."""
+        """A shade of ``colour`` that is legible as a word: itself, but for a layer's, whose words
+        and lines are told apart when a picture is saved (:func:`to_light`)."""
+        first = _APART if colour in layer_scale() else 0
         return next(
             shade
-            for shade in (_mixed(colour, self.ink, step / 50) for step in range(51))
+            for shade in (_mixed(colour, self.ink, step / 50) for step in range(first, 51))
             if min(contrast(shade, self.ground), contrast(shade, self.panel)) >= TEXT
         )
 
@@ -113,9 +122,26 @@ DARK = Palette(
 )
 
 
+_ROLES = (
+    *("ground", "panel", "ink", "soft", "grid", "accent", "control", "stable", "unstable"),
+    "surface",
+)
+
+
 def palette(theme: str | None) -> Palette:
     """The colours for ``dark`` or, whatever else is said, for light."""
     return DARK if theme == "dark" else LIGHT
+
+
+def to_light() -> dict[str, str]:
+    """Colours of the dark theme -> those of the light one, ``"r,g,b"`` both, for pictures that are
+    saved: they are on white."""
+    pairs = [
+        *((getattr(DARK, name), getattr(LIGHT, name)) for name in _ROLES),
+        *zip(DARK.walks, LIGHT.walks, strict=True),
+        *((DARK.word(colour), LIGHT.word(colour)) for colour in layer_scale()),
+    ]
+    return {",".join(map(str, dark)): ",".join(map(str, light)) for dark, light in pairs}
 
 
 def css(colour: Rgb, alpha: float = 1.0) -> str:

@@ -17,8 +17,8 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from app.figures.look import base
-from app.figures.palette import Palette, css, palette
+from app.figures.look import base, picture, words
+from app.figures.palette import LIGHT, Palette, css, palette
 from app.figures.training import CHART_CONFIG
 from fa_engine.plane import ESCAPED, RESTING, Array, Fixed, Paths, Plane, noise_draws
 
@@ -52,6 +52,13 @@ _LEVEL = 121  # points of a level of the invariant
 _ZERO = 1e-9  # where stability changes, K is 0 up to rounding
 _LOSS_RANGE = (-4.0, 1.5)  # decades
 _COSINE_RANGE = (-1.15, 1.15)
+_NAMES = {"fa": "Feedback alignment", "bp": "Backpropagation"}
+_PLANE_LEGEND = {
+    "stable": "stable fixed points",
+    "unstable": "unstable ones",
+    "invariant": "conserved quantity",
+    **{f"path {walk}": f"path {walk}" for walk in range(1, MAX_STARTS + 1)},
+}
 
 
 @dataclass(frozen=True)
@@ -189,7 +196,7 @@ def plane_figure(view: View, scheme: str, theme: str | None = None) -> go.Figure
             )
         )
     traces.append(_marks(view, walked, endings(view, scheme, walked), colours))
-    words = {"color": css(colours.soft), "size": 13}
+    named = {"color": css(colours.soft), "size": 13}
     weights = {
         "range": [-reach, reach],
         "fixedrange": True,
@@ -202,12 +209,12 @@ def plane_figure(view: View, scheme: str, theme: str | None = None) -> go.Figure
     return go.Figure(
         traces,
         {
-            **_layout(colours),
+            **_layout(colours, picture(f"Two weights: {_NAMES[scheme].lower()}", _PLANE_LEGEND)),
             # Square in a square: both weights have the same scale.
             "margin": {"l": 44, "r": 8, "t": 8, "b": 44},
             "hovermode": "closest",
-            "xaxis": {**weights, "title": {"text": "w₁, input to hidden", "font": words}},
-            "yaxis": {**weights, "title": {"text": "w₂, hidden to output", "font": words}},
+            "xaxis": {**weights, "title": {"text": "w₁, input to hidden", "font": named}},
+            "yaxis": {**weights, "title": {"text": "w₂, hidden to output", "font": named}},
         },
     )
 
@@ -244,7 +251,7 @@ def along_figure(view: View, theme: str | None = None) -> go.Figure:
     return go.Figure(
         traces,
         {
-            **_layout(colours),
+            **_layout(colours, _along_picture()),
             "margin": {"l": 52, "r": 20, "t": 24, "b": 40},
             "hovermode": "closest",
             "xaxis": {
@@ -283,6 +290,17 @@ def along_figure(view: View, theme: str | None = None) -> go.Figure:
             ],
         },
     )
+
+
+def _along_picture() -> dict[str, Any]:
+    legend = {
+        f"{scheme} loss {walk + 1}": f"{_NAMES[scheme]}, {walk + 1}"
+        for walk in range(MAX_STARTS)
+        for scheme in ("fa", "bp")
+    }
+    titles = (("Loss", 1.0), ("Cosine (shaded: uphill)", 0.42))  # which the page writes itself
+    notes = [words(f"<b>{title}</b>", 0, at, LIGHT.ink) for title, at in titles]
+    return picture("Two weights: along the way", legend, notes)
 
 
 def unstable_start(plane: Plane) -> tuple[float, float] | None:
@@ -475,8 +493,8 @@ def _axis(colours: Palette) -> dict[str, Any]:
     }
 
 
-def _layout(colours: Palette) -> dict[str, Any]:
+def _layout(colours: Palette, shown: dict[str, Any]) -> dict[str, Any]:
     return {
         **base(colours, dragmode=False),
-        "meta": {"drawn": ""},  # from which numbers the browser drew it; nothing yet
+        "meta": {**shown, "drawn": ""},  # from which numbers the browser drew it; nothing yet
     }

@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from app.figures.look import SymmetricLog, axis, base, words
+from app.figures.look import SymmetricLog, axis, base, picture, words
 from app.figures.palette import Palette, Rgb, css, palette
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -84,6 +84,7 @@ def spectrum_figure(
         traces,
         base(
             colours,
+            meta=picture("Spectrum of the feedback kernel"),
             margin={"l": 62, "r": 12, "t": 44, "b": 44},
             xaxis=axis(
                 colours,

@@ -14,7 +14,9 @@ from app.figures.look import (
     axis,
     base,
     level,
+    log_scale,
     panel_title,
+    picture,
     rule,
     whole_steps,
 )
@@ -73,6 +75,7 @@ def stability_figure(
         traces,
         base(
             colours,
+            meta=picture("Stability through training"),
             hovermode="x unified",
             hoversubplots="axis",
             margin={"l": 62, "r": 16, "t": 24, "b": 44},
@@ -188,6 +191,7 @@ def return_figure(found: Arrays | None, theme: str | None = None) -> go.Figure:
         traces,
         base(
             colours,
+            meta=picture("Perturb and return"),
             hovermode="x unified",
             hoversubplots="axis",
             margin={"l": 62, "r": 16, "t": 24, "b": 44},
@@ -201,7 +205,12 @@ def return_figure(found: Arrays | None, theme: str | None = None) -> go.Figure:
             yaxis=_upwards(colours, domains["y"], empty),
             yaxis2=_upwards(colours, domains["y2"], empty),
             yaxis3=_upwards(colours, domains["y3"], empty),
-            yaxis4=_upwards(colours, domains["y4"], empty, log=bool(found)),
+            yaxis4=_upwards(
+                colours,
+                domains["y4"],
+                empty,
+                log=np.append(found["loss"], found["reference_loss"]) if found else None,
+            ),
             annotations=[
                 panel_title(title, remark, 0, domains[name][1], colours)
                 for name, _, title, remark, _ in panels
@@ -224,15 +233,16 @@ def _curve(
 
 
 def _upwards(
-    colours: Palette, domain: tuple[float, float], span: list[int] | None, log: bool = False
+    colours: Palette, domain: tuple[float, float], span: list[int] | None, log: Any = None
 ) -> dict[str, Any]:
     return axis(
         colours,
         domain=domain,
         anchor="x",
-        type="log" if log else "linear",
-        rangemode="normal" if log else "tozero",
-        tickformat="~g",
-        nticks=5,
+        **(
+            {"rangemode": "tozero", "tickformat": "~g", "nticks": 5}
+            if log is None
+            else log_scale(log, 3)
+        ),
         range=span,
     )

@@ -9,8 +9,9 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from app.figures import marks
 from app.figures.look import axis as plain_axis
-from app.figures.look import base
+from app.figures.look import base, picture
 from app.figures.palette import Palette, Rgb, css, palette
 
 Points = tuple[list[Any], list[Any]]
@@ -21,7 +22,10 @@ CHART_CONFIG: Any = {
     "showSendToCloud": False,  # it would upload the data to another host
     "displaylogo": False,
     "displayModeBar": "hover",
-    "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
+    # What is left fits beside the charts; pictures are saved by a button of our own.
+    "modeBarButtonsToRemove": [
+        *("select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d", "toImage"),
+    ],
     "responsive": True,
 }
 
@@ -31,13 +35,9 @@ _TITLES = {"y": "Loss", "y2": "Accuracy", "y3": "Gradient angle"}
 _NOTES = {
     "y": "log scale",
     "y2": "share classified correctly",
-    "y3": "update to true gradient",
+    "y3": "update to true gradient; 90° (dotted): no better than chance, 0°: backpropagation",
 }
-_MARKS = {
-    "y": (),
-    "y2": (),
-    "y3": ((90.0, "90°: no better than chance"), (0.0, "0°: backpropagation")),
-}
+_SHORT_NOTES = {"y": "log scale", "y2": "share correct", "y3": "90°: chance"}  # on a telephone
 _RANGES = {"y2": (-0.02, 1.03), "y3": (-2.0, 112.0)}
 _ANGLES = (0.0, 180.0)
 _DEGREES = range(0, 181, 30)
@@ -55,20 +55,17 @@ _UNDEFINED = {
 }
 _BLANK = " "  # plotly throws an empty word's element away, and never makes it again
 _EMPTY = 0.3  # of a panel without a value, so that it is said why; the browser's choice too
+_FEW_LAYERS = 3  # the bands of more are paler, since they lie upon each other
 _FEW = 3  # points that do not make a line yet: they are marked, here and in the browser
 # Words stand on axes of their own, 0 to 1 across each panel: they do not widen those of the data,
 # and cost next to nothing, where annotations cost a third of every redraw.
 _WORDS = {"y": "y4", "y2": "y5", "y3": "y6"}
 _WORD_AXIS = {"range": [0, 1], "fixedrange": True, "visible": False}
-# Ticks of the loss by the decades that it spans at least, the browser's choice too.
-_TICKS: list[tuple[float, list[float]]] = [
-    (6.0, [10.0**power for power in range(-30, 40, 3)]),
-    (2.8, [10.0**power for power in range(-12, 12)]),
-    (0.6, [digit * 10.0**power for power in range(-12, 12) for digit in (1, 2, 5)]),
-]
-_CONTROL_TOP = 0.955
-# Labels of neighbouring controls take turns in two rows above the end of their lines.
-_CONTROL_TEXTS = ("{}", "{}<br> ")
+# Of the charts without their margins, until the browser knows how large they are.
+_WIDTH_PX, _HEIGHT_PX = 720.0, 600.0
+_LEADER_PX = 10.0
+_FIRST_RANK = 1000  # in a legend; plotly's own first
+_LEAD = "\u2003"  # a name begins where its leader ends
 
 
 @dataclass(frozen=True)
@@ -115,6 +112,7 @@ class _Look:
     colour: Rgb
     dash: str = "solid"
     width: float = 2.0
+    shade: float = 0.2  # of its band
 
 
 def training_figure(history: History, theme: str | None = None) -> go.Figure:
@@ -131,9 +129,11 @@ def training_figure(history: History, theme: str | None = None) -> go.Figure:
     # The hover lists traces from the last to the first: the top panel's come last.
     for look in sorted(looks, key=lambda look: look.axis, reverse=True):
         places[look.key]["median"] = len(traces)
-        traces.append(_median(look, history.lines.get(look.key, {})))
+        rank = _FIRST_RANK + looks.index(look)
+        traces.append(_median(look, history.lines.get(look.key, {}), rank))
     ends = []
-    for axis in _DOMAINS:
+    leads: list[tuple[float, float]] = []
+    for axis, (bottom, top) in _DOMAINS.items():
         here = [look for look in looks if look.axis == axis]
         ends.append(
             {
@@ -141,23 +141,45 @@ def training_figure(history: History, theme: str | None = None) -> go.Figure:
                 "axis": axis,
                 "keys": [look.key for look in here],
                 "names": [look.name for look in here],
-                "marks": _MARKS[axis],
+                "title": _title(axis, _NOTES, colours),
+                "narrow": _title(axis, _SHORT_NOTES, colours),
                 "undefined": _UNDEFINED[axis],
             }
         )
-        traces.append(_words(here, axis, history, colours))
+        words, moved = _words(here, axis, history, colours)
+        traces.append(words)
+        up = top - bottom
+        leads += [(bottom + end * up, bottom + name * up) for end, name in moved]
     room = len(traces)
     traces.append(_room())
     figure = go.Figure(traces, _layout(history, colours))
     figure.update_layout(
+        shapes=[
+            _chance(colours),
+            marks.leaders(leads, _LEADER_PX / _WIDTH_PX, colours),
+            *marks.changes(
+                [control.step for control in history.controls],
+                [control.label for control in history.controls],
+                _DOMAINS,
+                colours,
+            ),
+        ],
         meta={
             **history.meta,
+            **picture("Loss, accuracy and gradient angle"),
             "places": places,
             "room": room,
             "ends": ends,
-            "ticks": _TICKS,
-            "control": [_control(0, "{}", row, colours) for row in range(len(_CONTROL_TEXTS))],
-        }
+            "ticks": marks.tick_levels(),
+            "control": marks.rows(colours),
+            "domains": list(_DOMAINS.values()),
+            "names": {
+                "gap": marks.GAP_PX,
+                "least": marks.LEAST_PX,
+                "leader": _LEADER_PX,
+                "lead": _LEAD,
+            },
+        },
     )
     return figure
 
@@ -181,6 +203,7 @@ def _looks(history: History, colours: Palette) -> list[_Look]:
             "y3",
             colours.layer(layer, history.layers),
             width=2.5,
+            shade=0.2 * min(1.0, _FEW_LAYERS / history.layers),
         )
         for layer in range(history.layers)
     ]
@@ -202,8 +225,9 @@ def _edge(look: _Look, part: str, lines: Lines) -> go.Scatter:
         mode="lines",
         line={"width": 0, "color": css(look.colour, 0)},
         fill="tonexty" if part == "high" else None,
-        fillcolor=css(look.colour, 0.2),
+        fillcolor=css(look.colour, look.shade),
         hoverinfo="skip",
+        showlegend=False,
         name=f"{look.name}, {part}",
     )
 
@@ -218,11 +242,12 @@ def _room() -> go.Scatter:
         mode="markers",
         marker={"size": 1, "opacity": 0},
         hoverinfo="skip",
+        showlegend=False,
         name="room",
     )
 
 
-def _median(look: _Look, lines: Lines) -> go.Scatter:
+def _median(look: _Look, lines: Lines, rank: int) -> go.Scatter:
     x, y = lines.get("median", ([], []))
     form = {"y": "%{y:.3g}", "y2": "%{y:.1%}", "y3": "%{y:.1f}°"}[look.axis]
     return go.Scatter(
@@ -236,51 +261,88 @@ def _median(look: _Look, lines: Lines) -> go.Scatter:
         # and then: its points are joined.
         connectgaps=look.dash != "solid",
         hovertemplate=f"{form}<extra>{_TITLES[look.axis].lower()}, {look.name}</extra>",
+        # Of a saved picture; accuracy has the names of the loss.
+        showlegend=look.axis != "y2",
+        legendrank=rank,
         name=look.name,
     )
 
 
-def _words(looks: Sequence[_Look], axis: str, history: History, colours: Palette) -> go.Scatter:
-    """The words of a panel: title, marks, and the last value beside the end of each line."""
+def _title(axis: str, notes: Mapping[str, str], colours: Palette) -> str:
+    """Of a panel, with a note on what it shows."""
+    note = f"<span style='color:{css(colours.soft)};font-size:12px'>{notes[axis]}</span>"
+    return f"<b>{_TITLES[axis]}</b>  {note}"
+
+
+def _words(
+    looks: Sequence[_Look], axis: str, history: History, colours: Palette
+) -> tuple[go.Scatter, list[tuple[float, float]]]:
+    """The words of a panel: its title, the last value beside the end of each line, and why it is
+    empty; and those names that had to move: where their lines end, where they stand, as shares of
+    the panel's height."""
     values = [_last(history.lines.get(look.key, {})) for look in looks]
-    low, high = _span(axis, looks, history)
-    marks = _MARKS[axis]
-    title = (
-        f"<b>{_TITLES[axis]}</b>  "
-        f"<span style='color:{css(colours.soft)};font-size:12px'>{_NOTES[axis]}</span>"
-    )
-    ends = [
-        f" {look.name} {shown(axis, value)}" if value is not None else _BLANK
+    names = [
+        f"{_LEAD}{look.name} {shown(axis, value)}"
         for look, value in zip(looks, values, strict=True)
     ]
     remark, across = _remark(looks, axis, history) or (_BLANK, 0.5)
-    heights = [_height(axis, value) for value in (*(mark for mark, _ in marks), *values)]
-    return go.Scatter(
-        x=[0, *[1] * len(heights), across],
-        y=[1, *(None if at is None else (at - low) / (high - low) for at in heights), 0.5],
-        text=[title, *(text for _, text in marks), *ends, remark],
+    at = _ends(axis, looks, values, history)
+    stand: list[float | None] = [None] * len(looks)
+    moved = []
+    for index, (end, place) in at.items():
+        stand[index] = place
+        if abs(end - place) * _pixels(axis) > 2:
+            moved.append((end, place))
+    trace = go.Scatter(
+        x=[0, *[1] * len(looks), across],
+        y=[1, *stand, 0.5],
+        text=[
+            _title(axis, _NOTES, colours),
+            *(_BLANK if place is None else name for name, place in zip(names, stand, strict=True)),
+            remark,
+        ],
         xaxis="x2",
         yaxis=_WORDS[axis],
         mode="text",
-        textposition=[
-            "top right",
-            *["top left"] * len(marks),
-            *["middle right"] * len(looks),
-            "middle center",
-        ],
+        textposition=["top right", *["middle right"] * len(looks), "middle center"],
         textfont={
             "color": [
                 css(colours.ink),
-                *[css(colours.soft)] * len(marks),
                 *(css(colours.word(look.colour)) for look in looks),
                 css(colours.ink),
             ],
-            "size": [14, *[12] * len(marks), *[13] * len(looks), 13],
+            "size": [14, *[13] * len(looks), 13],
         },
         cliponaxis=False,
         hoverinfo="skip",
+        showlegend=False,
         name="words",
     )
+    return trace, moved
+
+
+def _ends(
+    axis: str, looks: Sequence[_Look], values: Sequence[float | None], history: History
+) -> dict[int, tuple[float, float]]:
+    """For each line whose name has room: where it ends and where its name stands, as shares of the
+    panel's height."""
+    low, high = _span(axis, looks, history)
+    heights = [_height(axis, value) for value in values]
+    ends = {
+        index: (height - low) / (high - low)
+        for index, height in enumerate(heights)
+        if height is not None
+    }
+    gap, kept = marks.gap_and_kept(len(ends), _pixels(axis))
+    chosen = sorted((list(ends)[place] for place in kept), key=lambda index: ends[index])
+    wanted = [ends[index] for index in chosen]
+    places = marks.spread(wanted, gap / _pixels(axis), 0, 1)
+    return {index: (ends[index], place) for index, place in zip(chosen, places, strict=True)}
+
+
+def _pixels(axis: str) -> float:
+    bottom, top = _DOMAINS[axis]
+    return (top - bottom) * _HEIGHT_PX
 
 
 def _remark(looks: Sequence[_Look], axis: str, history: History) -> tuple[str, float] | None:
@@ -331,14 +393,6 @@ def _span(axis: str, looks: Sequence[_Look], history: History) -> tuple[float, f
     return low - room, high + room
 
 
-def _log_ticks(low: float, high: float) -> dict[str, Any]:
-    """Ticks of a logarithmic axis from 10**low to 10**high: plotly's own crowd or vanish."""
-    for decades, values in _TICKS:
-        if high - low > decades:
-            return {"tickmode": "array", "tickvals": values}
-    return {"tickmode": "auto", "nticks": 6}
-
-
 def _last(lines: Lines) -> float | None:
     _, y = lines.get("median", ([], []))
     return y[-1] if y else None
@@ -349,7 +403,7 @@ def _layout(history: History, colours: Palette) -> dict[str, Any]:
     return {
         **base(
             colours,
-            margin={"l": 52, "r": 108, "t": 8, "b": 44},
+            margin={"l": 58, "r": 112, "t": 8, "b": 44},
             hovermode="x unified",
             hoversubplots="axis",
         ),
@@ -385,8 +439,8 @@ def _layout(history: History, colours: Palette) -> dict[str, Any]:
             "domain": list(_DOMAINS["y"]),
             "anchor": "x",
             "type": "log",
-            "tickformat": "~g",
-            **_log_ticks(*_span("y", _looks(history, colours)[:2], history)),
+            "tickfont": {"color": css(colours.soft), "size": 12},
+            **marks.log_ticks(*_span("y", _looks(history, colours)[:2], history)),
             **({} if history.revision else {"range": [-2, 0.5]}),
         },
         "yaxis2": {
@@ -417,7 +471,6 @@ def _layout(history: History, colours: Palette) -> dict[str, Any]:
             "tickvals": list(_DEGREES),
             "ticktext": [f"{degrees}°" for degrees in _DEGREES],
         },
-        "shapes": [_chance(colours), *_controls(history.controls, colours)],
     }
 
 
@@ -432,35 +485,4 @@ def _chance(colours: Palette) -> dict[str, Any]:
         "y1": 90,
         "layer": "below",
         "line": {"color": css(colours.soft), "width": 1.5, "dash": "3px,4px"},
-    }
-
-
-def _controls(controls: Sequence[Control], colours: Palette) -> list[dict[str, Any]]:
-    return [
-        _control(control.step, control.label, number % len(_CONTROL_TEXTS), colours)
-        for number, control in enumerate(controls)
-    ]
-
-
-def _control(step: int, label: str, row: int, colours: Palette) -> dict[str, Any]:
-    """A vertical line across all panels with its label above them, clear of the data."""
-    return {
-        "type": "line",
-        "name": "control",
-        "xref": "x",
-        "yref": "paper",
-        "x0": step,
-        "x1": step,
-        "y0": 0,
-        "y1": _CONTROL_TOP,
-        "line": {"color": css(colours.control), "width": 1.5},
-        "label": {
-            "text": _CONTROL_TEXTS[row].format(label),
-            "textposition": "end",
-            "textangle": 0,
-            "xanchor": "right",
-            "yanchor": "bottom",
-            "padding": 2,
-            "font": {"size": 12, "color": css(colours.control)},
-        },
     }

@@ -9,7 +9,17 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from app.figures.look import as_lists, axis, base, level, panel_title, whole_steps, words
+from app.figures.look import (
+    as_lists,
+    axis,
+    base,
+    level,
+    log_scale,
+    panel_title,
+    picture,
+    whole_steps,
+    words,
+)
 from app.figures.palette import Palette, Rgb, css, palette
 from app.figures.training import CHART_CONFIG
 
@@ -90,6 +100,7 @@ def shares_figure(found: Arrays, theme: str | None = None) -> go.Figure:
         base(
             colours,
             annotations=[words(said, 0.5, 0.5, colours.soft, xanchor="center")] if nothing else [],
+            meta=picture("Who does the work: shares of the descent"),
             hovermode="x unified",
             showlegend=True,
             legend=_LEGEND,
@@ -142,6 +153,7 @@ def distances_figure(found: Arrays, theme: str | None = None) -> go.Figure:
         traces,
         base(
             colours,
+            meta=picture("Distance, agreement of updates, change of loss"),
             hovermode="x unified",
             hoversubplots="axis",
             margin={"l": 72, "r": 16, "t": 26, "b": 44},
@@ -242,21 +254,18 @@ def msd_figure(found: Arrays | None, theme: str | None = None) -> go.Figure:
         traces,
         base(
             colours,
+            meta=picture("Drifting or diffusing: mean squared displacement"),
             margin={"l": 72, "r": 16, "t": 16, "b": 44},
             xaxis=axis(
                 colours,
                 "lag, in steps",
-                type="log",
-                dtick=1,
-                tickformat=",~g",
+                **log_scale(found["lags"] if found else []),
                 **({} if found else {"range": [0, 4]}),
             ),
             yaxis=axis(
                 colours,
                 "mean squared displacement",
-                type="log",
-                tickformat="~g",
-                dtick=1,
+                **log_scale(found["squared"] if found else []),
                 **({} if found else {"range": [-4, 2]}),
             ),
             annotations=notes,
@@ -319,6 +328,7 @@ def landscape_figure(
         traces,
         base(
             colours,
+            meta=picture("Paths over the loss surface"),
             showlegend=_n_runs(found) > 1,
             legend=_LEGEND,
             margin=_margin(found),
@@ -357,17 +367,14 @@ def _surface(found: Arrays, colours: Palette) -> go.Contour:
     height = np.where(np.isfinite(height), height, np.nan)
     (z,) = as_lists(np.ravel(height))
     width = len(found["x"])
-    # Opaque: plotly fills one level upon the other, and what shines through would add up.
-    red, green, blue = (
-        round(0.45 * a + 0.55 * p) for a, p in zip(colours.accent, colours.panel, strict=True)
-    )
     return go.Contour(
         x=found["x"].tolist(),
         y=found["y"].tolist(),
         z=[z[row * width : (row + 1) * width] for row in range(len(found["y"]))],
         customdata=found["surface"].tolist(),
         ncontours=24,
-        colorscale=[[0, css((red, green, blue))], [1, css(colours.panel)]],
+        # Opaque: plotly fills one level upon the other, and what shines through would add up.
+        colorscale=[[0, css(colours.surface)], [1, css(colours.panel)]],
         line={"width": 0.7, "color": css(colours.soft, 0.5)},
         showscale=False,
         hovertemplate="loss %{customdata:.4g}<extra></extra>",

@@ -10,7 +10,8 @@ from dash import ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html,
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
-from app.components import aria
+from app.components import aria, data
+from app.components.picture import save_buttons
 from app.components.shell import note
 from app.figures.palette import DARK, LIGHT, Rgb, css
 from app.figures.plane import (
@@ -321,8 +322,10 @@ def _picture(
                         responsive=True,
                         style={"height": "100%"},
                     ),
+                    save_buttons(title),
                 ],
                 className="plane-panel" if id_ in _PLANES else "plane-chart",
+                **data(chart=id_),
             ),
             *([html.P(id=f"{id_}-ends", className="plane-ends")] if id_ in _PLANES else []),
             html.P(

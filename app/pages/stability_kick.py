@@ -50,7 +50,7 @@ def kick_panel() -> Component:
                         html.P(id="stab-kick-note", className="lab-note", role="status"),
                     ]
                 ),
-                graph("stab-return", 520),
+                graph("stab-return", 520, "Perturb and return"),
             ],
             className="lab-split reverse",
         ),

@@ -48,7 +48,7 @@ def spectrum_panel() -> Component:
         html.P(id="stab-note", className="lab-note", role="status"),
         html.Div(
             [
-                graph("stab-spectrum", SPECTRUM_HEIGHT),
+                graph("stab-spectrum", SPECTRUM_HEIGHT, "Spectrum"),
                 html.Div(
                     [
                         html.Div(id="stab-numbers", className="lab-numbers"),
@@ -77,7 +77,7 @@ def series_panel() -> Component:
             value="linear",
             size="xs",
         ),
-        graph("stab-series", 420),
+        graph("stab-series", 420, "Through training"),
         html.P(id="stab-series-note", className="lab-note", role="status"),
         tracking(),
     )

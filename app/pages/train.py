@@ -13,7 +13,7 @@ from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 from pydantic import ValidationError
 
-from app.components import aria
+from app.components import aria, data
 from app.components.form import (
     FIELDS,
     SEED_LIMIT,
@@ -24,6 +24,7 @@ from app.components.form import (
     outline,
     titles,
 )
+from app.components.picture import save_buttons
 from app.components.presets import FIRST, PRESETS
 from app.components.run_bar import actions, run_bar
 from app.components.shell import note, run_of
@@ -53,14 +54,18 @@ def layout(context: Context) -> Component:
                     html.Div(
                         [
                             html.Div(
-                                dcc.Graph(
-                                    id="charts",
-                                    config=CHART_CONFIG,
-                                    figure=training_figure(History(_EMPTY_LAYERS, 1)),
-                                    responsive=True,
-                                    style={"height": "100%"},
-                                ),
+                                [
+                                    dcc.Graph(
+                                        id="charts",
+                                        config=CHART_CONFIG,
+                                        figure=training_figure(History(_EMPTY_LAYERS, 1)),
+                                        responsive=True,
+                                        style={"height": "100%"},
+                                    ),
+                                    save_buttons("Training"),
+                                ],
                                 className="charts",
+                                **data(chart="charts"),
                             ),
                             _welcome(),
                         ],

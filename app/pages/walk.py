@@ -11,6 +11,7 @@ from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
+from app.components import data
 from app.components.asking import one_at_a_time
 from app.components.lab_run import (
     graph,
@@ -24,6 +25,7 @@ from app.components.lab_run import (
     waiting_words,
 )
 from app.components.params import at_most, given, param_fields, param_id
+from app.components.picture import save_buttons
 from app.components.shell import run_of
 from app.figures.walk import (
     LANDSCAPE_CONFIG,
@@ -70,7 +72,7 @@ def layout(_context: Context) -> Component:
                 "share of what all layers do, their magnitudes adding up to 100 %. The output "
                 "layer's needs no feedback: its update is its gradient. Below 0 a layer's update "
                 "points uphill, and a dashed line is then what all layers come to together.",
-                graph("walk-shares", 320),
+                graph("walk-shares", 320, "Shares of the descent"),
             ),
             panel(
                 "Far, or only long?",
@@ -78,14 +80,14 @@ def layout(_context: Context) -> Component:
                 "updates agree, and what a step did to the loss of its batch beside what it was "
                 "predicted to do.",
                 html.P(id="walk-note", className="lab-note"),
-                html.Div(graph("walk-distances", 520), id="walk-distances-box"),
+                html.Div(graph("walk-distances", 520, "Distances"), id="walk-distances-box"),
             ),
             panel(
                 "Drifting or diffusing?",
                 "Mean squared displacement of each layer's weights against the steps between two "
                 "looks at them, averaged over the run. An exponent of 2 is a drift, 1 is "
                 "diffusion; below that the walk is held back.",
-                graph("walk-msd", 400),
+                graph("walk-msd", 400, "Mean squared displacement"),
                 html.P(id="walk-msd-note", className="lab-note", role="status"),
             ),
             panel(
@@ -324,7 +326,8 @@ def _chart(found: Arrays | None, names: list[str], theme: str, of: str) -> Compo
         style={"height": landscape_height(found)},
         figure=landscape_figure(found, names, theme),
     )
-    return html.Div(figure, key=f"{theme} {of}")
+    parts = [figure, *([save_buttons("Paths over the loss surface")] if found else [])]
+    return html.Div(parts, key=f"{theme} {of}", **data(chart="landscape"))
 
 
 def _called(run: Run) -> str:

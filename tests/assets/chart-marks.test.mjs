@@ -5,7 +5,7 @@ import { load } from "./load.mjs";
 globalThis.document = {
   createElement: () => ({ getContext: () => ({ measureText: ({ length }) => ({ width: 7 * length }) }) }),
 };
-const { ChartMarks } = load("chart-marks.js");
+const { ChartMarks } = load("spread.js", "chart-marks.js");
 const { written } = ChartMarks;
 
 test("values are written as their panel counts", () => {
@@ -27,11 +27,12 @@ function viewOf({ loss = { x: [], y: [] }, run = {}, range = [0, 1000], autorang
       places: { loss: { median: 0 }, test_loss: { median: 1 } },
       room: 2,
       ticks: [[2, [1, 10]], [0.5, [1, 2, 5]]],
+      domains: [[0.7, 0.9], [0, 0.3]],
       control: [0, 1].map(() => ({ name: "control", label: { text: "{}", font: { size: 11 } } })),
     },
     gd: {
       data,
-      layout: { xaxis: {}, yaxis: {}, shapes: [{ name: "other" }] },
+      layout: { xaxis: {}, yaxis: {}, shapes: [{ name: "other" }, { name: "changes" }] },
       _fullLayout: {
         font: { family: "x" },
         xaxis: { range, autorange, _length: 800 },
@@ -83,18 +84,21 @@ test("few steps have a tick each, many are left to plotly; decades as they have 
   assert.deepEqual(many.gd.layout.yaxis.tickvals, [1, 2, 5]);
 });
 
-test("labels of changes do not overlap: the newer one stays", () => {
+test("labels of changes do not overlap: the newer one stays, and counts the older", () => {
   const view = viewOf();
   const long = "lr 0.1 → 0.05 and more words"; // 200 px of 800
   view.changes = [[100, long], [110, long], [120, long], [900, "short"]];
   ChartMarks(view).placeControls();
-  const [other, ...drawn] = view.gd.layout.shapes;
+  const [other, lines, ...drawn] = view.gd.layout.shapes;
   assert.equal(other.name, "other");
   assert.deepEqual(drawn.map(({ x0, x1 }) => [x0, x1]), view.changes.map(([step]) => [step, step]));
   const words = drawn.map(({ label }) => label.text);
-  assert.deepEqual(words, ["", long, long, "short"]); // there are two rows
+  assert.deepEqual(words, ["", `${long} +1`, long, "short"]); // there are two rows
+  assert.deepEqual(view.lane.map(({ told }) => told).sort(), [[0, 1], [2], [3]]);
   assert.equal(drawn[2].label.xanchor, "left");
   assert.equal(drawn[3].label.xanchor, "right"); // it would be cut off on the other side
+  assert.equal(lines.path.match(/M/g).length, 8); // each through both panels,
+  assert.ok(lines.path.startsWith("M100,0.7L100,0.9M100,0L100,0.3")); // and not between them
   ChartMarks(view).placeControls();
-  assert.equal(view.gd.layout.shapes.length, 5); // drawn again, not twice
+  assert.equal(view.gd.layout.shapes.length, 6); // drawn again, not twice
 });

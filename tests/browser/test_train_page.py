@@ -91,7 +91,7 @@ def test_choose_train_change_pause_resume_and_reload(page: Page, site: Site) -> 
     assert shown[-1] == exported[-1]  # to the very last point
     words = page.evaluate("faLive.meta.ends.flatMap(end => faLive.gd.data[end.trace].text)")
     for name in ("train", "test", "layer 1", "layer 2"):  # each line has its value at its end
-        assert any(word.startswith(f" {name} ") for word in words)
+        assert any(word.startswith(f"\u2003{name} ") for word in words)
     assert len(set(shown)) == len(shown)
     assert len(shown) == len(exported) or len(shown) >= 900  # thinned at most by the backfill
 
@@ -234,7 +234,7 @@ def test_a_zoom_adds_nothing_and_a_double_click_shows_all(page: Page, site: Site
         in_order(page)
         assert len(page.evaluate(CONTROLS)) == 1
         page.evaluate("faLive.reacted = 0")
-        values = "#charts .scatterlayer .text text >> text=/^ ?(train|test|layer)/"
+        values = "#charts .scatterlayer .text text >> text=/^\\s*(train|test|layer)/"
         expect(page.locator(values)).to_have_count(0)  # the run goes on beyond this window
         twice(page)
         if not end:

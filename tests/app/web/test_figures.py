@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 
 import numpy as np
 import pytest
@@ -12,6 +14,8 @@ from hypothesis.extra.numpy import arrays
 
 from app.figures import CHART_CONFIG, Control, History, training_figure
 from app.figures.bands import as_list, band, bands, closed, quantiles, thin
+from app.figures.look import log_scale
+from app.figures.marks import power_words, spread
 from app.figures.training import shown
 from app.store import Draft, Progress
 from app.store.blocks import unpack
@@ -124,26 +128,94 @@ def test_train_is_solid_and_test_is_dashed(measured: list[Measurement]) -> None:
         assert figure.data[places[f"test_{measure}"]["median"]].line.dash != "solid"
 
 
-def test_angles_have_their_two_marks(measured: list[Measurement]) -> None:
+def test_what_the_angles_mean_stands_where_no_line_is(measured: list[Measurement]) -> None:
     figure = training_figure(history(measured))
-    words = figure.data[figure.layout.meta["ends"][2]["trace"]]
-    assert list(figure.layout.yaxis3.autorangeoptions.include) == [-2, 112]
-    heights = {text: y for y, text in zip(words.y, words.text, strict=True)}
-    chance, backprop = heights["90°: no better than chance"], heights["0°: backpropagation"]
-    assert chance / backprop == pytest.approx(92 / 2)  # above the end at -2
+    end = figure.layout.meta["ends"][2]
+    words = figure.data[end["trace"]]
+    said = [(text, y) for text, y in zip(words.text, words.y, strict=True) if "chance" in text]
+    assert [y for _, y in said] == [1]  # with the title, above the panel
+    assert "90° (dotted): no better than chance, 0°: backpropagation" in said[0][0]
+    assert words.textposition[0] == "top right"
+    assert "90°" in end["narrow"]
     assert any(shape.y0 == shape.y1 == 90 and shape.yref == "y3" for shape in figure.layout.shapes)
 
 
-def test_controls_are_lines_across_all_panels_with_a_label(measured: list[Measurement]) -> None:
+def test_changes_are_lines_through_the_panels_but_not_through_titles(
+    measured: list[Measurement],
+) -> None:
     controls = [Control(7, "lr 0.1 → 0.05"), Control(9, "scheme fa → bp")]
     figure = training_figure(history(measured, controls=controls))
-    drawn = [shape for shape in figure.layout.shapes if shape.name == "control"]
-    assert [shape.x0 for shape in drawn] == [7, 9]
-    for shape, control in zip(drawn, controls, strict=True):
+    marks = [shape for shape in figure.layout.shapes if shape.name == "control"]
+    domains = [figure.layout[name].domain for name in ("yaxis", "yaxis2", "yaxis3")]
+    assert [shape.x0 for shape in marks] == [7, 9]
+    for shape, control in zip(marks, controls, strict=True):
         assert shape.yref == "paper"
-        assert shape.y0 == 0
-        assert shape.y1 > figure.layout.yaxis.domain[1]
+        # In a lane of their own: a title of 14 pixels has room between it and the upper panel.
+        assert (shape.y0 - domains[0][1]) * 500 > 18
+        assert shape.y1 < 1
         assert control.label in shape.label.text
+    (lines,) = [shape for shape in figure.layout.shapes if shape.name == "changes"]
+    drawn = re.findall(r"M(\d+),([\d.]+)L(\d+),([\d.]+)", lines.path)
+    assert [(int(a), float(b), int(c), float(d)) for a, b, c, d in drawn] == [
+        (step, low, step, high) for step in (7, 9) for low, high in domains
+    ]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 8, 12, 30])
+def test_names_at_the_ends_of_lines_do_not_overlap(count: int) -> None:
+    lines = {
+        f"gradient_angle_deg/{layer}": {"median": ([0, 1], [90.0, 89 + 0.1 * layer])}
+        for layer in range(1, count + 1)
+    }
+    figure = training_figure(History(count, 1, lines, revision="r"))
+    words = figure.data[figure.layout.meta["ends"][2]["trace"]]
+    low, high = figure.layout.yaxis3.domain
+    stand = [
+        600 * (high - low) * y
+        for text, y in zip(words.text, words.y, strict=True)
+        if "layer" in text
+    ]
+    assert stand == sorted(stand)  # the higher layer ends higher
+    assert all(later - before > 12 for before, later in itertools.pairwise(stand))
+    assert len(stand) == count or len(stand) > 12
+    assert (words.text[1].strip()[:8], words.text[count].strip()[:5]) == ("layer 1 ", "layer")
+    (leaders,) = [shape for shape in figure.layout.shapes if shape.name == "leaders"]
+    assert (leaders.path.count("L") >= 1) is (count > 1)
+
+
+@given(
+    st.lists(st.floats(0, 200), max_size=14).map(sorted), st.sampled_from([0.0, 5.0, 12.5, 16.0])
+)
+def test_spread_names_are_in_order_apart_and_in_bounds(wanted: list[float], gap: float) -> None:
+    stand = spread(wanted, gap, 0, 210)
+    assert len(stand) == len(wanted)
+    for before, later in itertools.pairwise(stand):
+        assert later - before >= gap - 1e-6
+    assert all(-1e-6 <= place <= 210 + 1e-6 for place in stand)
+    if all(later - before >= gap for before, later in itertools.pairwise(wanted)):
+        np.testing.assert_allclose(stand, wanted, atol=1e-6)  # nobody moves without need
+
+
+def test_names_that_want_one_place_stand_around_it() -> None:
+    assert spread([100.0, 100.0, 100.0], 16, 0, 200) == [84.0, 100.0, 116.0]
+    assert spread([0.0, 0.0], 16, 0, 200) == [0.0, 16.0]
+    assert spread([200.0, 200.0], 16, 0, 200) == [184.0, 200.0]
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (1.0, "1"),
+        (0.005, "0.005"),
+        (2000.0, "2000"),
+        (1e-6, "10<sup>−6</sup>"),
+        (5e-12, "5×10<sup>−12</sup>"),
+        (2e18, "2×10<sup>18</sup>"),
+    ],
+)
+def test_ticks_of_a_logarithmic_axis_are_short(value: float, words: str) -> None:
+    assert power_words(value) == words
+    assert len(re.sub("<.*?>", "", words)) <= 7  # what the margin has room for
 
 
 def test_the_last_value_is_written_at_the_end(measured: list[Measurement]) -> None:
@@ -151,8 +223,8 @@ def test_the_last_value_is_written_at_the_end(measured: list[Measurement]) -> No
     ends = [figure.data[end["trace"]] for end in figure.layout.meta["ends"]]
     written = [text for end in ends for text in end.text]
     last = measured[-1]
-    assert f" train {shown('y', float(np.median(last.loss)))}" in written
-    assert f" layer 2 {np.median(last.gradient_angle_deg[:, 1]):.1f}°" in written
+    assert f"\u2003train {shown('y', float(np.median(last.loss)))}" in written
+    assert f"\u2003layer 2 {np.median(last.gradient_angle_deg[:, 1]):.1f}°" in written
 
 
 @pytest.mark.parametrize(
@@ -247,13 +319,16 @@ def test_charts_offer_no_upload() -> None:
     assert CHART_CONFIG["displaylogo"] is False
 
 
-@pytest.mark.parametrize(("low", "high"), [(0.2, 2.3), (1e-4, 2.3), (1e-9, 2.3), (0.5, 0.6)])
+@pytest.mark.parametrize(
+    ("low", "high"), [(0.2, 2.3), (1e-4, 2.3), (1e-9, 2.3), (1e-30, 2.3), (1, 1e18), (0.5, 0.6)]
+)
 def test_the_loss_has_room_for_its_ticks(low: float, high: float) -> None:
     lines = {"loss": {"median": ([0, 1], [high, low])}}
     axis = training_figure(History(1, 1, lines, revision="r")).layout.yaxis
     if axis.tickmode == "array":
         inside = [value for value in axis.tickvals if low <= value <= high]
         assert 2 <= len(inside) <= 9
+        assert len(axis.ticktext) == len(axis.tickvals)
     else:
         assert np.log10(high / low) < 0.7
 
@@ -269,3 +344,22 @@ def test_a_band_is_closed_where_it_is_not_defined() -> None:
     np.testing.assert_array_equal(height, [nan, 1.0, 2.0, 3.0, 3.0, 3.0, 3.0, 4.0])
     assert [line.tolist() for line in closed(step[:0], edge[:0], median[:0])] == [[], []]
     np.testing.assert_array_equal(closed(step[:1], edge[:1], median[:1])[1], [nan])
+
+
+@pytest.mark.parametrize("low", [-12, -5, 0])
+@pytest.mark.parametrize("span", [0.3, 0.7, 1.5, 2.5, 6.0, 11.0, 30.0])
+def test_a_logarithmic_axis_has_a_few_ticks_whatever_it_spans(low: float, span: float) -> None:
+    axis = log_scale([10.0**low, 10.0 ** (low + span), 0.0, np.nan])
+    assert axis["type"] == "log"
+    if span < 0.6:
+        assert axis["nticks"] <= 6
+        return
+    places = [p + np.log10(d) for p in range(-40, 40) for d in (1, 2, 5)]  # plotly's D2
+    if axis["dtick"] != "D2":
+        places = [place for place in range(-45, 45) if place % axis["dtick"] == 0]
+    inside = [place for place in places if low - 1e-9 <= place <= low + span + 1e-9]
+    assert 2 <= len(inside) <= 9
+
+
+def test_a_logarithmic_axis_of_nothing_is_one() -> None:
+    assert log_scale([])["type"] == "log"

@@ -1,0 +1,108 @@
+"""Every chart of every page can be saved: on white, in light colours, with its words."""
+
+from __future__ import annotations
+
+import base64
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser_helpers import Site, until, wait
+from playwright.sync_api import Browser, Page
+
+from app.figures.palette import DARK, LIGHT, css
+
+pytestmark = pytest.mark.browser
+
+# The colours of the corners and of the middle of a picture, as [r, g, b, a].
+PIXELS = """async address => {
+    const bitmap = await createImageBitmap(await (await fetch(address)).blob());
+    const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+    const pen = canvas.getContext('2d');
+    pen.drawImage(bitmap, 0, 0);
+    const { width: w, height: h } = bitmap;
+    return { width: w, corners: [[2, 2], [w - 3, 2], [2, h - 3], [w - 3, h - 3]]
+        .map(([x, y]) => [...pen.getImageData(x, y, 1, 1).data]) };
+}"""
+SHOWN = """id => document.querySelector(`[data-chart="${id}"] .js-plotly-plot`)
+    ?.data?.some(trace => trace.x && trace.x.length > 1)"""
+
+
+def saved(page: Page, chart: str, kind: str) -> tuple[str, bytes]:
+    """Name and content of the file that the button gives."""
+    with page.expect_download() as found:
+        page.locator(f"[data-chart='{chart}'] [data-save='{kind}']").click()
+    return found.value.suggested_filename, Path(found.value.path()).read_bytes()
+
+
+def words(svg: bytes) -> str:
+    return " ".join(re.findall(r">([^<>]+)<", svg.decode()))
+
+
+@pytest.fixture(scope="module")
+def run(site: Site) -> dict[str, Any]:
+    """A finished run with everything that charts show."""
+    config = {"hidden": [12, 8], "epochs": 3, "replicates": 2, "walk": True, "measure_every": 5}
+    run_id = site.post("/api/runs", {"config": config, "name": "Ünder <test> 7"})["run_id"]
+    wait(lambda: site.get(f"/api/runs/{run_id}")["ended"])
+    return dict(site.get(f"/api/runs/{run_id}"))
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("address", "chart", "said"),
+    [
+        ("/", "charts", ["gradient angle", "step", "Accuracy", "train", "test", "layer 2"]),
+        ("/stability", "stab-spectrum", ["Spectrum of the feedback kernel", "real part"]),
+        ("/stability", "stab-series", ["Stability through training", "step"]),
+        ("/walk", "walk-shares", ["share of the descent", "step", "layer 1", "output layer"]),
+        ("/walk", "walk-distances", ["Distance", "step"]),
+        ("/walk", "walk-msd", ["mean squared displacement", "lag, in steps", "layer 2"]),
+        ("/plane", "plane-fa", ["feedback alignment", "input to hidden", "path 1", "stable"]),
+        ("/plane", "plane-along", ["along the way", "step", "Loss", "Backpropagation, 1"]),
+    ],
+)
+def test_a_chart_is_saved_on_white_with_its_words(
+    chromium: Browser,
+    site: Site,
+    run: dict[str, Any],
+    address: str,
+    chart: str,
+    said: list[str],
+    theme: Any,
+) -> None:
+    context = chromium.new_context(color_scheme=theme)
+    page = context.new_page()
+    page.goto(f"{site.url}{address}?run={run['id']}")
+    until(page, SHOWN, chart)
+    until(page, "theme => document.documentElement.dataset.mantineColorScheme === theme", theme)
+    name, png = saved(page, chart, "png")
+    assert name.endswith(".png")
+    assert address == "/plane" or name.startswith("Ünder-test-7-")
+    data = "data:image/png;base64," + base64.b64encode(png).decode()
+    pixels = page.evaluate(PIXELS, data)
+    assert pixels["corners"] == [[255, 255, 255, 255]] * 4
+    assert pixels["width"] >= 2 * 640
+    name, svg = saved(page, chart, "svg")
+    assert name.endswith(".svg")
+    written = words(svg)
+    for part in said:
+        assert part in written
+    assert address == "/plane" or "Ünder &lt;test&gt; 7" in written
+    colours = svg.decode().replace(", ", ",")  # as plotly writes some of them
+    assert css(LIGHT.ink) in colours
+    assert css(DARK.ink) not in colours
+    context.close()
+
+
+def test_every_chart_has_its_buttons(page: Page, site: Site, run: dict[str, Any]) -> None:
+    for address, chart in {"/": "charts", "/walk": "walk-shares", "/plane": "plane-fa"}.items():
+        page.goto(f"{site.url}{address}?run={run['id']}")
+        until(page, SHOWN, chart)
+        lacking = page.evaluate(
+            """() => [...document.querySelectorAll('.js-plotly-plot')]
+                .filter(gd => gd.data && gd.data.length)
+                .filter(gd => !gd.closest('[data-chart]')?.querySelector('[data-save]')).length"""
+        )
+        assert lacking == 0
