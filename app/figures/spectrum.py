@@ -84,6 +84,12 @@ def spectrum_figure(
         traces,
         base(
             colours,
+            meta={
+                "words": f"{len(modes)} modes, {int(below.sum())} of them {names[1]}; real parts "
+                f"from {modes.real.min():.3g} to {modes.real.max():.3g}."
+            }
+            if len(modes)
+            else {},
             margin={"l": 62, "r": 12, "t": 44, "b": 44},
             xaxis=axis(
                 colours,

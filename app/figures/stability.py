@@ -75,6 +75,7 @@ def stability_figure(
             colours,
             hovermode="x unified",
             hoversubplots="axis",
+            meta={"across": f"step {last:,}"},  # where a logarithmic axis has places for steps
             margin={"l": 62, "r": 16, "t": 24, "b": 44},
             xaxis=axis(
                 colours,

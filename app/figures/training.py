@@ -152,6 +152,7 @@ def training_figure(history: History, theme: str | None = None) -> go.Figure:
     figure.update_layout(
         meta={
             **history.meta,
+            "panels": _TITLES,
             "places": places,
             "room": room,
             "ends": ends,

@@ -14,6 +14,7 @@ from dash.exceptions import PreventUpdate
 from pydantic import ValidationError
 
 from app.components import aria
+from app.components.charts import chart
 from app.components.form import (
     FIELDS,
     SEED_LIMIT,
@@ -27,7 +28,7 @@ from app.components.form import (
 from app.components.presets import FIRST, PRESETS
 from app.components.run_bar import actions, run_bar
 from app.components.shell import note, run_of
-from app.figures import CHART_CONFIG, History, training_figure
+from app.figures import History, training_figure
 from app.pages.base import Context, Page
 from app.store import Command, RunEnded, StoreError, UnknownRun
 from app.store.naming import is_automatic, numbered, unnumbered
@@ -52,15 +53,11 @@ def layout(context: Context) -> Component:
                     run_bar(),
                     html.Div(
                         [
-                            html.Div(
-                                dcc.Graph(
-                                    id="charts",
-                                    config=CHART_CONFIG,
-                                    figure=training_figure(History(_EMPTY_LAYERS, 1)),
-                                    responsive=True,
-                                    style={"height": "100%"},
-                                ),
-                                className="charts",
+                            chart(
+                                "charts",
+                                "Loss, accuracy and gradient angle by step",
+                                training_figure(History(_EMPTY_LAYERS, 1)),
+                                class_name="charts",
                             ),
                             _welcome(),
                         ],
