@@ -121,6 +121,7 @@ def _dash(flask: Flask, context: Context) -> Dash:
         assets_folder=str(ASSETS),
         # The shared worker is fetched by name; as a script of the page it would run twice.
         assets_ignore=r"live-worker\.js",
+        index_string=frame.DOCUMENT,
         title=PAGES[0].title,
         update_title="",
         suppress_callback_exceptions=True,  # pages come and go
@@ -142,10 +143,11 @@ def _dash(flask: Flask, context: Context) -> Dash:
         page = pages.get(pathname or base) or pages.get(f"{pathname}/")
         if page is None:
             return html.Div(
-                [html.H2("There is no such page."), html.A("To the training page", href=base)],
+                [html.H1("There is no such page."), html.A("To the training page", href=base)],
                 className="nowhere",
             )
-        return page.layout(context)
+        # The name of the page for who cannot see which link is marked.
+        return html.Div([html.H1(page.name, className="unseen"), page.layout(context)])
 
     dash.callback(Output("page", "children"), Input("url", "pathname"))(route)
     return dash

@@ -9,10 +9,9 @@ import dash_mantine_components as dmc
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 
-from app.components import address, data
-from app.components.picture import save_buttons
+from app.components import address
+from app.components.charts import chart
 from app.divergence import divergence, state_class, state_words
-from app.figures import CHART_CONFIG
 from app.lab import Answer
 from app.settings import Settings
 from app.store import Checkpoint, Run, Store, UnknownRun
@@ -34,17 +33,10 @@ def panel(title: str, text: str, *parts: Component) -> Component:
     return html.Section([head, *parts], className="panel")
 
 
-def graph(id_: str, height: int, name: str) -> Component:
-    """A figure of the lab, empty until a callback draws it; ``height`` in pixels."""
-    figure = dcc.Graph(
-        id=id_, config=CHART_CONFIG, responsive=True, style={"height": "100%"}, figure=BLANK
-    )
-    return html.Div(
-        [figure, save_buttons(name)],
-        className="lab-graph",
-        style={"height": height},
-        **data(chart=id_),
-    )
+def graph(id_: str, height: int, name: str, coming: str) -> Component:
+    """A figure of the lab, empty until a callback draws it; ``height`` in pixels. Until then it is
+    said what is ``coming``."""
+    return chart(id_, name, BLANK, class_name="lab-graph", style={"height": height}, coming=coming)
 
 
 def waiting_words(answer: Answer) -> str:
@@ -104,11 +96,11 @@ def run_words(run: Run | None, missing: str = "", parent: str = "") -> list[Any]
     if run is None:
         said = missing or "No run is chosen."
         return [
-            html.Span(f"{said} "),
+            html.Span(f"{said} ", className="no-run"),
             dcc.Link("Train one, or open one under Runs.", href=address("/")),
         ]
     words: list[Any] = [
-        html.H1(run.name),
+        html.H2(run.name),
         html.Span(state_words(run), className=f"state-word state-{state_class(run)}"),
         html.Span(f"step {run.step:,} of {run.total_steps:,}", className="soft"),
     ]

@@ -18,7 +18,7 @@ def run_bar() -> Component:
         [
             html.Div(
                 [
-                    html.H1(id="run-name", className="run-name"),
+                    html.H2(id="run-name", className="run-name"),
                     html.Span(id="run-state", className="state", role="status"),
                     html.Span(
                         "connection lost, trying again",

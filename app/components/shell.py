@@ -26,7 +26,26 @@ _THEME = {
     "headings": {"fontFamily": _FONT},
     "defaultRadius": "md",
     "cursorType": "pointer",
+    "respectReducedMotion": True,
 }
+DOCUMENT = """<!DOCTYPE html>
+<html lang="en">
+    <head>
+        {%metas%}
+        <title>{%title%}</title>
+        {%favicon%}
+        {%css%}
+    </head>
+    <body>
+        {%app_entry%}
+        <noscript>This dashboard is drawn by JavaScript.</noscript>
+        {%config%}
+        {%scripts%}
+        {%renderer%}
+    </body>
+</html>
+"""
+"""Around everything, as Dash fills it in; the language is what Dash's own leaves out."""
 PRIMARY = (25, 113, 194)
 """What Mantine calls blue 8: the ground of buttons, and the accent of a light page."""
 _RECENT = 20
@@ -57,6 +76,7 @@ def shell(links: Sequence[Link]) -> Any:
             dcc.Store(id="theme-now"),  # light or dark, as the page is; kept by assets/live.js
             dcc.Store(id="titles", data={link.path: link.title for link in links}),
             dmc.NotificationContainer(id="notes", position="bottom-right", autoClose=8000),
+            html.A("Skip to the content", href="#page", id="skip", className="skip"),
             html.Header(
                 [
                     dcc.Link("Feedback alignment", href=links[0].path, className="brand"),
@@ -80,6 +100,7 @@ def shell(links: Sequence[Link]) -> Any:
                         position="bottom-end",
                         width=320,
                         shadow="sm",
+                        withinPortal=False,  # in the header, and next to its button for the keys
                     ),
                     dmc.ColorSchemeToggle(
                         id="theme",
@@ -92,7 +113,7 @@ def shell(links: Sequence[Link]) -> Any:
                 ],
                 className="top",
             ),
-            html.Main(id="page", **data(light=json.dumps(to_light()))),
+            html.Main(id="page", tabIndex=-1, **data(light=json.dumps(to_light()))),
         ],
         theme=_THEME,
         defaultColorScheme="auto",
@@ -113,7 +134,7 @@ def register(app: Dash, store: Store, links: Sequence[Link]) -> None:
     )
     def recent(_clicks: int | None, pathname: str | None) -> list[Component]:
         here = next((link for link in links if link.path == pathname and link.of_run), links[0])
-        return runs_list(store.runs(limit=_RECENT), here.path)
+        return runs_list(store.runs(limit=_RECENT), here.path, links[0].path)
 
     app.clientside_callback(
         ClientsideFunction("shell", "title"), Input("url", "pathname"), State("titles", "data")
@@ -146,10 +167,11 @@ def nav(links: Sequence[Link], pathname: str | None, search: str | None) -> list
     ]
 
 
-def runs_list(runs: Sequence[Run], path: str) -> list[Component]:
-    """The recent runs, newest first, each a way to open it on the page at ``path``."""
+def runs_list(runs: Sequence[Run], path: str, home: str = "/") -> list[Component]:
+    """The recent runs, newest first, each a way to open it on the page at ``path``; without any the
+    way to the page at ``home``, where one is started."""
     if not runs:
-        return [dmc.MenuLabel("No runs yet")]
+        return [dmc.MenuLabel("No runs yet"), dmc.MenuItem("Train a first one", href=home)]
     return [
         dmc.MenuLabel("Recent runs"),
         *(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
@@ -19,39 +18,29 @@ from numpy.typing import NDArray
 
 from app.figures.look import base, picture, words
 from app.figures.palette import LIGHT, Palette, css, palette
+from app.figures.plane_view import (
+    ARROW,
+    ARROWS,
+    CELLS,
+    HALF,
+    HEAD,
+    LEVEL,
+    LOSSES,
+    MAX_STARTS,
+    REACH,
+    SHAFT,
+    ZERO,
+    View,
+    drawn,
+    end_points,
+    endings,
+)
 from app.figures.training import CHART_CONFIG
-from fa_engine.plane import ESCAPED, RESTING, Array, Fixed, Paths, Plane, noise_draws
+from fa_engine.plane import Array, Fixed, Paths, Plane
 
-PLANE_CONFIG: Any = CHART_CONFIG | {"displayModeBar": False, "scrollZoom": False}
-
-CASES: dict[str, dict[str, Any]] = {
-    "linear": {"title": "linear", "activation": "linear", "x": (1.0,), "y": (1.0,)},
-    "tanh": {"title": "tanh, one sample", "activation": "tanh", "x": (1.0,), "y": (1.0,)},
-    "tanh_several": {
-        "title": "tanh, three samples",
-        "activation": "tanh",
-        # Two minima and two saddles in sight, all of them spurious: no weights fit these samples.
-        "x": (0.2, 0.6, 2.0),
-        "y": (1.5, 0.5, 2.0),
-    },
-}
-REACH = 3.0  # both weights are shown from -3 to 3
-MAX_STARTS = 5
-MAX_STEPS = 1000
-_TIME = 50.0  # a walk is given this much, in units of step times learning rate
-_DRAWN = 150  # points of a trajectory, evenly in time,
-_STRIDE = 0.05  # and more where it moves further than this between them
-_CELLS = 60  # of the background, each way: an even number keeps clear of w1 = 0
-_LOSSES = 41  # grid of the loss, each way
-_ARROWS = 11
-_ARROW = 0.4  # length of the longest one
-_HEAD = 0.36  # length and width of its head, as a share of the arrow
-_SHAFT = 0.011  # half the width of its shaft, in weights
-_HALF = 0.4  # an update of this size has an arrow of half that length
-_LEVEL = 121  # points of a level of the invariant
-_ZERO = 1e-9  # where stability changes, K is 0 up to rounding
 _LOSS_RANGE = (-4.0, 1.5)  # decades
 _COSINE_RANGE = (-1.15, 1.15)
+PLANE_CONFIG: Any = CHART_CONFIG | {"displayModeBar": False, "scrollZoom": False}
 _NAMES = {"fa": "Feedback alignment", "bp": "Backpropagation"}
 _PLANE_LEGEND = {
     "stable": "stable fixed points",
@@ -61,76 +50,13 @@ _PLANE_LEGEND = {
 }
 
 
-@dataclass(frozen=True)
-class View:
-    """What is to be seen.
-
-    Attributes:
-        case: which network, a key of ``CASES``.
-        target, feedback: ``t`` and ``b``.
-        learning_rate: ``eta`` of the trajectories.
-        noise: standard deviation of their gradient noise.
-        background: whether the cosine is drawn.
-        starts: ``(w1, w2)`` of each trajectory, ``MAX_STARTS`` at most.
-    """
-
-    case: str = "linear"
-    target: float = 1.0
-    feedback: float = 1.0
-    learning_rate: float = 0.05
-    noise: float = 0.0
-    background: bool = True
-    starts: tuple[tuple[float, float], ...] = ((-0.6, -1.6), (1.6, -1.2))
-
-    @property
-    def plane(self) -> Plane:
-        """The network, with its feedback and samples."""
-        case = CASES[self.case]
-        return Plane(self.target, self.feedback, case["activation"], case["x"], case["y"])
-
-    @property
-    def steps(self) -> int:
-        """Steps that every trajectory is given."""
-        return min(MAX_STEPS, math.ceil(_TIME / self.learning_rate))
-
-    def walk(self, scheme: str) -> Paths:
-        """All trajectories."""
-        return self.plane.walk(
-            self.starts, scheme, self.learning_rate, self.steps, self.noise, _draws()
-        )
-
-
-def setup() -> dict[str, Any]:
-    """What the browser needs to make the same numbers: grids, samples, and the noise."""
-    return {
-        "cases": CASES,
-        "reach": REACH,
-        "cells": _CELLS,
-        "losses": _LOSSES,
-        "arrows": _ARROWS,
-        "arrow": _ARROW,
-        "head": _HEAD,
-        "shaft": _SHAFT,
-        "half": _HALF,
-        "level": _LEVEL,
-        "maxStarts": MAX_STARTS,
-        "maxSteps": MAX_STEPS,
-        "time": _TIME,
-        "drawn": _DRAWN,
-        "stride": _STRIDE,
-        "escaped": ESCAPED,
-        "resting": RESTING,
-        "draws": _draws().tolist(),
-    }
-
-
 def plane_figure(view: View, scheme: str, theme: str | None = None) -> go.Figure:
     """The plane of the two weights with everything that ``scheme`` makes of it."""
     colours = palette(theme)
     plane, reach = view.plane, REACH
     fixed = plane.fixed(scheme, reach)
     walked = view.walk(scheme)
-    cells, losses = np.linspace(-reach, reach, _CELLS), np.linspace(-reach, reach, _LOSSES)
+    cells, losses = np.linspace(-reach, reach, CELLS), np.linspace(-reach, reach, LOSSES)
     lines: dict[str, Any] = {"mode": "lines", "hoverinfo": "skip"}
     traces = [
         go.Heatmap(
@@ -164,13 +90,13 @@ def plane_figure(view: View, scheme: str, theme: str | None = None) -> go.Figure
         _arrows(plane, scheme, colours),
         go.Scatter(
             name="stable",
-            **_curve(fixed.curve, fixed.curve_stability > -_ZERO),
+            **_curve(fixed.curve, fixed.curve_stability > -ZERO),
             line={"color": css(colours.stable), "width": 4},
             **lines,
         ),
         go.Scatter(
             name="unstable",
-            **_curve(fixed.curve, fixed.curve_stability < _ZERO),
+            **_curve(fixed.curve, fixed.curve_stability < ZERO),
             line={"color": css(colours.unstable), "width": 4, "dash": "7px,4px"},
             **lines,
         ),
@@ -182,7 +108,7 @@ def plane_figure(view: View, scheme: str, theme: str | None = None) -> go.Figure
             **lines,
         ),
     ]
-    for i, (colour, steps) in enumerate(zip_longest(colours.walks, _drawn(walked))):
+    for i, (colour, steps) in enumerate(zip_longest(colours.walks, drawn(walked))):
         path = np.empty((0, 2)) if steps is None else walked.w[steps, i]
         traces.append(
             go.Scatter(
@@ -209,7 +135,11 @@ def plane_figure(view: View, scheme: str, theme: str | None = None) -> go.Figure
     return go.Figure(
         traces,
         {
-            **_layout(colours, picture(f"Two weights: {_NAMES[scheme].lower()}", _PLANE_LEGEND)),
+            **_layout(
+                colours,
+                **picture(f"Two weights: {_NAMES[scheme].lower()}", _PLANE_LEGEND),
+                weights=True,
+            ),
             # Square in a square: both weights have the same scale.
             "margin": {"l": 44, "r": 8, "t": 8, "b": 44},
             "hovermode": "closest",
@@ -228,7 +158,7 @@ def along_figure(view: View, theme: str | None = None) -> go.Figure:
     traces = []
     for scheme, dash in (("bp", "5px,4px"), ("fa", "solid")):
         walked = view.walk(scheme)
-        for i, (colour, steps) in enumerate(zip_longest(colours.walks, _drawn(walked))):
+        for i, (colour, steps) in enumerate(zip_longest(colours.walks, drawn(walked))):
             for measure, axis, form in (("loss", "y", "%{y:.3g}"), ("cosine", "y2", "%{y:.2f}")):
                 if (scheme, measure) == ("bp", "cosine"):
                     continue  # always 1
@@ -251,7 +181,7 @@ def along_figure(view: View, theme: str | None = None) -> go.Figure:
     return go.Figure(
         traces,
         {
-            **_layout(colours, _along_picture()),
+            **_layout(colours, **_along_picture(), panels={"y": "Loss", "y2": "Cosine"}),
             "margin": {"l": 52, "r": 20, "t": 24, "b": 40},
             "hovermode": "closest",
             "xaxis": {
@@ -303,27 +233,6 @@ def _along_picture() -> dict[str, Any]:
     return picture("Two weights: along the way", legend, notes)
 
 
-def unstable_start(plane: Plane) -> tuple[float, float] | None:
-    """A start beside a fixed point that FA leaves, or None where there is none in sight."""
-    fixed = plane.fixed("fa", REACH)
-    seen = (fixed.curve_stability < -_ZERO) & (np.abs(fixed.curve) < 0.9 * REACH).all(-1)
-    if seen.any():
-        candidates = fixed.curve[seen]
-        w1, w2 = candidates[len(candidates) // 2]
-        if w1 == 0:  # along that axis is along the line
-            return 0.05, round(float(w2), 3)
-    elif (fixed.stability < 0).any():
-        w1, w2 = fixed.points[np.argmin(fixed.stability)]
-    else:
-        return None
-    return round(float(w1), 3), round(float(w2) + 0.05, 3)
-
-
-def _draws() -> Array:
-    """The noise of every walk on this page, in numbers short enough to send to the browser."""
-    return noise_draws(MAX_STARTS, MAX_STEPS).round(3)
-
-
 def _grid(at: Array) -> Array:
     """``(n, n, 2)`` weights; rows are w2."""
     return np.stack(np.meshgrid(at, at), -1)
@@ -340,14 +249,14 @@ def _arrows(plane: Plane, scheme: str, colours: Palette) -> go.Scatter:
     Filled outlines in one trace, which the browser draws as a single path: with a quiver trace, an
     element an arrow, a plane takes a third longer.
     """
-    places = _grid(np.linspace(-REACH, REACH, _ARROWS + 2)[1:-1]).reshape(-1, 2)
+    places = _grid(np.linspace(-REACH, REACH, ARROWS + 2)[1:-1]).reshape(-1, 2)
     u = plane.update(places, scheme)
-    arrow = -_ARROW * u / (np.hypot(u[:, 0], u[:, 1])[:, None] + _HALF)
+    arrow = -ARROW * u / (np.hypot(u[:, 0], u[:, 1])[:, None] + HALF)
     # All in lengths of the arrow, along it and across it, but for the width of the shaft.
     across = arrow[:, ::-1] * [-1, 1]
-    shaft = _SHAFT * across / np.maximum(np.hypot(across[:, 0], across[:, 1]), _ZERO)[:, None]
-    tail, tip, neck = places - arrow / 2, places + arrow / 2, places + (0.5 - _HEAD) * arrow
-    barb = _HEAD / 2 * across
+    shaft = SHAFT * across / np.maximum(np.hypot(across[:, 0], across[:, 1]), ZERO)[:, None]
+    tail, tip, neck = places - arrow / 2, places + arrow / 2, places + (0.5 - HEAD) * arrow
+    barb = HEAD / 2 * across
     sides = [[tail + side * shaft, neck + side * shaft, neck + side * barb] for side in (1, -1)]
     outline = [*sides[0], tip, *reversed(sides[1]), np.full_like(tip, np.nan)]
     return go.Scatter(
@@ -364,7 +273,7 @@ def _levels(view: View, scheme: str) -> Array:
     """The curve through each start that the continuous walk follows, with gaps between them."""
     pieces = []
     for start in view.starts:
-        level = view.plane.level(start, scheme, REACH, _LEVEL)
+        level = view.plane.level(start, scheme, REACH, LEVEL)
         level[(np.abs(level) > 2 * REACH).any(-1)] = np.nan  # far outside: nobody sees it
         pieces += [level, np.full((1, 2), np.nan)]
     return np.concatenate(pieces) if pieces else np.empty((0, 2))
@@ -372,51 +281,12 @@ def _levels(view: View, scheme: str) -> Array:
 
 def _edges(curve: Array, stability: Array) -> Array:
     """Points of the curve at which its stability changes, within sight."""
-    return curve[(np.abs(stability) < _ZERO) & (np.abs(curve) <= REACH).all(-1)]
+    return curve[(np.abs(stability) < ZERO) & (np.abs(curve) <= REACH).all(-1)]
 
 
 def _curve(curve: Array, wanted: NDArray[np.bool_]) -> dict[str, list[float | None]]:
     """The wanted stretches of a curve, gaps elsewhere."""
     return _columns(np.where(wanted[:, None], curve, np.nan))
-
-
-def _kept(path: Array) -> NDArray[np.intp]:
-    """The steps of a path ``(count, 2)`` that are drawn, its first and last among them."""
-    every = max(1, math.ceil(len(path) / _DRAWN))
-    kept = [0]
-    for step in range(1, len(path)):
-        moved = math.hypot(*(path[step] - path[kept[-1]]))
-        if step % every == 0 or step == len(path) - 1 or moved >= _STRIDE:
-            kept.append(step)
-    return np.array(kept)
-
-
-def _drawn(walked: Paths) -> list[NDArray[np.intp]]:
-    """The steps of each trajectory that are drawn."""
-    return [_kept(walked.w[:count, i]) for i, count in enumerate(_lengths(walked))]
-
-
-def _lengths(walked: Paths) -> list[int]:
-    """Points of each trajectory, its start included."""
-    return [int(count) for count in np.isfinite(walked.w[:, :, 0]).sum(0)]
-
-
-def endings(view: View, scheme: str, walked: Paths) -> list[str]:
-    """What became of each trajectory: ``rests`` or, out of sight, ``rests outside``; ``leaves``
-    the plane; or is still ``moving`` after the last step."""
-    found = []
-    for (w1, w2), u in zip(_ends(walked), view.plane.update(_ends(walked), scheme), strict=True):
-        inside = max(abs(w1), abs(w2)) <= REACH
-        if not view.noise and math.hypot(*u) < RESTING:
-            found.append("rests" if inside else "rests outside")
-        else:
-            found.append("moving" if inside else "leaves")
-    return found
-
-
-def _ends(walked: Paths) -> Array:
-    ends = [walked.w[count - 1, i] for i, count in enumerate(_lengths(walked))]
-    return np.array(ends).reshape(-1, 2)
 
 
 def _points(fixed: Fixed, colours: Palette) -> go.Scatter:
@@ -451,7 +321,7 @@ def _marks(view: View, walked: Paths, ends: Sequence[str], colours: Palette) -> 
     walks = [css(colour) for colour in colours.walks]
     return go.Scatter(
         name="marks",
-        **_columns(np.concatenate([_ends(walked), np.array(starts).reshape(-1, 2)])),
+        **_columns(np.concatenate([end_points(walked), np.array(starts).reshape(-1, 2)])),
         text=[""] * count + [str(i + 1) for i in range(count)],
         mode="markers+text",
         textfont={"size": 12, "color": css(colours.panel)},
@@ -493,8 +363,9 @@ def _axis(colours: Palette) -> dict[str, Any]:
     }
 
 
-def _layout(colours: Palette, shown: dict[str, Any]) -> dict[str, Any]:
+def _layout(colours: Palette, **meta: Any) -> dict[str, Any]:
+    """``meta`` is for the words of the chart (assets/chart-words.js)."""
     return {
         **base(colours, dragmode=False),
-        "meta": {**shown, "drawn": ""},  # from which numbers the browser drew it; nothing yet
+        "meta": {"drawn": "", **meta},  # from which numbers the browser drew it; nothing yet
     }

@@ -84,7 +84,10 @@ def spectrum_figure(
         traces,
         base(
             colours,
-            meta=picture("Spectrum of the feedback kernel"),
+            meta={
+                **picture("Spectrum of the feedback kernel"),
+                **({"words": _words(modes, below, names[1])} if len(modes) else {}),
+            },
             margin={"l": 62, "r": 12, "t": 44, "b": 44},
             xaxis=axis(
                 colours,
@@ -142,6 +145,12 @@ def spectrum_figure(
             ],
         ),
     )
+
+
+def _words(modes: NDArray[Any], below: NDArray[Any], name: str) -> str:
+    """All that the spectrum comes to, in one sentence; ``name`` is that of the modes ``below``."""
+    ends = f"real parts from {modes.real.min():.3g} to {modes.real.max():.3g}."
+    return f"{len(modes)} modes, {int(below.sum())} of them {name}; {ends}"
 
 
 def _ends(modes: NDArray[Any], across: SymmetricLog, colours: Palette) -> list[dict[str, Any]]:

@@ -75,7 +75,8 @@ def stability_figure(
         traces,
         base(
             colours,
-            meta=picture("Stability through training"),
+            # A logarithmic axis has places for steps: which step its end is.
+            meta={**picture("Stability through training"), "across": f"step {last:,}"},
             hovermode="x unified",
             hoversubplots="axis",
             margin={"l": 62, "r": 16, "t": 24, "b": 44},

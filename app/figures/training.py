@@ -167,6 +167,7 @@ def training_figure(history: History, theme: str | None = None) -> go.Figure:
         meta={
             **history.meta,
             **picture("Loss, accuracy and gradient angle"),
+            "panels": _TITLES,
             "places": places,
             "room": room,
             "ends": ends,

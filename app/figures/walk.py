@@ -134,7 +134,18 @@ def distances_figure(found: Arrays, theme: str | None = None) -> go.Figure:
         "y2": ("cos(u<sub>t</sub>, u<sub>t−1</sub>)", "1: drifting; 0: diffusing"),
         "y3": ("Change of loss", "dotted: predicted"),
     }
-    traces = []
+    # What a colour means: a line of nothing for each layer, which shows and hides all of its own.
+    traces = [
+        go.Scatter(
+            x=[None],
+            y=[None],
+            mode="lines",
+            name=name,
+            legendgroup=name,
+            line={"color": css(ink), "width": 2},
+        )
+        for name, ink in zip(names, inks, strict=True)
+    ]
     for what, name, dash, text in (
         ("displacement", "y", "solid", "%{y:.3g}"),
         ("path_length", "y", "dot", "%{y:.3g}"),
@@ -142,7 +153,8 @@ def distances_figure(found: Arrays, theme: str | None = None) -> go.Figure:
     ):
         for layer in range(count):
             label = f"{what.replace('_', ' ')}, {names[layer]}"
-            traces.append(_line(step, found[what][:, layer], name, label, inks[layer], dash, text))
+            line = _line(step, found[what][:, layer], name, label, inks[layer], dash, text)
+            traces.append(line.update(legendgroup=names[layer]))
     for what, dash, colour in (
         ("predicted_loss_change", "dot", colours.ink),
         ("loss_change", "solid", colours.accent),
@@ -153,10 +165,16 @@ def distances_figure(found: Arrays, theme: str | None = None) -> go.Figure:
         traces,
         base(
             colours,
-            meta=picture("Distance, agreement of updates, change of loss"),
             hovermode="x unified",
             hoversubplots="axis",
-            margin={"l": 72, "r": 16, "t": 26, "b": 44},
+            showlegend=True,
+            legend=_LEGEND,
+            meta={
+                **picture("Distance, agreement of updates, change of loss"),
+                "panels": {name: title for name, (title, _) in titles.items()},
+            },
+            # the legend, which takes two rows on a telephone, and the first panel's title
+            margin={"l": 72, "r": 16, "t": 72, "b": 44},
             xaxis=_steps(colours, "y3", found["step"]),
             yaxis=axis(colours, domain=domains["y"], anchor="x", tickformat="~g"),
             yaxis2=axis(
@@ -198,6 +216,7 @@ def _line(
         name=label,
         line={"color": css(colour), "width": 2, "dash": dash},
         hovertemplate=text,
+        showlegend=False,
     )
 
 
@@ -213,6 +232,7 @@ def msd_figure(found: Arrays | None, theme: str | None = None) -> go.Figure:
     # An axis that no trace belongs to is not drawn.
     traces: list[go.Scatter] = [] if found else [go.Scatter(x=[None], y=[None])]
     notes = []
+    said = []
     if found is not None:
         count = found["squared"].shape[1]
         names, inks = layer_names(count), layer_colours(count, colours)
@@ -241,6 +261,7 @@ def msd_figure(found: Arrays | None, theme: str | None = None) -> go.Figure:
                     line={"color": css(inks[layer]), "width": 1.5, "dash": "dash"},
                 )
             )
+            said.append(f"{names[layer]} {exponent:.2f}")
             notes.append(
                 words(
                     f"{names[layer]}: lag<sup>{exponent:.2f}</sup>",
@@ -254,7 +275,10 @@ def msd_figure(found: Arrays | None, theme: str | None = None) -> go.Figure:
         traces,
         base(
             colours,
-            meta=picture("Drifting or diffusing: mean squared displacement"),
+            meta={
+                **picture("Drifting or diffusing: mean squared displacement"),
+                **({"words": f"Exponents: {', '.join(said)}."} if said else {}),
+            },
             margin={"l": 72, "r": 16, "t": 16, "b": 44},
             xaxis=axis(
                 colours,
@@ -288,9 +312,8 @@ def landscape_figure(
     """
     colours = palette(theme)
     if found is None:
-        said = words("Here the path will be.", 0.5, 0.5, colours.soft, xanchor="center")
         hidden = {"visible": False, "range": [0, 1]}
-        return go.Figure(layout=base(colours, annotations=[said], xaxis=hidden, yaxis=hidden))
+        return go.Figure(layout=base(colours, xaxis=hidden, yaxis=hidden))
     traces: list[Any] = [_surface(found, colours)]
     notes: list[dict[str, Any]] = []
     span = float(np.ptp(found["x"]))
@@ -328,9 +351,9 @@ def landscape_figure(
         traces,
         base(
             colours,
-            meta=picture("Paths over the loss surface"),
             showlegend=_n_runs(found) > 1,
             legend=_LEGEND,
+            meta={**picture("Paths over the loss surface"), "weights": True},
             margin=_margin(found),
             xaxis=side("first direction", "x"),
             yaxis=side("second direction", "y", scaleanchor="x", scaleratio=1),

@@ -50,7 +50,12 @@ def kick_panel() -> Component:
                         html.P(id="stab-kick-note", className="lab-note", role="status"),
                     ]
                 ),
-                graph("stab-return", 520, "Perturb and return"),
+                graph(
+                    "stab-return",
+                    520,
+                    "Kicked copies of the network",
+                    "how far apart kicked copies are, and their loss, after a kick.",
+                ),
             ],
             className="lab-split reverse",
         ),

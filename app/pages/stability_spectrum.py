@@ -48,7 +48,12 @@ def spectrum_panel() -> Component:
         html.P(id="stab-note", className="lab-note", role="status"),
         html.Div(
             [
-                graph("stab-spectrum", SPECTRUM_HEIGHT, "Spectrum"),
+                graph(
+                    "stab-spectrum",
+                    SPECTRUM_HEIGHT,
+                    "Spectrum of the feedback kernel",
+                    "every mode of the walk as a dot, growing ones on shaded ground.",
+                ),
                 html.Div(
                     [
                         html.Div(id="stab-numbers", className="lab-numbers"),
@@ -77,7 +82,13 @@ def series_panel() -> Component:
             value="linear",
             size="xs",
         ),
-        graph("stab-series", 420, "Through training"),
+        graph(
+            "stab-series",
+            420,
+            "Stability through training",
+            "the share of unstable modes, the smallest real part and the alignment angle, "
+            "checkpoint by checkpoint.",
+        ),
         html.P(id="stab-series-note", className="lab-note", role="status"),
         tracking(),
     )

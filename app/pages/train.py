@@ -13,7 +13,8 @@ from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 from pydantic import ValidationError
 
-from app.components import aria, data
+from app.components import aria
+from app.components.charts import chart
 from app.components.form import (
     FIELDS,
     SEED_LIMIT,
@@ -24,11 +25,10 @@ from app.components.form import (
     outline,
     titles,
 )
-from app.components.picture import save_buttons
 from app.components.presets import FIRST, PRESETS
 from app.components.run_bar import actions, run_bar
 from app.components.shell import note, run_of
-from app.figures import CHART_CONFIG, History, training_figure
+from app.figures import History, training_figure
 from app.pages.base import Context, Page
 from app.store import Command, RunEnded, StoreError, UnknownRun
 from app.store.naming import is_automatic, numbered, unnumbered
@@ -53,19 +53,11 @@ def layout(context: Context) -> Component:
                     run_bar(),
                     html.Div(
                         [
-                            html.Div(
-                                [
-                                    dcc.Graph(
-                                        id="charts",
-                                        config=CHART_CONFIG,
-                                        figure=training_figure(History(_EMPTY_LAYERS, 1)),
-                                        responsive=True,
-                                        style={"height": "100%"},
-                                    ),
-                                    save_buttons("Training"),
-                                ],
-                                className="charts",
-                                **data(chart="charts"),
+                            chart(
+                                "charts",
+                                "Loss, accuracy and gradient angle by step",
+                                training_figure(History(_EMPTY_LAYERS, 1)),
+                                class_name="charts",
                             ),
                             _welcome(),
                         ],

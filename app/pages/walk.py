@@ -11,8 +11,8 @@ from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
-from app.components import data
 from app.components.asking import one_at_a_time
+from app.components.charts import chart
 from app.components.lab_run import (
     graph,
     nothing_kept,
@@ -25,7 +25,6 @@ from app.components.lab_run import (
     waiting_words,
 )
 from app.components.params import at_most, given, param_fields, param_id
-from app.components.picture import save_buttons
 from app.components.shell import run_of
 from app.figures.walk import (
     LANDSCAPE_CONFIG,
@@ -72,7 +71,12 @@ def layout(_context: Context) -> Component:
                 "share of what all layers do, their magnitudes adding up to 100 %. The output "
                 "layer's needs no feedback: its update is its gradient. Below 0 a layer's update "
                 "points uphill, and a dashed line is then what all layers come to together.",
-                graph("walk-shares", 320, "Shares of the descent"),
+                graph(
+                    "walk-shares",
+                    320,
+                    "Each layer's share of the descent",
+                    "each layer's share of the descent, step by step.",
+                ),
             ),
             panel(
                 "Far, or only long?",
@@ -80,14 +84,28 @@ def layout(_context: Context) -> Component:
                 "updates agree, and what a step did to the loss of its batch beside what it was "
                 "predicted to do.",
                 html.P(id="walk-note", className="lab-note"),
-                html.Div(graph("walk-distances", 520, "Distances"), id="walk-distances-box"),
+                html.Div(
+                    graph(
+                        "walk-distances",
+                        520,
+                        "Distances, agreement of updates, change of loss",
+                        "distance from the start and length of the path, layer by layer, of a run "
+                        "that is trained with “Follow the walk” switched on.",
+                    ),
+                    id="walk-distances-box",
+                ),
             ),
             panel(
                 "Drifting or diffusing?",
                 "Mean squared displacement of each layer's weights against the steps between two "
                 "looks at them, averaged over the run. An exponent of 2 is a drift, 1 is "
                 "diffusion; below that the walk is held back.",
-                graph("walk-msd", 400, "Mean squared displacement"),
+                graph(
+                    "walk-msd",
+                    400,
+                    "Mean squared displacement against lag",
+                    "mean squared displacements and their exponents, layer by layer.",
+                ),
                 html.P(id="walk-msd-note", className="lab-note", role="status"),
             ),
             panel(
@@ -320,14 +338,15 @@ def _places(kept: Sequence[Checkpoint]) -> tuple[tuple[str, int, int], ...]:
 def _chart(found: Arrays | None, names: list[str], theme: str, of: str) -> Component:
     """The landscape, in a chart of its own for each plane: the ranges and the share of its room
     that plotly has fitted to the shape of one surface it keeps for the next."""
-    figure = dcc.Graph(
+    figure = chart(
+        "walk-surface",
+        "Paths over the loss surface",
+        landscape_figure(found, names, theme),
         config=LANDSCAPE_CONFIG,
-        responsive=True,
         style={"height": landscape_height(found)},
-        figure=landscape_figure(found, names, theme),
+        coming="the path over the loss surface: choose a plane, and draw.",
     )
-    parts = [figure, *([save_buttons("Paths over the loss surface")] if found else [])]
-    return html.Div(parts, key=f"{theme} {of}", **data(chart="landscape"))
+    return html.Div(figure, key=f"{theme} {of}")
 
 
 def _called(run: Run) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from playwright.sync_api import Page
 from waiting import PATIENCE_MS, PATIENCE_S, wait
 
-__all__ = ["ENDLESS", "MAX_EPOCHS", "Site", "frames", "until", "wait"]
+__all__ = ["ENDLESS", "MAX_EPOCHS", "Site", "frames", "swipe", "until", "wait"]
 
 # A run that goes on until it is stopped, however slow the browser is beside it.
 MAX_EPOCHS = 1_000_000
@@ -55,3 +55,13 @@ def frames(page: Page, count: int = 20) -> None:
         })""",
         count,
     )
+
+
+def swipe(page: Page, x: float, y: float) -> None:
+    """A finger that moves 20 pixels to the right and 150 up."""
+    device = page.context.new_cdp_session(page)
+    for part in range(11):
+        kind = "touchMove" if part else "touchStart"
+        point = {"x": x + 2 * part, "y": y - 15 * part}
+        device.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [point]})
+    device.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from browser_helpers import Site, until, wait
+from browser_helpers import Site, swipe, until, wait
 from playwright.sync_api import Browser, Page
 
 pytestmark = pytest.mark.browser
@@ -26,16 +26,6 @@ def telephone(chromium: Browser) -> Iterator[Page]:
     made = chromium.new_context(viewport={"width": 390, "height": 800}, has_touch=True)
     yield made.new_page()
     made.close()
-
-
-def swipe(page: Page, x: float, y: float) -> None:
-    """A finger that moves 20 pixels to the right and 150 up."""
-    device = page.context.new_cdp_session(page)
-    for part in range(11):
-        kind = "touchMove" if part else "touchStart"
-        point = {"x": x + 2 * part, "y": y - 15 * part}
-        device.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [point]})
-    device.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
 
 @pytest.mark.parametrize(

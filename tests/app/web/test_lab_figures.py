@@ -173,6 +173,29 @@ def test_a_real_walk(theme: str) -> None:
     for layer in ("layer 1", "layer 2", "output layer"):
         far, long = walked[f"displacement, {layer}"], walked[f"path length, {layer}"]
         assert all(a <= b + 1e-6 for a, b in zip(far, long, strict=True))
+    # What a colour means stands beside the lines, and each line has the colour of its entry.
+    entries = {t.name: t.line.color for t in distances.data if t.showlegend is not False}
+    assert list(entries) == ["layer 1", "layer 2", "output layer"]
+    assert distances.layout.showlegend
+    for trace in distances.data:
+        if trace.legendgroup:
+            assert trace.line.color == entries[trace.legendgroup]
+    assert set(distances.layout.meta["panels"]) == {t.yaxis for t in distances.data if t.yaxis}
+
+
+def test_figures_of_dots_say_in_words_what_they_show() -> None:
+    unstable = int((MODES.real < -1e-7 * 3).sum())
+    said = spectrum_figure(SPECTRUM).layout.meta["words"]
+    assert said.startswith(f"{len(MODES)} modes, {unstable} of them unstable; ")
+    assert "from -0.5 to 3" in said
+    found = {
+        "lags": np.array([1.0, 10.0]),
+        "squared": np.array([[1.0, 2.0], [100.0, 20.0]]),
+        "exponent": np.array([2.0, 1.0]),
+        "factor": np.array([1.0, 2.0]),
+    }
+    said = msd_figure(found).layout.meta["words"]
+    assert said == "Exponents: layer 1 2.00, output layer 1.00."
 
 
 LANDSCAPE = {

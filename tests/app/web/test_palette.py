@@ -14,7 +14,8 @@ import pytest
 from app.components.shell import PRIMARY
 from app.figures import History, training_figure
 from app.figures.palette import DARK, LIGHT, Palette, Rgb
-from app.figures.plane import View, plane_figure
+from app.figures.plane import plane_figure
+from app.figures.plane_view import View
 from app.figures.walk import msd_figure
 
 TEXT, LINE = 4.5, 3.0

@@ -9,20 +9,19 @@ from typing import Any
 import numpy as np
 import pytest
 
+from app.components.plane_words import TEXTS
 from app.figures.palette import DARK, LIGHT
-from app.figures.plane import (
+from app.figures.plane import PLANE_CONFIG, along_figure, plane_figure
+from app.figures.plane_view import (
     CASES,
     MAX_STARTS,
     MAX_STEPS,
-    PLANE_CONFIG,
     View,
-    along_figure,
     endings,
-    plane_figure,
     setup,
     unstable_start,
 )
-from app.pages.plane import TEXTS, weight
+from app.pages.plane import weight
 
 
 @pytest.mark.parametrize("case", list(CASES))

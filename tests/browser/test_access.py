@@ -1,0 +1,246 @@
+"""Without a mouse, without seeing, and without anything that moves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from browser_helpers import Site, until, wait
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+pytestmark = pytest.mark.browser
+
+PAGES = ("/", "/stability", "/walk", "/plane")
+# Every chart of the page has been drawn once, and every notice of it has come to rest.
+SETTLED = """() => {
+    const charts = [...document.querySelectorAll('.chart')];
+    return document.querySelector('main h1') && charts.every(chart => {
+        const gd = chart.querySelector('.js-plotly-plot');
+        return gd && gd._fullLayout && gd.getBoundingClientRect().height > 0;
+    });
+}"""
+DRAWN = """id => (document.querySelector(`#${id} .js-plotly-plot`)?.data || [])
+    .some(trace => trace.x && trace.x.length > 1)"""
+LOOKS = (
+    {"color_scheme": "light", "viewport": {"width": 1280, "height": 860}},
+    {"color_scheme": "dark", "viewport": {"width": 1280, "height": 860}},
+    {"color_scheme": "light", "viewport": {"width": 390, "height": 800}},
+)
+
+
+@pytest.fixture(params=LOOKS, ids=("light", "dark", "telephone"))
+def look(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+    # Nothing fades in: half a colour is none that axe could judge.
+    made = chromium.new_context(**request.param, reduced_motion="reduce")
+    yield made.new_page()
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def finished(site: Site) -> str:
+    run_id = site.start(hidden=[12, 8], epochs=3, learning_rate=0.1, replicates=2, walk=True)
+    wait(lambda: site.get(f"/api/runs/{run_id}")["ended"])
+    return run_id
+
+
+def broken(page: Page) -> list[tuple[Any, ...]]:
+    """The rules of axe that the page breaks, with the elements; no rule is left out."""
+    found = Axe().run(page).response["violations"]
+    return [(v["id"], [(n["html"][:200], n["failureSummary"]) for n in v["nodes"]]) for v in found]
+
+
+def opened(page: Page, site: Site, address: str) -> None:
+    page.goto(site.url + address)
+    until(page, SETTLED if address != "/nowhere" else "() => document.querySelector('main h1')")
+
+
+def test_no_rule_is_broken_before_any_run(look: Page, site: Site) -> None:
+    # The first test of this file: there is no run yet.
+    assert site.runs() == []
+    for address in (*PAGES, "/nowhere"):
+        opened(look, site, address)
+        assert broken(look) == [], address
+    opened(look, site, "/")
+    look.click("#runs-button")
+    expect(look.get_by_role("menu")).to_be_visible()
+    assert broken(look) == []
+    expect(look.locator("#runs-button")).to_have_attribute("aria-expanded", "true")
+    look.keyboard.press("Escape")
+    expect(look.get_by_role("menu")).to_have_count(0)
+    expect(look.locator("#runs-button")).to_have_attribute("aria-expanded", "false")
+    expect(look.locator("#runs-button")).to_be_focused()
+
+
+def test_a_chart_with_nothing_says_what_will_be_there(page: Page, site: Site) -> None:
+    assert site.runs() == []
+    for address in ("/stability", "/walk"):
+        opened(page, site, address)
+        for chart in page.locator(".chart").all():
+            expect(chart.locator(".coming")).to_be_visible()
+            expect(chart.locator(".coming-start")).to_be_visible()
+    page.locator(".coming-start").first.click()
+    expect(page.locator("#first")).to_be_visible()
+
+
+def test_no_rule_is_broken_beside_a_run(look: Page, site: Site, finished: str) -> None:
+    for address, chart in (("/", "charts"), ("/stability", "stab-series"), ("/walk", "walk-msd")):
+        opened(look, site, f"{address}?run={finished}")
+        until(look, DRAWN, chart)
+        assert broken(look) == [], address
+    opened(look, site, f"/?run={finished}")
+    look.click("#runs-button")
+    expect(look.get_by_role("menuitem").first).to_be_visible()
+    assert broken(look) == []
+    opened(look, site, f"/walk?run={finished}")
+    until(look, DRAWN, "walk-msd")
+    expect(look.locator("#walk-shares ~ .coming")).to_be_hidden()
+    look.locator("input[aria-haspopup=listbox]").first.click()
+    expect(look.get_by_role("option").first).to_be_visible()
+    assert broken(look) == []
+
+
+def test_no_rule_is_broken_while_a_run_goes_on(look: Page, site: Site) -> None:
+    run_id = site.start(hidden=[64], epochs=2000, replicates=4)
+    wait(lambda: site.get(f"/api/runs/{run_id}")["state"] == "running")
+    opened(look, site, f"/?run={run_id}")
+    until(look, DRAWN, "charts")
+    assert broken(look) == []
+    site.post(f"/api/runs/{run_id}/commands", {"command": "stop"})
+    wait(lambda: site.get(f"/api/runs/{run_id}")["ended"])
+
+
+def test_every_chart_has_a_name_and_says_its_last_values(
+    page: Page, site: Site, finished: str
+) -> None:
+    for address in PAGES:
+        opened(page, site, f"{address}?run={finished}")
+        figures = page.get_by_role("figure").all()
+        graphs = page.locator(".js-plotly-plot").count()
+        assert len(figures) == graphs > 0
+        for figure in figures:
+            assert (figure.get_attribute("aria-label") or "").strip()
+            assert not figure.locator("figcaption").get_attribute("aria-live")
+    opened(page, site, f"/?run={finished}")
+    events = site.get(f"/api/runs/{finished}/events?after=0")["events"]
+    bands = [event["bands"] for event in events if event.get("bands")]
+    angle = bands[-1]["gradient_angle_deg/1"]["median"][-1]
+    accuracy = bands[-1]["test_accuracy"]["median"][-1]
+    said = page.locator("#charts-words")
+    expect(said).to_contain_text(f"layer 1 {round(angle, 1):g}°")
+    expect(said).to_contain_text(f"test {round(100 * accuracy, 1):g} %")
+    opened(page, site, f"/walk?run={finished}")
+    expect(page.locator("#walk-distances-words")).to_contain_text("displacement, output layer")
+    expect(page.locator("#walk-msd-words")).to_contain_text("Exponents: layer 1")
+    expect(page.locator("#walk-distances .legendtext")).to_have_text(
+        ["layer 1", "layer 2", "output layer"]
+    )
+    opened(page, site, f"/stability?run={finished}")
+    expect(page.locator("#stab-spectrum-words")).to_contain_text("modes")
+
+
+def test_the_words_follow_a_live_chart_but_not_at_every_frame(page: Page, site: Site) -> None:
+    run_id = site.start(hidden=[16], epochs=2000, replicates=2)
+    opened(page, site, f"/?run={run_id}")
+    expect(page.locator("#charts-words")).to_contain_text("At step")
+    page.evaluate(
+        """() => { window.said = 0; new MutationObserver(() => { said += 1; }).observe(
+            document.querySelector('#charts-words'), { childList: true, characterData: true }); }"""
+    )
+    drawn = "() => faLive.stats.quick + faLive.stats.draws"
+    before = page.evaluate(drawn)
+    until(page, "() => said >= 3")
+    assert page.evaluate(drawn) - before > page.evaluate("said")
+    site.post(f"/api/runs/{run_id}/commands", {"command": "stop"})
+
+
+def test_figures_in_words(page: Page, site: Site) -> None:
+    opened(page, site, "/plane")
+
+    def words(data: list[dict[str, Any]], layout: dict[str, Any]) -> str:
+        return str(
+            page.evaluate("figure => ChartWords.words(figure)", {"data": data, "layout": layout})
+        )
+
+    steps = {"xaxis": {"title": {"text": "step"}}}
+    loss = {"name": "train", "x": [0, 1200], "y": [2, 0.12345], "hovertemplate": "%{y:.3g}"}
+    angle = {"name": "layer 1", "yaxis": "y2", "hovertemplate": "%{y:.1f}°<extra></extra>"}
+    band = {"name": "low", "x": [0], "y": [1], "hoverinfo": "skip"}
+    assert words([loss], steps) == "At step 1,200. train 0.1235."
+    assert words([{**loss, "y": [2, None]}], steps) == "At step 0. train 2."
+    panels = {"meta": {"panels": {"y2": "Angle", "y": "<b>Loss</b>"}}} | steps
+    both = [loss, {**angle, "x": [5, 900], "y": [90, 45.67]}, band]
+    assert words(both, panels) == "At step 1,200. Angle: layer 1 45.7°. Loss: train 0.1235."
+    share = {"name": "test", "x": [3], "y": [0.9625], "hovertemplate": "%{y:.0%}"}
+    assert words([share], {}) == "test 96.3 %."
+    assert words([{**loss, "y": [1, 3.2e-7]}], {}) == "train 3.2e−7."
+    assert words([], steps) == words([{**loss, "visible": False}], {}) == "Nothing is drawn yet."
+    assert words([loss], {"meta": {"words": "Said."}}) == "Said."
+    path = {"name": "path 1", "mode": "lines", "x": [0, -1], "y": [1, 0.5]}
+    assert words([path], {"meta": {"weights": True}}) == "path 1 ends at −1, 0.5."
+
+
+def test_the_keyboard_reaches_the_content_and_every_control(page: Page, site: Site) -> None:
+    focused = "() => document.activeElement.id || document.activeElement.className"
+    for address in PAGES:
+        opened(page, site, address)
+        page.keyboard.press("Tab")
+        skip = page.locator("#skip")
+        expect(skip).to_be_focused()
+        expect(skip).to_be_in_viewport()
+        page.keyboard.press("Enter")
+        assert page.evaluate(focused) == "page"
+        assert page.url == site.url + address
+        page.keyboard.press("Tab")
+        assert page.evaluate("() => document.activeElement.closest('main') !== null")
+    # From here on everything in order: nothing twice, each with a mark that can be seen.
+    seen: list[str] = []
+    for _ in range(40):
+        marked = page.evaluate(
+            """() => { const e = document.activeElement;
+                const marks = [e, ...e.querySelectorAll('*'), e.parentElement];
+                const style = marks.map(x => getComputedStyle(x));
+                return [e.outerHTML.slice(0, 300), style.some(s => s.outlineStyle !== 'none'
+                    && parseFloat(s.outlineWidth) > 0 || s.boxShadow !== 'none')
+                    || e.matches('input')]; }"""
+        )
+        if marked[0] in seen or "BODY" in marked[0][:6].upper():
+            break
+        assert marked[1], marked[0]
+        seen.append(marked[0])
+        page.keyboard.press("Tab")
+    page.evaluate("() => document.querySelector('#plane-rate [role=slider]').focus()")
+    before = page.locator("#plane-rate-value").inner_text()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#plane-rate-value")).not_to_have_text(before)
+    named = " ".join(seen)
+    for slider in ("Target t", "Feedback b", "Learning rate", "Gradient noise"):
+        assert slider in named
+    for control in ("plane-unstable", "plane-w1", "plane-w2", "plane-drop", "plane-clear"):
+        assert control in named
+
+
+def test_nothing_moves_for_who_wants_no_motion(
+    chromium: Browser, context: BrowserContext, site: Site, finished: str
+) -> None:
+    del context  # it says afterwards whether the console had errors
+    still = chromium.new_context(reduced_motion="reduce")
+    page = still.new_page()
+    opened(page, site, f"/stability?run={finished}")
+    moving = """() => [...document.querySelectorAll('*')].filter(element => {
+        const { transitionDuration, animationDuration } = getComputedStyle(element);
+        return /[1-9]/.test(transitionDuration + animationDuration);
+    }).map(element => element.outerHTML.slice(0, 100))"""
+    assert page.evaluate(moving) == []
+    thumb = page.locator("#stab-at [role=slider]")
+    until(page, "() => !document.querySelector('#stab-play').disabled")
+    last = thumb.get_attribute("aria-valuemax") or ""
+    assert int(last) > 1
+    expect(thumb).to_have_attribute("aria-valuenow", last)
+    page.click("#stab-play")  # from the end to the start,
+    expect(thumb).to_have_attribute("aria-valuenow", "0")
+    expect(page.locator("#stab-play")).to_have_text("Play")
+    page.click("#stab-play")  # and to the end, without what lies between
+    expect(thumb).to_have_attribute("aria-valuenow", last)
+    still.close()
