@@ -84,12 +84,16 @@
         if (!answer || !answer.ok) return;
         const { runs } = await answer.json();
         // One that was paused in the queue has no worker.
-        const paused = runs
-          .filter(({ state, started_at: began }) => state === "paused" && began)
-          .map(({ name }) => name);
-        waiting.words = paused.length
-          ? `${WAITING}; ${paused.join(", ")}: paused, and keeps one until it is resumed or stopped`
-          : WAITING;
+        const called = (wanted) =>
+          runs
+            .filter(({ state, started_at: began }) => state === wanted && began)
+            .map(({ name }) => name)
+            .join(", ");
+        const [paused, running] = [called("paused"), called("running")];
+        waiting.words = running ? `${WAITING}, behind ${running}` : WAITING;
+        if (paused) {
+          waiting.words += `; ${paused}: paused, and keeps one until it is resumed or stopped`;
+        }
         showRun();
       };
       waiting.timer = setInterval(look, LOOK_MS);

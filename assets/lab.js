@@ -27,6 +27,16 @@
   };
   document.addEventListener("touchstart", scrolls, { capture: true, passive: true });
 
+  /* The address names the run that is shown. Dash finds it there already and adds no step back. */
+  function nameRun(known) {
+    const { location, history } = window;
+    const query = new URLSearchParams(location.search);
+    if (!known || !known.run || query.has("run")) return window.dash_clientside.no_update;
+    query.set("run", known.run);
+    history.replaceState(history.state, "", `${location.pathname}?${query}${location.hash}`);
+    return location.search;
+  }
+
   window.dash_clientside = window.dash_clientside || {};
-  window.dash_clientside.lab = { play };
+  window.dash_clientside.lab = { play, name_run: nameRun };
 })();

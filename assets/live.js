@@ -157,8 +157,10 @@
     view.run = after(view.run, event);
     if (event.kind === "state" && event.ended) link.heard(true);
     else if (event.kind === "control") view.changes.push([event.step, event.label]);
-    else if (event.kind === "notice") notify(event.message, "Note", "yellow");
-    else if (event.kind === "diverged" && event.message) notify(event.message, "Note", "yellow");
+    else if (["notice", "diverged"].includes(event.kind) && event.message) {
+      notify(event.message, "Note", "yellow");
+      view.controls = {}; // a change may have been refused: they show what acts
+    }
   }
 
   /* -- the chart -------------------------------------------------------------------------------- */
@@ -209,9 +211,10 @@
     }
     settle();
     if (!meta.run) {
+      if (named() && !meta.missing) return; // drawn for another address
       link.leave();
       view.run = null;
-      if (meta.missing) notify(meta.missing);
+      if ($("missing")) $("missing").textContent = meta.missing || "";
       showRun();
       return;
     }
@@ -390,8 +393,11 @@
     if (!answer) return "The server does not answer.";
     if (answer.ok) return null;
     const said = await answer.json().catch(() => ({}));
-    return said.errors ? said.errors.map((e) => e.message).join(" ") : said.error || "Refused.";
+    return said.errors ? said.errors.map(words).join(" ") : said.error || "Refused.";
   }
+
+  /* A problem as a page says it: under its title, without the name that scripts use. */
+  const words = ({ field, message }) => message.replace(`, ${field} = `, " = ");
 
   const order = (command) => (clicks) => {
     if (clicks && view.run) send({ command }).then((wrong) => wrong && notify(wrong));
@@ -407,25 +413,43 @@
       setProps("now-lr", { error: null });
       return window.dash_clientside.no_update;
     }
-    send({ command: "set", learning_rate: value }).then((wrong) =>
-      setProps("now-lr", { error: wrong })
-    );
+    send({ command: "set", learning_rate: value }).then((wrong) => {
+      if (view.run !== run) return;
+      const acting = `${run.learning_rate} goes on acting.`;
+      setProps("now-lr", { error: wrong && `${wrong.replace(/\.$/, "")}. ${acting}` });
+    });
     return window.dash_clientside.no_update;
   }
 
   function scheme(value) {
     if (view.run && !view.run.ended && value && value !== view.run.scheme) {
-      send({ command: "set", scheme: value }).then((wrong) => wrong && notify(wrong));
+      send({ command: "set", scheme: value }).then((wrong) => {
+        if (!wrong) return;
+        notify(wrong);
+        showActing();
+      });
     }
     return window.dash_clientside.no_update;
   }
 
-  /* What is wrong cannot hide in the fold. The fold is the browser's own: nobody else knows
-     whether it is open. */
-  function unfold() {
-    requestAnimationFrame(() => {
-      if (document.querySelector("#more [data-error]")) $("more").open = true;
-    });
+  /* The live controls show what acts, whatever was asked for. */
+  function showActing() {
+    view.controls = {};
+    showRun();
+  }
+
+  document.addEventListener("keydown", ({ key, target }) => {
+    if (key === "Escape" && target.id === "now-lr" && view.run) showActing();
+  });
+
+  /* The run that the address names, if any; the page says so until it is there. */
+  const named = () => new URLSearchParams(window.location.search).get("run");
+
+  function arrive() {
+    const run = named();
+    if (!run) return window.dash_clientside.no_update;
+    if ($("missing")) $("missing").textContent = "";
+    if (!view.run || view.run.id !== run) root.dataset.run = "waiting";
     return window.dash_clientside.no_update;
   }
 
@@ -446,7 +470,7 @@
     setProps("theme-now", { data: themeSaid });
   }).observe(root, { attributeFilter: ["data-mantine-color-scheme"] });
 
-  root.dataset.run = "none";
+  root.dataset.run = named() ? "waiting" : "none";
   window.dash_clientside = window.dash_clientside || {};
   window.dash_clientside.live = {
     adopt,
@@ -457,6 +481,6 @@
     learning_rate: learningRate,
     scheme,
     theme,
-    unfold,
+    arrive,
   };
 })();

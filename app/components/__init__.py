@@ -7,6 +7,11 @@ from typing import Any
 from flask import request
 
 
+def attributes(**values: Any) -> dict[str, Any]:
+    """HTML attributes whose names Python does not allow as keywords: ``data_key`` is data-key."""
+    return {name.replace("_", "-"): value for name, value in values.items()}
+
+
 def aria(label: str) -> dict[str, Any]:
     """What a screen reader calls an element; not a name that Python allows as a keyword."""
     return {"aria-label": label}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,8 +11,9 @@ from dash import html
 from dash.development.base_component import Component
 from pydantic import ValidationError
 
-from app.components import aria
+from app.components import aria, attributes
 from app.components.presets import FIRST, PRESETS
+from app.store import Run, RunState
 from fa_engine import SCHEMES, Limits, RunConfig, allowed, problems
 
 COMMON = (
@@ -23,15 +25,26 @@ COMMON = (
     "replicates",
     "seed",
 )
-"""What everyone changes, in the order of the page; every other field is under *More*."""
+"""What everyone changes, in the order of the page; every other field is under a fold."""
 
 MORE = tuple(name for name in RunConfig.model_fields if name not in COMMON)
 GROUPS = ("network", "feedback", "step", "data", "measuring", "machine")
-"""Headings under *More*, in the order of the page; each field names its own."""
+"""Folds below them, in the order of the page; each field names its own."""
 
 FIELDS = (*COMMON, *MORE)
 
 SEED_LIMIT = 1_000_000  # of a new seed: short enough to read out
+
+# The description of a field, above it; a screen reader has it from the field itself.
+_TOOLTIP: dict[str, Any] = {
+    "position": "top-start",
+    "events": {"hover": True, "focus": True, "touch": False},
+    "openDelay": 250,
+    "multiline": True,
+    "w": 260,
+    "withArrow": True,
+    "boxWrapperProps": {"w": "100%"},
+}
 
 
 def field_id(name: str) -> dict[str, str]:
@@ -40,37 +53,43 @@ def field_id(name: str) -> dict[str, str]:
 
 
 def form(limits: Limits) -> Component:
-    """Presets, the common fields, and the rest under a fold."""
+    """Presets, the common fields, and the rest folded by subject."""
+    defaults = dict(zip(FIELDS, form_values(FIRST.config.model_dump()), strict=True))
     return html.Div(
         [
             html.Div(
                 [
-                    html.Button(
-                        [
-                            html.Span(preset.title, className="preset-title"),
-                            html.Span(preset.text, className="preset-text"),
-                        ],
-                        id={"type": "preset", "index": index},
-                        className="preset",
-                        type="button",
-                    )
-                    for index, preset in enumerate(PRESETS)
+                    html.H2("Next run", className="form-title"),
+                    html.Span(id="next-note", className="next-note", role="status"),
                 ],
+                className="form-head",
+            ),
+            html.Div(
+                [_preset(index) for index in range(len(PRESETS))],
                 className="presets",
                 role="group",
                 **aria("Presets"),
             ),
-            *(_row(name, limits) for name in COMMON),
-            html.Details(
-                [
-                    html.Summary("More"),
-                    *(_group(group, limits) for group in GROUPS),
-                ],
-                id="more",
-                className="more",
-            ),
+            html.Div([_row(name, limits) for name in COMMON], className="common"),
+            *(_fold(group, limits) for group in GROUPS),
         ],
         className="form",
+        **attributes(data_defaults=json.dumps(defaults)),
+    )
+
+
+def _preset(index: int) -> Any:
+    preset = PRESETS[index]
+    return dmc.Tooltip(
+        html.Button(
+            preset.title,
+            id={"type": "preset", "index": index},
+            className="preset",
+            type="button",
+            **attributes(aria_description=preset.text),
+        ),
+        label=preset.text,
+        **_TOOLTIP,
     )
 
 
@@ -107,6 +126,24 @@ def outline(config: RunConfig) -> str:
     single = config.n_parameters // config.replicates
     times = f"{config.replicates} × " if config.replicates > 1 else ""
     return f"{widths} · {times}{single:,} parameters · {config.total_steps:,} steps"
+
+
+def queue_words(runs: Sequence[Run], workers: int) -> str:
+    """What a new run waits for, empty where it begins at once.
+
+    Args:
+        runs: the newest ones.
+        workers: how many this installation starts; 0: others do, and nobody knows how many.
+    """
+    going = [run for run in runs if not run.state.ended]
+    if not going or 0 < len(going) < workers:
+        return ""
+    others = f" and {len(going) - 1} more" if len(going) > 1 else ""
+    name = going[-1].name
+    if not workers:
+        return f"A new run waits for a free worker; {name}{others} goes on."
+    paused = f", which is {going[-1].state.value}" if going[-1].state is RunState.PAUSED else ""
+    return f"A new run is queued behind {name}{others}{paused}."
 
 
 def scheme_options() -> list[dict[str, str]]:
@@ -147,22 +184,41 @@ def _extra(name: str) -> dict[str, Any]:
     return extra
 
 
-def _group(group: str, limits: Limits) -> Component:
+def _fold(group: str, limits: Limits) -> Component:
     names = [name for name in MORE if _extra(name)["group"] == group]
-    return html.Div(
-        [html.H2(group.capitalize(), className="group"), *(_row(name, limits) for name in names)],
-        className="more-fields",
+    return html.Details(
+        [
+            html.Summary(group.capitalize()),
+            html.Div([_row(name, limits) for name in names], className="fold-fields"),
+        ],
+        className="fold",
+        id=f"fold-{group}",
     )
 
 
 def _row(name: str, limits: Limits) -> Component:
-    parts: list[Component] = [_control(name, limits)]
+    parts: list[Component] = [
+        dmc.Tooltip(
+            _control(name, limits), label=RunConfig.model_fields[name].description, **_TOOLTIP
+        )
+    ]
     if name == "scheme":
         parts.append(html.P(explanation(_default(name)), id="scheme-text", className="explain"))
     if name == "seed":
-        parts.append(dmc.Button("New seed", id="new-seed", variant="default", size="sm"))
-    narrow = not _extra(name)["options"] and name not in ("hidden", "seed")
-    return html.Div(parts, className=f"field field-{name}{' narrow' if narrow else ''}")
+        parts.append(
+            dmc.Button("New", id="new-seed", variant="default", size="sm", **aria("New seed"))
+        )
+    short = _is_short(name)
+    return html.Div(
+        parts,
+        className=f"field field-{name}{' short' if short else ''}",
+        **attributes(data_title=RunConfig.model_fields[name].title),
+    )
+
+
+def _is_short(name: str) -> bool:
+    """Whether two of these stand in a row."""
+    return not _extra(name)["options"] or name in ("dataset", "dtype", "device")
 
 
 def _control(name: str, limits: Limits) -> Any:

@@ -91,6 +91,17 @@ def parent_name(store: Store, run: Run) -> str:
     return found.name if found else ""
 
 
+def name_run(app: Dash, store: str) -> None:
+    """Puts the run of a page, in its ``store``, into the address as soon as it is chosen: a link
+    to the page goes on meaning that run. No step back leads to the address without it."""
+    app.clientside_callback(
+        ClientsideFunction("lab", "name_run"),
+        Output("url", "search", allow_duplicate=True),
+        Input(store, "data"),
+        prevent_initial_call=True,
+    )
+
+
 def run_words(run: Run | None, missing: str = "", parent: str = "") -> list[Any]:
     """What :func:`run_line` holds; ``parent`` is the name of the run's parent."""
     if run is None:

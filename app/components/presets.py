@@ -28,22 +28,24 @@ _DIGITS = RunConfig(
     scheme="fa",
     learning_rate=0.02,
     replicates=8,
-    epochs=1200,
+    epochs=500,
     measure_every=20,
     evaluate_every=100,
     walk=True,
 )
 
 PRESETS = (
-    Preset("Digits, 8 networks", "Feedback alignment, eight times over", _DIGITS),
     Preset(
-        "Digits: backprop for comparison",
-        "The same networks, the true gradient",
+        "Digits, 8 networks", "Feedback alignment, eight times over: about half a minute.", _DIGITS
+    ),
+    Preset(
+        "Digits by backprop",
+        "The same networks by the true gradient, for comparison.",
         _DIGITS.replace(scheme="bp"),
     ),
     Preset(
-        "Forty digits: a minimum to leave",
-        "Found by backprop; hand it over under Stability",
+        "Forty digits",
+        "Backpropagation finds a minimum; hand it over to feedback alignment under Stability.",
         RunConfig(
             dataset="digits",
             train_samples=40,
@@ -60,8 +62,8 @@ PRESETS = (
         ),
     ),
     Preset(
-        "MNIST 784-256-256-10",
-        "The reference run, five epochs",
+        "MNIST, 5 epochs",
+        "One network, 784-256-256-10: the reference run.",
         RunConfig(
             dataset="mnist",
             hidden=(256, 256),

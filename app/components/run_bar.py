@@ -8,7 +8,7 @@ import dash_mantine_components as dmc
 from dash import html
 from dash.development.base_component import Component
 
-from app.components import aria
+from app.components import aria, attributes
 from app.components.form import scheme_options
 
 
@@ -94,26 +94,86 @@ def actions() -> Component:
     """The large button and its small companions; which of them show depends on the state."""
     return html.Div(
         [
-            html.Div(id="form-note", className="form-note", role="status"),
             html.Div(
                 [
-                    dmc.Button("Train", id="train", size="md", className="act-train"),
-                    dmc.Button("Pause", id="pause", size="md", className="act-pause"),
-                    dmc.Button("Resume", id="resume", size="md", className="act-resume"),
-                    _small("Step"),
+                    html.Div(id="form-note", className="form-note", role="status"),
+                    html.Div(id="queue-note", className="queue-note", role="status"),
+                ],
+                className="notes",
+            ),
+            html.Div(
+                [
+                    dmc.Button(
+                        [
+                            html.Span("Train", className="when-idle"),
+                            html.Span("Train new", className="when-going"),
+                        ],
+                        id="train",
+                        size="md",
+                        className="act-train",
+                        **_key("Enter in a field", "Enter"),
+                    ),
+                    dmc.Button(
+                        "Pause", id="pause", size="md", className="act-pause", **_key("Space")
+                    ),
+                    dmc.Button(
+                        "Resume", id="resume", size="md", className="act-resume", **_key("Space")
+                    ),
+                ],
+                className="buttons large",
+            ),
+            html.Div(
+                [
+                    _small("Step", **_key("Right arrow", "ArrowRight")),
                     _small("Stop"),
                     _small("Reset"),
+                    html.Button("?", id="keys-button", className="keys-button", **_key("?", "?")),
                 ],
                 className="buttons",
             ),
+            _keys(),
         ],
         className="actions",
     )
 
 
-def _small(title: str) -> Any:
+_KEYS = (
+    ("Enter", "in a field: train what the form says"),
+    ("Space", "pause or resume"),
+    ("→", "one step, then pause"),
+    ("?", "this list"),
+)
+
+
+def _keys() -> Component:
+    return html.Dialog(
+        [
+            html.H2("Keys", id="keys-title"),
+            html.Table(
+                html.Tbody(
+                    [
+                        html.Tr([html.Th(html.Kbd(key), scope="row"), html.Td(what)])
+                        for key, what in _KEYS
+                    ]
+                )
+            ),
+            html.P("While you type, and on a control that uses a key itself, it is left alone."),
+            html.Button("Close", id="keys-close", className="preset"),
+        ],
+        id="keys",
+        className="keys",
+        **attributes(aria_labelledby="keys-title"),
+    )
+
+
+def _key(words: str, name: str = "") -> dict[str, Any]:
+    """Which key a button has, for its tooltip and for a screen reader."""
+    return attributes(aria_keyshortcuts=name or words, data_key=words)
+
+
+def _small(title: str, **more: Any) -> Any:
     # Disabled until there is a run that takes it.
-    return dmc.Button(title, id=title.lower(), variant="default", size="md", disabled=True)
+    return dmc.Button(title, id=title.lower(), variant="default", size="sm", disabled=True, **more)
 
 
 def _number(title: str, id_: str) -> Component:

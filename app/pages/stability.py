@@ -10,6 +10,7 @@ from dash.exceptions import PreventUpdate
 
 from app.components.asking import LOOK_MS, one_at_a_time
 from app.components.lab_run import (
+    name_run,
     parent_name,
     play,
     run_line,
@@ -91,6 +92,8 @@ def register(app: Dash, context: Context) -> None:
         }
         words, ended = run_words(run, parent=parent_name(store, run)), run.state.ended
         return words, data, ended, ended
+
+    name_run(app, "stab-checkpoints")
 
     @app.callback(
         Output("stab-at", "max"),

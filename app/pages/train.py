@@ -23,6 +23,7 @@ from app.components.form import (
     form,
     form_values,
     outline,
+    queue_words,
     titles,
 )
 from app.components.presets import FIRST, PRESETS
@@ -35,6 +36,7 @@ from app.store.naming import is_automatic, numbered, unnumbered
 from fa_engine import RunConfig, problems
 
 _EMPTY_LAYERS = 2
+_LOOKED_AT = 100  # runs, newest first, for those that a new one would wait for
 
 
 def layout(context: Context) -> Component:
@@ -42,6 +44,10 @@ def layout(context: Context) -> Component:
     return html.Div(
         [
             dcc.Store(id="refresh", data=0),
+            dcc.Store(id="form-shown"),
+            dcc.Store(id="form-checked"),
+            dcc.Store(id="form-given"),
+            dcc.Store(id="form-order"),
             html.Div(id="live-sink", hidden=True),
             html.Aside(
                 [form(context.settings.limits), actions()],
@@ -60,6 +66,7 @@ def layout(context: Context) -> Component:
                                 class_name="charts",
                             ),
                             _welcome(),
+                            html.Div("Opening the run …", className="opening", role="status"),
                         ],
                         className="stage",
                     ),
@@ -76,6 +83,7 @@ def _welcome() -> Component:
     return html.Div(
         html.Div(
             [
+                html.P(id="missing", className="missing", role="alert"),
                 html.H2("Can a network learn through random feedback?"),
                 html.P(
                     "Feedback alignment sends the error back through fixed random matrices instead "
@@ -84,7 +92,7 @@ def _welcome() -> Component:
                 ),
                 dmc.Button("Start a first run", id="first", size="lg"),
                 html.P(
-                    "Eight networks learn handwritten digits, right here, in less than a minute.",
+                    "Eight networks learn handwritten digits, right here, in about half a minute.",
                     className="fine",
                 ),
             ],
@@ -122,21 +130,18 @@ def register(app: Dash, context: Context) -> None:
             return History(_EMPTY_LAYERS, 1, meta={"run": None, "missing": str(error)})
 
     @app.callback(
-        Output(fields, "value"),
+        Output("form-given", "data"),
         Input("url", "search"),
         Input({"type": "preset", "index": ALL}, "n_clicks"),
         Input("new-seed", "n_clicks"),
-        State(fields, "value"),
     )
-    def fill(
-        search: str | None, presets: list[int | None], _new_seed: int | None, shown: list[Any]
-    ) -> list[Any]:
+    def give(search: str | None, presets: list[int | None], _new_seed: int | None) -> Any:
         cause = ctx.triggered_id
         if cause == "new-seed":
-            names = [output["id"]["name"] for output in ctx.outputs_list]
-            return [str(random.randrange(SEED_LIMIT)) if n == "seed" else no_update for n in names]
+            return _values_for_the_form({"seed": str(random.randrange(SEED_LIMIT))})
         if isinstance(cause, dict) and any(presets):
-            return _ordered(form_values(PRESETS[cause["index"]].config.model_dump()))
+            config = PRESETS[cause["index"]].config
+            return _values_for_the_form(_as_shown(config))
         run_id = run_of(search)
         if run_id is None:
             raise PreventUpdate
@@ -144,10 +149,7 @@ def register(app: Dash, context: Context) -> None:
             config = store.run(run_id).run_config()
         except UnknownRun:
             raise PreventUpdate from None
-        values = _ordered(form_values(config.model_dump()))
-        if list(map(str, values)) == list(map(str, shown)):  # as just after Train
-            raise PreventUpdate
-        return values
+        return _values_for_the_form(_as_shown(config), run_id)
 
     @app.callback(
         Output(fields, "error"),
@@ -155,10 +157,14 @@ def register(app: Dash, context: Context) -> None:
         Output("form-note", "className"),
         Output("train", "disabled"),
         Output("scheme-text", "children"),
-        Input(fields, "value"),
+        Output("queue-note", "children"),
+        Output("form-checked", "data"),
+        Input("form-shown", "data"),
     )
-    def check(_values: list[Any]) -> Any:
-        values = _given(ctx.inputs_list[0])
+    def check(shown: dict[str, Any] | None) -> Any:
+        if not shown:
+            raise PreventUpdate
+        values = shown["values"]
         config, wrong = config_from(values, limits)
         errors = [wrong.get(output["id"]["name"]) for output in ctx.outputs_list[0]]
         text = outline(config) if config else f"To mend: {titles(list(wrong))}"
@@ -168,15 +174,16 @@ def register(app: Dash, context: Context) -> None:
             "form-note" if config else "form-note wrong",
             config is None,
             explanation(values.get("scheme")),
+            queue_words(store.runs(limit=_LOOKED_AT), context.settings.workers),
+            {"key": shown["key"]},
         )
 
     @app.callback(
         Output("url", "search"),
         Output("notes", "sendNotifications"),
-        Input("train", "n_clicks"),
+        Input("form-order", "data"),
         Input("first", "n_clicks"),
         Input("reset", "n_clicks"),
-        State(fields, "value"),
         State("url", "search"),
         running=[
             (Output("train", "loading"), True, False),
@@ -186,20 +193,20 @@ def register(app: Dash, context: Context) -> None:
         prevent_initial_call=True,
     )
     def start(
-        train: int | None,
+        order: dict[str, Any] | None,
         first: int | None,
         reset: int | None,
-        _values: list[Any],
         search: str | None,
     ) -> Any:
-        if not (train or first or reset):  # the buttons have only appeared
+        if not (order or first or reset):  # the buttons have only appeared
             raise PreventUpdate
         if ctx.triggered_id == "first":
             config: RunConfig | None = FIRST.config
         elif ctx.triggered_id == "reset":
             return _again(search)
         else:
-            config, wrong = config_from(_given(ctx.states_list[0]), limits)
+            assert order is not None
+            config, wrong = config_from(order["values"], limits)
             if wrong:  # it is said beside the fields already
                 return no_update, note(" ".join(wrong.values()))
         assert config is not None
@@ -218,7 +225,7 @@ def register(app: Dash, context: Context) -> None:
                 own = numbered(unnumbered(run.name), {other.name for other in store.runs()})
             again = store.create_run(config, name=own, parent=run.parent)
         except ValidationError as error:
-            return no_update, note(" ".join(problem.message for problem in problems(error)))
+            return no_update, note(" ".join(problem.words for problem in problems(error)))
         except StoreError as error:
             return no_update, note(str(error))
         if not run.state.ended:
@@ -228,13 +235,28 @@ def register(app: Dash, context: Context) -> None:
 
     app.clientside_callback(
         ClientsideFunction("live", "adopt"),
-        Output("live-sink", "title"),
+        Output("live-sink", "lang"),
         Input("charts", "figure"),
     )
+    for name, heard in (
+        ("changed", Input(fields, "value")),
+        ("checked", Input("form-checked", "data")),
+        ("arrive", Input("url", "search")),
+    ):
+        app.clientside_callback(
+            ClientsideFunction("form", name), Output("live-sink", "data-" + name), heard
+        )
     app.clientside_callback(
-        ClientsideFunction("live", "unfold"),
-        Output("live-sink", "lang"),
-        Input("form-note", "children"),
+        ClientsideFunction("form", "fill"), Output(fields, "value"), Input("form-given", "data")
+    )
+    app.clientside_callback(
+        ClientsideFunction("form", "order"),
+        Output("form-order", "data"),
+        Input("train", "n_clicks"),
+        prevent_initial_call=True,
+    )
+    app.clientside_callback(
+        ClientsideFunction("live", "arrive"), Output("live-sink", "title"), Input("url", "search")
     )
     for name in ("pause", "resume", "step", "stop"):
         app.clientside_callback(
@@ -252,14 +274,13 @@ def register(app: Dash, context: Context) -> None:
         )
 
 
-def _given(inputs: list[dict[str, Any]]) -> dict[str, Any]:
-    return {entry["id"]["name"]: entry.get("value") for entry in inputs}
+def _as_shown(config: RunConfig) -> dict[str, Any]:
+    return dict(zip(FIELDS, form_values(config.model_dump()), strict=True))
 
 
-def _ordered(values: list[Any]) -> list[Any]:
-    """Values in the order in which Dash lists the controls."""
-    by_name = dict(zip(FIELDS, values, strict=True))
-    return [by_name[output["id"]["name"]] for output in ctx.outputs_list]
+def _values_for_the_form(values: dict[str, Any], run_id: str | None = None) -> dict[str, Any]:
+    """What assets/form.js fills in. Values of a run make way for what was typed meanwhile."""
+    return {"values": values, "run": run_id, "token": time.time_ns()}
 
 
 TRAIN = Page("/", "Train", "Feedback alignment", layout, register)

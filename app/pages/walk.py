@@ -15,6 +15,7 @@ from app.components.asking import one_at_a_time
 from app.components.charts import chart
 from app.components.lab_run import (
     graph,
+    name_run,
     nothing_kept,
     panel,
     parent_name,
@@ -178,6 +179,8 @@ def register(app: Dash, context: Context) -> None:
         data = {"run": run.id, "revision": run.revision, "checkpoints": kept}
         return run_words(run, parent=parent_name(store, run)), data, run.state.ended
 
+    name_run(app, "walk-known")
+
     @one_at_a_time(
         app,
         "walk-measured-tick",
@@ -204,7 +207,7 @@ def register(app: Dash, context: Context) -> None:
         if not followed:
             words = (
                 "This run was not followed step by step. Train one with “Follow the walk” "
-                "switched on (under More, Measuring)."
+                "switched on (in the form, under Measuring)."
             )
         figure = distances_figure(found, theme) if followed else no_update
         return shares_figure(found, theme), figure, not followed, words, True

@@ -124,9 +124,9 @@ def test_what_is_wrong_is_said_beside_the_field_and_nothing_is_queued(
         control.fill(good)
         expect(field.locator(".mantine-InputWrapper-error")).to_have_count(0)
         expect(page.locator("#train")).to_be_enabled()
-    page.locator(".more summary").click()
+    page.locator("#fold-step summary").click()
     page.locator(".field-batch_size input").fill("999999")
-    page.locator(".more summary").click()  # what is wrong cannot hide in the fold
+    page.locator("#fold-step summary").click()  # what is wrong cannot hide in the fold
     page.locator(".field-seed input").fill("5")
     expect(page.locator(".field-batch_size input")).to_be_visible()
     expect(page.locator("#form-note")).to_contain_text("Batch size")

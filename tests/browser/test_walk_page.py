@@ -78,7 +78,7 @@ def test_a_walk_that_was_not_followed_says_how_to(page: Page, site: Site) -> Non
     expect(page.locator("#walk-note")).to_contain_text("Follow the walk")
     expect(page.locator("#walk-distances-box")).to_be_hidden()
     page.goto(f"{site.url}/?run={run_id}")
-    page.get_by_text("More", exact=True).click()
+    page.locator("#fold-measuring summary").click()
     expect(page.locator(".field-walk")).to_contain_text("Follow the walk")  # as the note has it
 
 
