@@ -24,6 +24,7 @@ def test_a_run_is_taken_along_and_streams_on_afterwards(page: Page, site: Site) 
     expect(page).to_have_url(f"{site.url}/plane?run={run_id}")
     expect(page).to_have_title("The plane of two weights")
     expect(page.locator(".nav [aria-current=page]")).to_have_text("Plane")
+    until(page, "() => document.querySelector('#plane-fa') && !document.querySelector('#charts')")
     heard = page.evaluate("faLive.taken")
     until(page, "heard => faLive.taken > heard + 5", heard)  # it listens, and draws nothing
     assert page.evaluate("faLive.queue.length") == 0
