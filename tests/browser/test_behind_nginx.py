@@ -92,7 +92,7 @@ def proxied(
 
 def answers(port: int) -> bool:
     try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S).close()
     except OSError:
         return False
     return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -10,6 +10,27 @@ from app.store import Ask, Store, TaskState
 from app.store import tasks as module
 
 LEASE_S = 30.0
+WANTED_S = module.WANTED_S
+
+
+class Clock:
+    """The time as the store has it: it moves when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1e9
+
+    def time(self) -> float:
+        return self.now
+
+    def pass_by(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(module, "time", SimpleNamespace(time=made.time))
+    return made
 
 
 def ask(key: str, rank: int = 0) -> Ask:
@@ -41,18 +62,17 @@ def test_what_a_person_waits_for_comes_first(store: Store) -> None:
 
 
 def test_what_nobody_wants_any_more_is_neither_begun_nor_finished(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: Store, clock: Clock
 ) -> None:
-    monkeypatch.setattr(module, "WANTED_S", 0.05)
     store.tasks.ask([ask("begun")])
     claimed = store.tasks.claim("one", LEASE_S)
     assert claimed is not None
     store.tasks.ask([ask("waiting")])
-    time.sleep(0.1)
+    assert store.tasks.report(claimed.number, "one", 0.1, LEASE_S)
+    clock.pass_by(WANTED_S + 0.1)
     assert not store.tasks.report(claimed.number, "one", 0.1, LEASE_S)
     store.tasks.put_back(claimed.number, "one")
     assert store.tasks.claim("one", LEASE_S) is None
-    monkeypatch.setattr(module, "WANTED_S", 30.0)
     assert store.tasks.ask([ask("begun")])["begun"].state is TaskState.QUEUED
     anew = store.tasks.claim("two", LEASE_S)
     assert anew is not None
@@ -72,18 +92,15 @@ def test_a_failure_is_said_until_it_is_forgotten(store: Store) -> None:
     assert store.tasks.claim("one", LEASE_S) is not None
 
 
-def test_a_failure_is_tried_anew_by_who_comes_back_later(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "WANTED_S", 0.05)
+def test_a_failure_is_tried_anew_by_who_comes_back_later(store: Store, clock: Clock) -> None:
     store.tasks.ask([ask("a"), ask("b")])
     for _ in range(2):
         claimed = store.tasks.claim("one", LEASE_S)
         assert claimed is not None
         store.tasks.failed(claimed.number, "one", "the file is gone")
-    time.sleep(0.1)
+    clock.pass_by(WANTED_S + 0.1)
     assert store.tasks.ask([ask("a")])["a"].state is TaskState.QUEUED
-    monkeypatch.setattr(module, "WANTED_S", 30.0)
+    clock.pass_by(0.1)
     assert store.tasks.ask([ask("b")])["b"].state is TaskState.QUEUED
     claimed = store.tasks.claim("one", LEASE_S)
     assert claimed is not None
@@ -131,23 +148,22 @@ def test_old_results_make_room(store: Store, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_what_was_never_begun_is_removed_once_nobody_has_wanted_it_for_long(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: Store, clock: Clock
 ) -> None:
     number = store.tasks.ask([ask("left"), ask("begun", -1)])["left"].number
     assert store.tasks.claim("one", LEASE_S)
     store.tasks.ask([ask("new")])
     assert store.tasks.ask([ask("left")])["left"].number == number
-    monkeypatch.setattr(module, "FORGOTTEN_S", -60.0)  # as if an hour had passed
+    clock.pass_by(WANTED_S + module.FORGOTTEN_S + 1)
     asked = store.tasks.ask([ask("newer")])
-    monkeypatch.undo()
     assert asked["newer"].state is TaskState.QUEUED
     assert store.tasks.ask([ask("left")])["left"].number > asked["newer"].number
     assert store.tasks.ask([ask("begun")])["begun"].state is TaskState.RUNNING
 
 
-def test_the_page_that_is_open_now_goes_first(store: Store) -> None:
+def test_the_page_that_is_open_now_goes_first(store: Store, clock: Clock) -> None:
     store.tasks.ask([ask("closed"), ask("background", 1)])
-    time.sleep(0.01)
+    clock.pass_by(0.01)
     store.tasks.ask([ask("open")])
     claimed = [store.tasks.claim("one", LEASE_S) for _ in range(3)]
     assert [task.key for task in claimed if task] == ["open", "closed", "background"]

@@ -10,13 +10,13 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
+from waiting import PATIENCE_S, wait
 from web_helpers import Script, Viewer, serve
 
 from app.server import WebApp, create_app
@@ -47,19 +47,20 @@ def started(command: list[str], state: Path, port: int) -> Iterator[int]:
         command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
-            except OSError:
-                assert process.poll() is None
-                assert time.monotonic() < deadline
-                time.sleep(0.01)
+        wait(lambda: process.poll() is not None or answers(port))
+        assert process.poll() is None
         yield port
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(30)
+        process.wait(PATIENCE_S)
+
+
+def answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S).close()
+    except OSError:
+        return False
+    return True
 
 
 def by_module(state: Path) -> AbstractContextManager[int]:
@@ -74,7 +75,7 @@ def by_gunicorn(state: Path) -> AbstractContextManager[int]:
 
 @contextmanager
 def ask(port: int, address: str, **headers: str) -> Iterator[http.client.HTTPResponse]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
     try:
         connection.request("GET", address, headers=headers)
         yield connection.getresponse()

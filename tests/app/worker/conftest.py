@@ -11,9 +11,16 @@ import waiting
 
 from app.settings import Settings
 from app.store import Store
+from app.worker import supervisor
 from app.worker.supervisor import Supervisor
 
 Wait = Callable[[Callable[[], bool]], None]
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that is slow to end is not killed: the machine may be busy."""
+    monkeypatch.setattr(supervisor, "STOP_S", waiting.PATIENCE_S)
 
 
 @pytest.fixture(name="wait")
