@@ -94,7 +94,8 @@ def stability(site: Site, page: Page) -> Locator | None:
     page.locator(".field", has_text="Of which scheme").locator("input").first.click()
     page.get_by_role("option", name="Feedback alignment", exact=True).click()
     page.wait_for_function(f"() => {unstable} && !{unstable}.startsWith('0 of')")
-    page.wait_for_function("() => document.querySelector('#stab-series-note').innerText === ''")
+    told = "document.querySelector('#stab-series-note').innerText"
+    page.wait_for_function(f"() => {told}.startsWith('From') && !{told}.includes('are computed')")
     return page.locator(".panel", has=page.locator("#stab-spectrum"))
 
 

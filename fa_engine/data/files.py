@@ -54,7 +54,7 @@ def find(file: File, folders: Sequence[Path]) -> Path | None:
     names = [name + end for name in (file.name, *file.other_names) for end in ("", ".gz")]
     places = [folder / name for folder in folders for name in names]
     for place in places:
-        if place.is_file():
+        if place.exists() and not place.is_dir():  # a pipe is as good as a file
             return place
     for place in places:
         if place.is_dir():

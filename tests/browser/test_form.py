@@ -120,7 +120,7 @@ def test_what_is_typed_before_the_values_of_a_run_arrive_stays(page: Page, site:
 def test_another_run_is_trained_while_one_goes_on(page: Page, site: Site) -> None:
     first = running(page, site)
     name = site.get(f"/api/runs/{first}")["name"]
-    expect(page.locator("#train")).to_have_text("Train new")
+    expect(page.locator("#train")).to_have_text("Train new", use_inner_text=True)
     expect(page.locator("#pause")).to_be_visible()
     expect(page.locator(".field[data-changed]")).to_have_count(0)
     page.locator(".field-epochs input").fill("2")
@@ -137,7 +137,7 @@ def test_another_run_is_trained_while_one_goes_on(page: Page, site: Site) -> Non
     expect(page.locator("#run-reason")).to_contain_text(f"behind {name}")
     stop(site, first)
     wait(lambda: site.get(f"/api/runs/{second}")["state"] == "finished")
-    expect(page.locator("#train")).to_have_text("Train")
+    expect(page.locator("#train")).to_have_text("Train", use_inner_text=True)
     expect(page.locator("#queue-note")).to_be_empty()
 
 

@@ -207,7 +207,7 @@ def test_a_run_begins_with_a_checkpoint_of_another(
     assert (first.scheme, first.step) == ("dfa", 0)
     for ours, theirs in zip(first.network.weights, before.network.weights, strict=True):
         assert (ours == theirs).all()
-    with pytest.raises(UnknownCheckpoint, match="no checkpoint of step 3000000"):
+    with pytest.raises(UnknownCheckpoint, match="no checkpoint of step 3,000,000"):
         shared.create_run(CONFIG, parent=Parent(child, 3_000_000))
 
 
