@@ -414,8 +414,8 @@
       return window.dash_clientside.no_update;
     }
     send({ command: "set", learning_rate: value }).then((wrong) => {
-      if (view.run !== run) return;
-      const acting = `${run.learning_rate} goes on acting.`;
+      if (!view.run || view.run.id !== run.id) return; // an event makes it another object
+      const acting = `${view.run.learning_rate} goes on acting.`;
       setProps("now-lr", { error: wrong && `${wrong.replace(/\.$/, "")}. ${acting}` });
     });
     return window.dash_clientside.no_update;

@@ -234,7 +234,7 @@ def test_the_lab_names_its_run_in_the_address(page: Page, site: Site, address: s
     page.goto(site.url)
     page.goto(f"{site.url}{address}")
     page.wait_for_url(f"**{address}?run={run_id}")
-    expect(page.locator(".lab-run h1")).to_be_visible()
+    expect(page.locator(".lab-run h2")).to_be_visible()
     expect(page.locator(".nav-link[aria-current]")).to_have_attribute(
         "href", f"{address}?run={run_id}"
     )
