@@ -27,14 +27,17 @@
   };
   document.addEventListener("touchstart", scrolls, { capture: true, passive: true });
 
-  /* The address names the run that is shown. Dash finds it there already and adds no step back. */
+  /* The address names the run that is shown, without a step back. Dash is told as its own links tell
+     it: else it would put back the address that it knows. */
   function nameRun(known) {
     const { location, history } = window;
     const query = new URLSearchParams(location.search);
-    if (!known || !known.run || query.has("run")) return window.dash_clientside.no_update;
-    query.set("run", known.run);
-    history.replaceState(history.state, "", `${location.pathname}?${query}${location.hash}`);
-    return location.search;
+    if (known && known.run && !query.has("run")) {
+      query.set("run", known.run);
+      history.replaceState(history.state, "", `${location.pathname}?${query}${location.hash}`);
+      window.dispatchEvent(new CustomEvent("_dashprivate_pushstate"));
+    }
+    return window.dash_clientside.no_update;
   }
 
   window.dash_clientside = window.dash_clientside || {};
