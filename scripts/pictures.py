@@ -186,7 +186,9 @@ def made_of() -> dict[str, dict[str, str]]:
         client = app.test_client()
         found = {
             name: {
-                "the frame around it": _digest(client.get("/_dash-layout").text),
+                "the frame around it": _digest(
+                    json.dumps(client.get("/_dash-layout").json, sort_keys=True)
+                ),
                 "its layout": _digest(_layout(client, picture.address)),
                 **{path: _digest(_code(ROOT / path)) for path in picture.files},
             }
@@ -205,7 +207,7 @@ def _layout(client: Any, address: str) -> str:
     }
     answer = client.post("/_dash-update-component", json=asked)
     assert answer.status_code == 200, answer.text
-    return str(answer.text)
+    return json.dumps(answer.json, sort_keys=True)  # Dash writes some in another order each time
 
 
 def _code(path: Path) -> str:
