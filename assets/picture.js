@@ -98,7 +98,7 @@
   /* A name that every file system takes. */
   function fileName(subject, title, kind) {
     const plain = `${subject} ${title}`
-      .normalize("NFKD")
+      .normalize("NFKC")
       .replace(/[^\p{L}\p{N}.]+/gu, "-")
       .replace(/^[-.]+|[-.]+$/g, "")
       .slice(0, 120);

@@ -191,7 +191,7 @@ def test_the_keyboard_reaches_the_content_and_every_control(page: Page, site: Si
         expect(skip).to_be_in_viewport()
         page.keyboard.press("Enter")
         assert page.evaluate(focused) == "page"
-        assert page.url == site.url + address
+        assert page.url.split("?")[0] == site.url + address  # with the run, where one is shown
         page.keyboard.press("Tab")
         assert page.evaluate("() => document.activeElement.closest('main') !== null")
     # From here on everything in order: nothing twice, each with a mark that can be seen.

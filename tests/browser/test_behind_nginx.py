@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from browser_helpers import Site, until, wait
 from conftest import FLAGS
-from playwright.sync_api import Playwright, expect, sync_playwright
+from playwright.sync_api import Playwright, expect
 from waiting import PATIENCE_MS, PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
@@ -96,12 +96,6 @@ def answers(port: int) -> bool:
     except OSError:
         return False
     return True
-
-
-@pytest.fixture(scope="module")
-def playwright() -> Iterator[Playwright]:
-    with sync_playwright() as started:
-        yield started
 
 
 def test_a_run_is_trained_and_watched_through_nginx(

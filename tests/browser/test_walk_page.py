@@ -24,7 +24,7 @@ DRAWN = """() => {
         };
     };
     const { w, h } = gd._fullLayout._size;
-    const box = document.querySelector('#walk-landscape').getBoundingClientRect();
+    const box = document.querySelector('#walk-surface').getBoundingClientRect();
     const at_rest = Math.abs(box.height - gd._fullLayout.height) < 1;
     return { x: along('x'), y: along('y'), room: w * h, at_rest };
 }"""
@@ -59,10 +59,14 @@ def test_a_walk_that_was_followed(page: Page, site: Site) -> None:
         for layer, words in enumerate(("layer 1", "layer 2", "output layer")):
             last = [replicate[layer] for replicate in series[key][-1]]
             assert lines[f"{name}, {words}"][-1] == pytest.approx(sum(last) / 2, rel=1e-4)
-    # Stacked, the shares are everything.
-    shares = [trace["y"] for trace in traces(page, "walk-shares", 3)]
-    for column in zip(*shares, strict=True):
+    # Stacked, the shares are everything; the line beside them is what they come to together.
+    drawn = traces(page, "walk-shares", 3)
+    shares = [trace["y"] for trace in drawn if trace["name"] != "together"]
+    together = [trace["y"] for trace in drawn if trace["name"] == "together"]
+    for place, column in enumerate(zip(*shares, strict=True)):
         assert sum(abs(share) for share in column) == pytest.approx(1.0, abs=1e-6)
+        for line in together:
+            assert line[place] == pytest.approx(sum(column), abs=1e-6)
     spread = traces(page, "walk-msd", 6)
     lag, squared = spread[0]["x"], spread[0]["y"]
     assert isinstance(lag, list)
@@ -122,7 +126,7 @@ def test_two_runs_on_one_landscape(page: Page, site: Site) -> None:
     other = finished(site, hidden=[9])  # of another network: not to be chosen
     page.goto(f"{site.url}/walk?run={one}")
     chart = page.locator("#walk-landscape")
-    expect(chart.get_by_text("Here the path will be.")).to_be_visible()
+    expect(chart.get_by_text("Here will be the path over the loss surface")).to_be_visible()
     expect(chart.locator(".xtick")).to_have_count(0)
     field = page.locator(".field", has_text="Points of the surface").locator("input")
     field.fill("4")
