@@ -14,39 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fa_engine import Measurement
-from fa_engine.walk import Walk
+from fa_engine.measures import MEASURES, sizes
 
 FloatArray = NDArray[np.float32]
 
 # Field -> its shape beyond T, in the letters of the header: R replicates, H hidden, L layers.
-SHAPES: dict[str, str] = {
-    "epoch": "",
-    "loss": "R",
-    "accuracy": "R",
-    "test_loss": "R",
-    "test_accuracy": "R",
-    "gradient_angle_deg": "RH",
-    "hidden_angle_deg": "R",
-    "delta_angle_deg": "RH",
-    "delta_cosine_mean": "RH",
-    "delta_cosine_std": "RH",
-    "weight_angle_deg": "RH",
-    "update_norm": "RH",
-    "gradient_norm": "RH",
-    "descent_rate": "RL",
-    "displacement": "RL",
-    "path_length": "RL",
-    "update_cosine": "RL",
-    "loss_change": "R",
-    "predicted_loss_change": "R",
-    "conserved": "RH",
-    "conserved_drift": "RH",
-}
+SHAPES: dict[str, str] = {"epoch": "", **{name: row.shape for name, row in MEASURES.items()}}
 # Names that blocks had as long as they gave replicates an accuracy that had no loss any more.
 _RENAMED = {"descent_share": "descent_rate"}
 # None between evaluations, or where nobody walked along; a block without any does not carry the
 # field at all.
-_SPARSE = ("test_loss", "test_accuracy", *(field.name for field in fields(Walk)))
+_SPARSE = frozenset(name for name, row in MEASURES.items() if row.sparse)
 
 
 @dataclass(frozen=True)
@@ -116,7 +94,7 @@ def pack(measurements: Sequence[Measurement]) -> tuple[dict[str, Any], bytes]:
     """
     first = measurements[0]
     replicates, layers = first.descent_rate.shape
-    sizes = _sizes(replicates, layers)
+    lengths = sizes(replicates, layers)
     header: dict[str, Any] = {
         "count": len(measurements),
         "replicates": replicates,
@@ -130,7 +108,7 @@ def pack(measurements: Sequence[Measurement]) -> tuple[dict[str, Any], bytes]:
             if name in _SPARSE:
                 if all(value is None for value in values):
                     continue
-                missing = np.full([sizes[letter] for letter in SHAPES[name]], np.nan)
+                missing = np.full([lengths[letter] for letter in SHAPES[name]], np.nan)
                 values = [missing if value is None else value for value in values]
             header["fields"].append(name)
             parts.append(np.array(values).astype("<f4").tobytes())
@@ -140,17 +118,17 @@ def pack(measurements: Sequence[Measurement]) -> tuple[dict[str, Any], bytes]:
 def unpack(header: dict[str, Any], payload: bytes) -> Series:
     """The series that :func:`pack` packed. Its arrays may be read-only views of ``payload``."""
     count, replicates, layers = header["count"], header["replicates"], header["layers"]
-    sizes = _sizes(replicates, layers)
+    lengths = sizes(replicates, layers)
     arrays: dict[str, Any] = {"step": np.frombuffer(payload, "<i8", count).astype(np.int64)}
     offset = 8 * count
     for stored in header["fields"]:
         name = _RENAMED.get(stored, stored)
-        shape = (count, *(sizes[letter] for letter in SHAPES[name]))
+        shape = (count, *(lengths[letter] for letter in SHAPES[name]))
         array = np.frombuffer(payload, "<f4", int(np.prod(shape)), offset)
         arrays[name] = array.reshape(shape).astype(np.float32, copy=False)
         offset += array.nbytes
     for name in SHAPES.keys() - arrays.keys():
-        shape = (count, *(sizes[letter] for letter in SHAPES[name]))
+        shape = (count, *(lengths[letter] for letter in SHAPES[name]))
         arrays[name] = np.full(shape, np.nan, np.float32)
     if offset != len(payload):
         raise ValueError(f"a block of {offset} bytes came with {len(payload)}")
@@ -170,10 +148,6 @@ def _of_the_finite(arrays: dict[str, Any]) -> dict[str, Any]:
             masked[name] = arrays[name].copy()
             masked[name][gone] = np.nan
     return masked
-
-
-def _sizes(replicates: int, layers: int) -> dict[str, int]:
-    return {"R": replicates, "H": layers - 1, "L": layers}
 
 
 def joined(blocks: Iterable[tuple[dict[str, Any], bytes]]) -> Series:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from app.store import SHAPES, Series, pack, unpack
 from fa_engine import Measurement, RunConfig, Trainer
+from fa_engine.measures import MEASURES
 from fa_engine.walk import Walk
 
 NAMES = [field.name for field in fields(Series)]
@@ -59,6 +60,10 @@ def measurements(
             )
         )
     return made
+
+
+def test_every_measure_of_the_catalogue_is_a_series() -> None:
+    assert set(NAMES) == set(MEASURES) | {"step", "epoch"}
 
 
 def assert_same(series: Series, expected: list[Measurement]) -> None:
