@@ -11,6 +11,7 @@ from dash import html
 from dash.development.base_component import Component
 from pydantic import ValidationError
 
+from app.address import text_of
 from app.components import aria, attributes
 from app.components.presets import FIRST, PRESETS
 from app.store import Run, RunState
@@ -95,13 +96,7 @@ def _preset(index: int) -> Any:
 
 def form_value(value: Any) -> Any:
     """A field of a configuration as its control holds it."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, (list, tuple)):
-        return ", ".join(map(str, value))
-    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
+    return text_of(value, ", ")
 
 
 def form_values(config: Mapping[str, Any]) -> list[Any]:
