@@ -16,7 +16,8 @@ def save_buttons(name: str) -> Component:
     Args:
         name: of the chart, as the buttons are called for who does not see where they are.
     """
-    return html.Div(["Save as ", *(_button(name, kind) for kind in FORMATS)], className="save")
+    words = html.Span("Save as ", className="save-words")
+    return html.Div([words, *(_button(name, kind) for kind in FORMATS)], className="save")
 
 
 def _button(name: str, kind: str) -> Component:
