@@ -42,6 +42,7 @@ def run_view(run: Run) -> dict[str, Any]:
         "scheme": run.scheme,
         "revision": run.revision,
         "parent": asdict(run.parent) if run.parent else None,
+        "race": run.race_id,
     }
 
 

@@ -95,6 +95,12 @@ class Store:
         with self._reader.connect() as connection:
             return [_run(row) for row in connection.execute(query).mappings()]
 
+    def race(self, race_id: str) -> list[Run]:
+        """The runs that were started together, in the order of their start; none: no such race."""
+        query = select(*_RUN_COLUMNS).where(runs.c.race_id == race_id).order_by(runs.c.number)
+        with self._reader.connect() as connection:
+            return [_run(row) for row in connection.execute(query).mappings()]
+
     def events(self, run_id: str, after: int = 0, limit: int | None = None) -> list[Event]:
         """Events with ``seq > after`` in order, at most ``limit`` of them.
 
@@ -170,7 +176,11 @@ class Store:
     # -- the web's side -------------------------------------------------------------------------
 
     def create_run(
-        self, config: RunConfig, name: str | None = None, parent: Parent | None = None
+        self,
+        config: RunConfig,
+        name: str | None = None,
+        parent: Parent | None = None,
+        race_id: str | None = None,
     ) -> Run:
         """Queues a run.
 
@@ -178,6 +188,8 @@ class Store:
             config: what to train.
             name: for people; by default it says what the run is, and is no other run's.
             parent: a checkpoint whose weights it begins with.
+            race_id: the same for all runs that are started together, at most 32 letters; see
+                :meth:`race`.
 
         Raises:
             UnknownRun: there is no such parent.
@@ -203,6 +215,7 @@ class Store:
             "diverged_at": [None] * config.replicates,
             "parent_id": parent.run_id if parent else None,
             "parent_step": parent.step if parent else None,
+            "race_id": race_id,
         }
         with self._writer.begin() as connection:
             if not row["name"]:

@@ -65,7 +65,9 @@ runs = Table(
     Column("trained_s", Double),
     Column("parent_id", String(32)),
     Column("parent_step", BigInteger),
+    Column("race_id", String(32)),
     Index("runs_by_state", "state", "number"),
+    Index("runs_by_race", "race_id", "number"),
 )
 
 events = Table(
@@ -212,6 +214,7 @@ def _create(writer: Engine, sqlite: bool) -> None:
     with writer.begin() as connection_:
         metadata.create_all(connection_)
         added = _add_columns(connection_)
+        _add_indexes(connection_)
         if "runs.diverged_at" in added:
             fill_diverged(connection_, runs, events)
 
@@ -230,6 +233,16 @@ def _add_columns(connection: Connection) -> set[str]:
                 )
                 added.add(f"{table.name}.{column.name}")
     return added
+
+
+def _add_indexes(connection: Connection) -> None:
+    """Indexes that have come since the database was made."""
+    inspector = inspect(connection)
+    for table in metadata.sorted_tables:
+        there = {index["name"] for index in inspector.get_indexes(table.name)}
+        for index in table.indexes:
+            if index.name not in there:
+                index.create(connection)
 
 
 def _patiently(action: Callable[[], None]) -> None:

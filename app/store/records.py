@@ -59,6 +59,7 @@ class Run:
         learning_rate, scheme: in force now; ``config`` has what the run began with.
         revision: seq of its last event.
         parent_id, parent_step: the checkpoint whose weights it began with, or None.
+        race_id: what the runs that were started together have in common, or None.
     """
 
     id: str
@@ -80,6 +81,7 @@ class Run:
     trained_s: float | None = None
     parent_id: str | None = None
     parent_step: int | None = None
+    race_id: str | None = None
 
     @property
     def parent(self) -> Parent | None:
