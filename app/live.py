@@ -21,7 +21,7 @@ from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.store import LEASE_S, Event, Store, StoreError
+from app.store import LEASE_S, Event, Store, StoreError, UnknownRun
 from app.views import event_view
 
 PAGE = 200
@@ -62,12 +62,14 @@ class _Channel:
         viewers: how many watch.
         due: when the next frame may be built, on the monotonic clock.
         frames: the latest frames, without a gap, up to ``head``.
+        gone: the run has been deleted.
     """
 
     head: int
     viewers: int = 0
     due: float = 0.0
     frames: deque[Frame] = field(default_factory=lambda: deque(maxlen=_FRAMES_KEPT))
+    gone: bool = False
 
 
 class Hub:
@@ -126,7 +128,8 @@ class Hub:
             thread.join()
 
     def frames(self, run_id: str, after: int) -> Iterator[Frame | None]:
-        """The frames of ``run_id`` beyond event ``after`` until it ends; None is a ping.
+        """The frames of ``run_id`` beyond event ``after`` until it ends or is deleted; None is a
+        ping.
 
         Raises:
             UnknownRun: there is no such run.
@@ -137,7 +140,7 @@ class Hub:
             while True:
                 with self._changed:
                     self._wait(channel, cursor)
-                    if self._closed:
+                    if self._closed or channel.gone:
                         return
                     news = channel.head > cursor
                     frame = next((f for f in channel.frames if f.first == cursor + 1), None)
@@ -154,7 +157,9 @@ class Hub:
             self._part(run_id, channel)
 
     def _wait(self, channel: _Channel, cursor: int) -> None:
-        self._changed.wait_for(lambda: self._closed or channel.head > cursor, self._ping_s)
+        self._changed.wait_for(
+            lambda: self._closed or channel.gone or channel.head > cursor, self._ping_s
+        )
 
     def _join(self, run_id: str) -> _Channel:
         # The head starts where the store is, never at 0: a new process would send all again.
@@ -175,11 +180,17 @@ class Hub:
                 del self._channels[run_id]
 
     def _over(self, run_id: str, cursor: int) -> bool:
-        run = self._store.run(run_id)
+        try:
+            run = self._store.run(run_id)
+        except UnknownRun:
+            return True
         return run.state.ended and run.revision <= cursor
 
     def _read(self, run_id: str, after: int, count: int = PAGE) -> Frame | None:
-        events = self._store.events(run_id, after=after, limit=min(count, PAGE))
+        try:
+            events = self._store.events(run_id, after=after, limit=min(count, PAGE))
+        except UnknownRun:  # deleted in this very moment
+            return None
         return self._frame(run_id, events) if events else None
 
     def _frame(self, run_id: str, events: list[Event]) -> Frame:
@@ -215,7 +226,13 @@ class Hub:
             time.sleep(self._poll_s)
 
     def _look(self, due: dict[str, _Channel]) -> None:
-        for run_id, revision in self._store.revisions(due).items():
+        revisions = self._store.revisions(due)
+        if any(channel.gone != (run_id not in revisions) for run_id, channel in due.items()):
+            with self._changed:
+                for run_id, channel in due.items():
+                    channel.gone = run_id not in revisions
+                self._changed.notify_all()
+        for run_id, revision in revisions.items():
             channel = due[run_id]
             if revision <= channel.head:
                 continue

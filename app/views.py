@@ -43,6 +43,12 @@ def run_view(run: Run) -> dict[str, Any]:
         "revision": run.revision,
         "parent": asdict(run.parent) if run.parent else None,
         "race": run.race_id,
+        "note": run.note,
+        "tags": run.tags,
+        "pinned": run.pinned,
+        "best_accuracy": run.best_accuracy,
+        "last_accuracy": run.last_accuracy,
+        "last_angle_deg": run.last_angle_deg,
     }
 
 

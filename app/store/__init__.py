@@ -4,6 +4,9 @@ from app.store.blocks import SHAPES, Series, pack, unpack
 from app.store.commands import COMMANDS, Command
 from app.store.database import Store
 from app.store.engine import Changes
+from app.store.keep import Deleted, Heir, Keep
+from app.store.labels import Labels
+from app.store.listing import Condition, Listing
 from app.store.records import (
     LEASE_S,
     Checkpoint,
@@ -29,9 +32,15 @@ __all__ = [
     "Changes",
     "Checkpoint",
     "Command",
+    "Condition",
+    "Deleted",
     "Draft",
     "Event",
+    "Heir",
+    "Keep",
+    "Labels",
     "LeaseLost",
+    "Listing",
     "Parent",
     "Progress",
     "Run",

@@ -50,20 +50,20 @@ class Command(BaseModel):
     @classmethod
     def _known(cls, data: Any) -> Any:
         if not isinstance(data, dict):
-            _refuse("command", data, 'an object such as {"command": "pause"}')
+            refuse("command", data, 'an object such as {"command": "pause"}')
         if data.get("command") not in COMMANDS:
-            _refuse("command", data.get("command"), "one of " + ", ".join(COMMANDS))
+            refuse("command", data.get("command"), "one of " + ", ".join(COMMANDS))
         for name in data.keys() - cls.model_fields.keys():
-            _refuse(str(name), data[name], "one of the fields " + ", ".join(cls.model_fields))
+            refuse(str(name), data[name], "one of the fields " + ", ".join(cls.model_fields))
         command = data["command"]
         taken = _FIELDS.get(command, ())
         given = [name for name in data if name != "command" and data[name] is not None]
         if taken and not any(name in taken for name in given):
-            _refuse("command", command, f"{command} with " + " or ".join(taken))
+            refuse("command", command, f"{command} with " + " or ".join(taken))
         for name in given:
             if name not in taken:
                 owner = next(owner for owner, names in _FIELDS.items() if name in names)
-                _refuse(name, data[name], f"only with the command {owner}")
+                refuse(name, data[name], f"only with the command {owner}")
         return data
 
     @field_validator("every", mode="before")
@@ -71,7 +71,7 @@ class Command(BaseModel):
     def _steps(cls, value: Any) -> Any:
         whole = isinstance(value, int) and not isinstance(value, bool)
         if value is not None and not (whole and 0 <= value <= MAX_EVERY):
-            _refuse("every", value, f"a whole number of steps from 0 to {MAX_EVERY:,}")
+            refuse("every", value, f"a whole number of steps from 0 to {MAX_EVERY:,}")
         return value
 
     @field_validator(*SETTABLE, mode="before")
@@ -84,7 +84,7 @@ class Command(BaseModel):
             return getattr(RunConfig.model_validate({name: value}), name)
         except ValidationError as error:
             problem = problems(error)[0]
-            _refuse(problem.field, problem.value, problem.allowed)
+            refuse(problem.field, problem.value, problem.allowed)
 
     @property
     def changes(self) -> dict[str, Any]:
@@ -92,7 +92,8 @@ class Command(BaseModel):
         return {n: getattr(self, n) for n in SETTABLE if getattr(self, n) is not None}
 
 
-def _refuse(field: str, value: Any, allowed: str) -> NoReturn:
+def refuse(field: str, value: Any, allowed: str) -> NoReturn:
+    """Ends a model's validation with what :func:`fa_engine.problems` makes a problem of."""
     message = Problem(field, value, allowed).message
     context = {"field": field, "value": value, "allowed": allowed, "message": message}
     raise PydanticCustomError("not_allowed", "{message}", context)

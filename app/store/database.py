@@ -14,16 +14,15 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import RowMapping, bindparam, delete, insert, select, update
-from sqlalchemy.engine import Connection
+from sqlalchemy import bindparam, exists, insert, select, update
 
-from app.store import engine, naming
+from app.store import engine
 from app.store.blocks import Series, joined
 from app.store.commands import Command
-from app.store.engine import Changes, commands, events, runs
+from app.store.engine import Changes
+from app.store.keep import Keep
 from app.store.records import (
     ACTIVE,
     Checkpoint,
@@ -37,13 +36,14 @@ from app.store.records import (
     UnknownCheckpoint,
     UnknownRun,
 )
+from app.store.rows import RUN_COLUMNS, append, as_run, distinct_name, order, write
+from app.store.summary import described, words_of
+from app.store.tables import commands, events, runs
 from app.store.tasks import Tasks
 from fa_engine import RunConfig
-from fa_engine.config import UNLIMITED
 
 _ID_LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"
 _ID_LENGTH = 10
-_RUN_COLUMNS = [column for column in runs.c if column.name in Run.__dataclass_fields__]
 _ACTIVE = [state.value for state in ACTIVE]
 
 
@@ -55,11 +55,13 @@ class Store:
 
     Attributes:
         tasks: what is to be computed beside training.
+        keep: the list of runs, and what people put to them.
     """
 
     def __init__(self, url: str) -> None:
         self._reader, self._writer = engine.connect(url)
         self.tasks = Tasks(self._reader, self._writer)
+        self.keep = Keep(self._reader, self._writer)
 
     def close(self) -> None:
         """Closes all connections."""
@@ -87,19 +89,20 @@ class Store:
             row = connection.execute(_RUN, {"run_id": run_id}).mappings().one_or_none()
         if row is None:
             raise UnknownRun(run_id)
-        return _run(row)
+        return as_run(row)
 
     def runs(self, limit: int = 100) -> list[Run]:
         """The newest runs first, at most ``limit`` of them."""
-        query = select(*_RUN_COLUMNS).order_by(runs.c.number.desc()).limit(limit)
+        query = select(*RUN_COLUMNS).where(_THERE).order_by(runs.c.number.desc()).limit(limit)
         with self._reader.connect() as connection:
-            return [_run(row) for row in connection.execute(query).mappings()]
+            return [as_run(row) for row in connection.execute(query).mappings()]
 
     def race(self, race_id: str) -> list[Run]:
         """The runs that were started together, in the order of their start; none: no such race."""
-        query = select(*_RUN_COLUMNS).where(runs.c.race_id == race_id).order_by(runs.c.number)
+        raced = (runs.c.race_id == race_id) & _THERE
+        query = select(*RUN_COLUMNS).where(raced).order_by(runs.c.number)
         with self._reader.connect() as connection:
-            return [_run(row) for row in connection.execute(query).mappings()]
+            return [as_run(row) for row in connection.execute(query).mappings()]
 
     def events(self, run_id: str, after: int = 0, limit: int | None = None) -> list[Event]:
         """Events with ``seq > after`` in order, at most ``limit`` of them.
@@ -213,20 +216,24 @@ class Store:
             "scheme": config.scheme,
             "revision": 1,
             "diverged_at": [None] * config.replicates,
+            "replicates_left": config.replicates,
+            "pinned": False,
+            **described(config),
             "parent_id": parent.run_id if parent else None,
             "parent_step": parent.step if parent else None,
             "race_id": race_id,
         }
         with self._writer.begin() as connection:
             if not row["name"]:
-                row["name"] = _distinct_name(connection, config, parent, handed_from)
+                row["name"] = distinct_name(connection, config, parent, handed_from)
+            row["words"] = words_of(row["id"], row["name"], None, None)
             created = (
-                connection.execute(insert(runs).values(row).returning(*_RUN_COLUMNS))
+                connection.execute(insert(runs).values(row).returning(*RUN_COLUMNS))
                 .mappings()
                 .one()
             )
-            _write(connection, created["id"], 0, [Draft.state(RunState.QUEUED, 0)])
-        return _run(created)
+            write(connection, created["id"], 0, [Draft.state(RunState.QUEUED, 0)])
+        return as_run(created)
 
     def send(self, run_id: str, command: Command) -> int:
         """Sends a command to a run; returns the command's number, which grows with time.
@@ -242,26 +249,15 @@ class Store:
         with self._writer.begin() as connection:
             # With the row locked, commands to a run are numbered in the order they can be seen.
             row = connection.execute(
-                select(runs.c.state, runs.c.owner).where(runs.c.id == run_id).with_for_update()
+                select(runs.c.id, runs.c.state, runs.c.owner)
+                .where(runs.c.id == run_id, _THERE)
+                .with_for_update()
             ).one_or_none()
             if row is None:
                 raise UnknownRun(run_id)
-            state = RunState(row.state)
-            if state.ended:
-                raise RunEnded(run_id, state)
-            body = command.model_dump(mode="json", exclude_none=True)
-            number: int = connection.execute(
-                insert(commands)
-                .values(run_id=run_id, at=time.time(), body=body)
-                .returning(commands.c.number)
-            ).scalar_one()
-            if row.owner is None:
-                drafts, heard = _in_the_queue(state, command.command)
-                if drafts:
-                    _append(connection, drafts, runs.c.id == run_id)
-                if heard:  # nothing of it is left for the worker
-                    connection.execute(delete(commands).where(commands.c.number == number))
-        return number
+            if RunState(row.state).ended:
+                raise RunEnded(run_id, RunState(row.state))
+            return order(connection, row, command)
 
     # -- the worker's side ----------------------------------------------------------------------
 
@@ -280,7 +276,7 @@ class Store:
             .scalar_subquery()
         )
         with self._writer.begin() as connection:
-            claimed = _append(
+            claimed = append(
                 connection,
                 [Draft.state(RunState.RUNNING, 0)],
                 (runs.c.id == oldest) & (runs.c.state == RunState.QUEUED.value),
@@ -288,7 +284,7 @@ class Store:
                 lease_until=time.time() + lease_s,
                 started_at=time.time(),
             )
-        return _run(claimed[0]) if claimed else None
+        return as_run(claimed[0]) if claimed else None
 
     def heartbeat(self, run_id: str, owner: str, lease_s: float) -> None:
         """Holds the run for ``lease_s`` seconds from now.
@@ -316,7 +312,7 @@ class Store:
             LeaseLost: the run is not ``owner``'s; nothing was written.
         """
         with self._writer.begin() as connection:
-            changed = _append(
+            changed = append(
                 connection,
                 drafts,
                 (runs.c.id == bindparam("held_id")) & _HELD,
@@ -354,30 +350,35 @@ class Store:
             draft = Draft.state(RunState.INTERRUPTED, step, reason)
             with self._writer.begin() as connection:
                 # The condition again: the worker may have come back in the meantime.
-                if _append(connection, [draft], (runs.c.id == run_id) & where):
+                if append(connection, [draft], (runs.c.id == run_id) & where):
                     interrupted.append(run_id)
         return interrupted
 
 
-_RUN = select(*_RUN_COLUMNS).where(runs.c.id == bindparam("run_id"))
+# A deleted run is there for nobody until it is restored, but for the worker that is to end it.
+_THERE = runs.c.deleted_at.is_(None)
+_RUN = select(*RUN_COLUMNS).where(runs.c.id == bindparam("run_id"), _THERE)
+_OF_THE_RUN = (events.c.run_id == bindparam("run_id")) & exists().where(
+    runs.c.id == bindparam("run_id"), _THERE
+)
 _EVENTS = (
     select(*(events.c[name] for name in Event.__dataclass_fields__))
-    .where(events.c.run_id == bindparam("run_id"), events.c.seq > bindparam("after"))
+    .where(_OF_THE_RUN, events.c.seq > bindparam("after"))
     .order_by(events.c.seq)
 )
 _BLOCKS = (
     select(events.c.header, events.c.payload)
-    .where(events.c.run_id == bindparam("run_id"), events.c.seq > bindparam("after"))
+    .where(_OF_THE_RUN, events.c.seq > bindparam("after"))
     .where(events.c.kind == "measurements")
     .order_by(events.c.seq)
 )
 _CHECKPOINTS = (
     select(events.c.header, events.c.seq)
-    .where(events.c.run_id == bindparam("run_id"), events.c.kind == "checkpoint")
+    .where(_OF_THE_RUN, events.c.kind == "checkpoint")
     .order_by(events.c.seq)
 )
 _REVISIONS = select(runs.c.id, runs.c.revision).where(
-    runs.c.id.in_(bindparam("run_ids", expanding=True))
+    runs.c.id.in_(bindparam("run_ids", expanding=True)), _THERE
 )
 _ANY_QUEUED = select(runs.c.id).where(runs.c.state == RunState.QUEUED.value).limit(1)
 _COMMANDS = (
@@ -391,112 +392,3 @@ _HEARTBEAT = (
     .where(runs.c.id == bindparam("held_id"), _HELD)
     .values(lease_until=bindparam("until"))
 )
-
-
-def _append(
-    connection: Connection,
-    drafts: Sequence[Draft],
-    where: Any,
-    parameters: dict[str, Any] | None = None,
-    **values: Any,
-) -> list[RowMapping]:
-    """Writes ``drafts`` to the one run that ``where`` finds; its changed row, or nothing."""
-    values |= _changes(drafts)
-    changed = (
-        connection.execute(
-            update(runs)
-            .where(where)
-            .values(revision=runs.c.revision + len(drafts), **values)
-            .returning(*_RUN_COLUMNS),
-            parameters or {},
-        )
-        .mappings()
-        .all()
-    )
-    for row in changed:
-        named = _renamed(connection, row, drafts)
-        _write(connection, row["id"], row["revision"] - len(drafts), named)
-    return list(changed)
-
-
-def _renamed(connection: Connection, row: RowMapping, drafts: Sequence[Draft]) -> list[Draft]:
-    """``drafts`` with the new name of the run in those that change its scheme."""
-    told, name = [], row["name"]
-    for draft in drafts:
-        if draft.kind == "control" and draft.header["name"] == "scheme":
-            config = RunConfig.model_validate(row["config"], context={"limits": UNLIMITED})
-            name = naming.switched(name, config, draft.header["to"], draft.header["step"])
-            draft = replace(draft, header=draft.header | {"title": name})
-        told.append(draft)
-    if name != row["name"]:
-        connection.execute(update(runs).where(runs.c.id == row["id"]).values(name=name))
-    return told
-
-
-def _in_the_queue(state: RunState, command: str) -> tuple[list[Draft], bool]:
-    """What a command does to a run that no worker has, and whether that is all it does."""
-    match state, command:
-        case RunState.QUEUED | RunState.PAUSED, "stop":
-            return [Draft.state(RunState.STOPPED, 0, "stopped before it began")], False
-        case RunState.QUEUED, "pause":
-            return [Draft.state(RunState.PAUSED, 0, "paused before it began")], True
-        case RunState.PAUSED, "resume" | "step":
-            return [Draft.state(RunState.QUEUED, 0)], command == "resume"
-    return [], command in ("pause", "resume")
-
-
-def _distinct_name(
-    connection: Connection, config: RunConfig, parent: Parent | None, handed_from: str
-) -> str:
-    name = naming.name_of(config)
-    if parent is not None:
-        name = naming.handed_name(config, parent.step, handed_from)
-    alike = select(runs.c.name, runs.c.config).where(runs.c.name.startswith(name, autoescape=True))
-    # Of several runs of one name, which only people give, the oldest one's settings count.
-    rows = connection.execute(alike.order_by(runs.c.number.desc())).all()
-    return naming.distinct(name, config, {row.name: row.config for row in rows})
-
-
-def _changes(drafts: Sequence[Draft]) -> dict[str, Any]:
-    """What ``drafts`` change in the row of their run."""
-    changes: dict[str, Any] = {}
-    for draft in drafts:
-        header = draft.header
-        if draft.kind == "state":
-            changes |= {name: header[name] for name in ("state", "reason", "step")}
-            if RunState(header["state"]).ended:
-                changes |= {"ended_at": time.time(), "owner": None, "lease_until": None}
-        elif draft.kind == "control":
-            changes[header["name"]] = header["to"]
-        elif draft.kind == "diverged":
-            changes["diverged_at"] = header["diverged_at"]
-        changes |= header.get("progress", {})
-    return changes
-
-
-def _write(connection: Connection, run_id: str, last: int, drafts: Sequence[Draft]) -> None:
-    now = time.time()
-    connection.execute(
-        insert(events),
-        [
-            {
-                "run_id": run_id,
-                "seq": last + number,
-                "kind": draft.kind,
-                "at": now,
-                "header": draft.header,
-                "payload": draft.payload,
-            }
-            for number, draft in enumerate(drafts, start=1)
-        ],
-    )
-
-
-def _run(row: RowMapping) -> Run:
-    # SQLite hands whole numbers that were stored as REAL back as integers in RETURNING.
-    reals = {name: float(row[name]) for name in ("epoch", "steps_per_second", "learning_rate")}
-    trained_s = None if row["trained_s"] is None else float(row["trained_s"])
-    # A run of an older database that never diverged has nothing there.
-    diverged_at = row["diverged_at"] or [None] * row["config"]["replicates"]
-    known = {"state": RunState(row["state"]), "trained_s": trained_s, "diverged_at": diverged_at}
-    return Run(**{**row, **reals, **known})

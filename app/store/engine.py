@@ -1,4 +1,4 @@
-"""The tables, and connections to them that behave alike on SQLite and PostgreSQL."""
+"""Connections to the tables that behave alike on SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -9,106 +9,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    Column,
-    Double,
-    ForeignKey,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    String,
-    Table,
-    create_engine,
-    event,
-    inspect,
-)
+from sqlalchemy import create_engine, event, inspect
 from sqlalchemy.engine import Connection, Engine, make_url
 from sqlalchemy.exc import DisconnectionError, IntegrityError, OperationalError, ProgrammingError
 
-from app.store.upgrade import fill_diverged
+from app.store.tables import events, metadata, runs
+from app.store.upgrade import fill_diverged, fill_lists
 
 # How long a writer waits for another one before it gives up.
 BUSY_TIMEOUT_S = 15.0
 _ATTEMPTS = 50
 _BEGIN = "fa_begin"
 _DATA_VERSION = "PRAGMA data_version"
-
-metadata = MetaData()
-# SQLite counts up by itself only in a column that it calls INTEGER.
-_Number = BigInteger().with_variant(Integer, "sqlite")
-
-runs = Table(
-    "runs",
-    metadata,
-    Column("number", _Number, primary_key=True, autoincrement=True),
-    Column("id", String(32), nullable=False, unique=True),
-    Column("name", String, nullable=False),
-    Column("config", JSON, nullable=False),
-    Column("state", String(16), nullable=False),
-    Column("reason", String, nullable=False),
-    Column("created_at", Double, nullable=False),
-    Column("started_at", Double),
-    Column("ended_at", Double),
-    Column("step", BigInteger, nullable=False),
-    Column("total_steps", BigInteger, nullable=False),
-    Column("epoch", Double, nullable=False),
-    Column("steps_per_second", Double, nullable=False),
-    Column("learning_rate", Double, nullable=False),
-    Column("scheme", String(64), nullable=False),
-    Column("revision", BigInteger, nullable=False),
-    Column("owner", String),
-    Column("lease_until", Double),
-    Column("diverged_at", JSON),
-    Column("trained_s", Double),
-    Column("parent_id", String(32)),
-    Column("parent_step", BigInteger),
-    Column("race_id", String(32)),
-    Index("runs_by_state", "state", "number"),
-    Index("runs_by_race", "race_id", "number"),
-)
-
-events = Table(
-    "events",
-    metadata,
-    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
-    Column("seq", BigInteger, primary_key=True, autoincrement=False),
-    Column("kind", String(16), nullable=False),
-    Column("at", Double, nullable=False),
-    Column("header", JSON, nullable=False),
-    Column("payload", LargeBinary, nullable=False),
-)
-
-commands = Table(
-    "commands",
-    metadata,
-    Column("number", _Number, primary_key=True, autoincrement=True),
-    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
-    Column("at", Double, nullable=False),
-    Column("body", JSON, nullable=False),
-    Index("commands_by_run", "run_id", "number"),
-)
-
-tasks = Table(
-    "tasks",
-    metadata,
-    Column("number", _Number, primary_key=True, autoincrement=True),
-    Column("key", String(64), nullable=False, unique=True),
-    Column("kind", String(32), nullable=False),
-    Column("params", JSON, nullable=False),
-    Column("state", String(16), nullable=False),
-    Column("rank", Integer, nullable=False),
-    Column("wanted_until", Double, nullable=False),
-    Column("attempts", Integer, nullable=False),
-    Column("progress", Double, nullable=False),
-    Column("message", String, nullable=False),
-    Column("result", LargeBinary),
-    Column("owner", String),
-    Column("lease_until", Double),
-    Index("tasks_by_state", "state", "rank", "number"),
-)
 
 
 def connect(url: str) -> tuple[Engine, Engine]:
@@ -217,6 +129,8 @@ def _create(writer: Engine, sqlite: bool) -> None:
         _add_indexes(connection_)
         if "runs.diverged_at" in added:
             fill_diverged(connection_, runs, events)
+        if "runs.words" in added:
+            fill_lists(connection_, runs, events)
 
 
 def _add_columns(connection: Connection) -> set[str]:

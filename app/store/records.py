@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -60,6 +60,10 @@ class Run:
         revision: seq of its last event.
         parent_id, parent_step: the checkpoint whose weights it began with, or None.
         race_id: what the runs that were started together have in common, or None.
+        note, tags, pinned: what people have put to it.
+        best_accuracy, last_accuracy, last_angle_deg: see :func:`app.store.summary.summary_of`; None
+            where nothing of the kind has been measured.
+        deleted_at: unix time in seconds; None but in the list of what can be restored.
     """
 
     id: str
@@ -82,6 +86,13 @@ class Run:
     parent_id: str | None = None
     parent_step: int | None = None
     race_id: str | None = None
+    note: str = ""
+    tags: list[str] = field(default_factory=list)
+    pinned: bool = False
+    best_accuracy: float | None = None
+    last_accuracy: float | None = None
+    last_angle_deg: float | None = None
+    deleted_at: float | None = None
 
     @property
     def parent(self) -> Parent | None:

@@ -17,7 +17,7 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import IntegrityError
 
-from app.store.engine import tasks
+from app.store.tables import tasks
 
 WANTED_S = 8.0
 """How long a wish holds without being repeated, in seconds."""

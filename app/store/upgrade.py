@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import logging
+from typing import Any
+
 import numpy as np
+from pydantic import ValidationError
 from sqlalchemy import Table, select, update
 from sqlalchemy.engine import Connection
 
-from app.store.blocks import Series, joined
+from app.store.blocks import Series, joined, unpack
+from app.store.summary import best_of, described, summary_of, words_of
+from fa_engine import RunConfig
+from fa_engine.config import UNLIMITED
 
+log = logging.getLogger(__name__)
+
+_ANY_SIZE = {"limits": UNLIMITED}
+_BLOCKS_AT_ONCE = 100
 _NOTICE = "diverged: its loss"  # in the notice of each replicate but the last ones of a run
 
 
@@ -40,3 +51,37 @@ def _since(series: Series) -> list[int | None]:
         int(series.step[at]) if gone[at, replicate] else None
         for replicate, at in enumerate(first.tolist())
     ]
+
+
+def fill_lists(connection: Connection, runs: Table, events: Table) -> None:
+    """Fills what lists are sorted and searched by, from configurations and measurements."""
+    columns = (runs.c.id, runs.c.name, runs.c.config, runs.c.diverged_at)
+    for row in connection.execute(select(*columns)).all():
+        since = row.diverged_at or [None] * row.config["replicates"]
+        values = {
+            "pinned": False,
+            "words": words_of(row.id, row.name, None, None),
+            "replicates_left": since.count(None),
+        }
+        try:
+            values |= described(RunConfig.model_validate(row.config, context=_ANY_SIZE))
+            values |= _summary(connection, events, row.id)
+        except (ValidationError, ValueError, KeyError) as error:
+            # Of another version; such a run can be listed, if not be opened.
+            log.warning("run %s cannot be summed up: %s", row.id, error)
+        connection.execute(update(runs).where(runs.c.id == row.id).values(values))
+
+
+def _summary(connection: Connection, events: Table, run_id: str) -> dict[str, Any]:
+    """Block by block: a long run has more measurements than fit into memory."""
+    found: dict[str, float] = {}
+    blocks = (
+        select(events.c.header, events.c.payload)
+        .where(events.c.run_id == run_id, events.c.kind == "measurements")
+        .order_by(events.c.seq)
+        .execution_options(yield_per=_BLOCKS_AT_ONCE)
+    )
+    for header, payload in connection.execute(blocks):
+        new = summary_of(unpack(header, payload))
+        found |= new | best_of(found, new)
+    return found

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import create_engine
 
 from app.store import Store
-from app.store.engine import metadata
+from app.store.tables import metadata
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

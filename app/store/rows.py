@@ -1,0 +1,164 @@
+"""Rows of the tables and what they mean: what events make of the row of their run.
+
+Every function works within a transaction of its caller.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Row, RowMapping, delete, insert, select, update
+from sqlalchemy.engine import Connection
+
+from app.store import naming
+from app.store.commands import Command
+from app.store.records import Draft, Parent, Run, RunState
+from app.store.summary import SUMMARY, measured, split_tags, words_of
+from app.store.tables import commands, events, runs
+from fa_engine import RunConfig
+from fa_engine.config import UNLIMITED
+
+RUN_COLUMNS = [column for column in runs.c if column.name in Run.__dataclass_fields__]
+
+
+def append(
+    connection: Connection,
+    drafts: Sequence[Draft],
+    where: Any,
+    parameters: dict[str, Any] | None = None,
+    **values: Any,
+) -> list[RowMapping]:
+    """Writes ``drafts`` to the one run that ``where`` finds; its changed row, or nothing."""
+    values |= _changes(drafts) | measured(drafts)
+    changed = (
+        connection.execute(
+            update(runs)
+            .where(where)
+            .values(revision=runs.c.revision + len(drafts), **values)
+            .returning(*RUN_COLUMNS),
+            parameters or {},
+        )
+        .mappings()
+        .all()
+    )
+    for row in changed:
+        named = _renamed(connection, row, drafts)
+        write(connection, row["id"], row["revision"] - len(drafts), named)
+    return list(changed)
+
+
+def _renamed(connection: Connection, row: RowMapping, drafts: Sequence[Draft]) -> list[Draft]:
+    """``drafts`` with the new name of the run in those that change its scheme."""
+    told, name = [], row["name"]
+    for draft in drafts:
+        if draft.kind == "control" and draft.header["name"] == "scheme":
+            config = RunConfig.model_validate(row["config"], context={"limits": UNLIMITED})
+            name = naming.switched(name, config, draft.header["to"], draft.header["step"])
+            draft = replace(draft, header=draft.header | {"title": name})
+        told.append(draft)
+    if name != row["name"]:
+        words = words_of(row["id"], name, row["note"], row["tags"])
+        connection.execute(
+            update(runs).where(runs.c.id == row["id"]).values(name=name, words=words)
+        )
+    return told
+
+
+def order(connection: Connection, row: Row[*tuple[Any, ...]], command: Command) -> int:
+    """Sends a command to the run of a locked row with id, state and owner; returns its number."""
+    body = command.model_dump(mode="json", exclude_none=True)
+    number: int = connection.execute(
+        insert(commands)
+        .values(run_id=row.id, at=time.time(), body=body)
+        .returning(commands.c.number)
+    ).scalar_one()
+    if row.owner is None:
+        drafts, heard = _in_the_queue(RunState(row.state), command.command)
+        if drafts:
+            append(connection, drafts, runs.c.id == row.id)
+        if heard:  # nothing of it is left for the worker
+            connection.execute(delete(commands).where(commands.c.number == number))
+    return number
+
+
+def _in_the_queue(state: RunState, command: str) -> tuple[list[Draft], bool]:
+    """What a command does to a run that no worker has, and whether that is all it does."""
+    match state, command:
+        case RunState.QUEUED | RunState.PAUSED, "stop":
+            return [Draft.state(RunState.STOPPED, 0, "stopped before it began")], False
+        case RunState.QUEUED, "pause":
+            return [Draft.state(RunState.PAUSED, 0, "paused before it began")], True
+        case RunState.PAUSED, "resume" | "step":
+            return [Draft.state(RunState.QUEUED, 0)], command == "resume"
+    return [], command in ("pause", "resume")
+
+
+def distinct_name(
+    connection: Connection, config: RunConfig, parent: Parent | None, handed_from: str
+) -> str:
+    """A name for a run that nobody named, and that no other has."""
+    name = naming.name_of(config)
+    if parent is not None:
+        name = naming.handed_name(config, parent.step, handed_from)
+    alike = select(runs.c.name, runs.c.config).where(runs.c.name.startswith(name, autoescape=True))
+    # Of several runs of one name, which only people give, the oldest one's settings count.
+    rows = connection.execute(alike.order_by(runs.c.number.desc())).all()
+    return naming.distinct(name, config, {row.name: row.config for row in rows})
+
+
+def _changes(drafts: Sequence[Draft]) -> dict[str, Any]:
+    """What ``drafts`` change in the row of their run."""
+    changes: dict[str, Any] = {}
+    for draft in drafts:
+        header = draft.header
+        if draft.kind == "state":
+            changes |= {name: header[name] for name in ("state", "reason", "step")}
+            if RunState(header["state"]).ended:
+                changes |= {"ended_at": time.time(), "owner": None, "lease_until": None}
+        elif draft.kind == "control":
+            changes[header["name"]] = header["to"]
+        elif draft.kind == "diverged":
+            since = header["diverged_at"]
+            changes |= {"diverged_at": since, "replicates_left": since.count(None)}
+        changes |= header.get("progress", {})
+    return changes
+
+
+def write(connection: Connection, run_id: str, last: int, drafts: Sequence[Draft]) -> None:
+    """Writes events that follow number ``last`` of a run."""
+    now = time.time()
+    connection.execute(
+        insert(events),
+        [
+            {
+                "run_id": run_id,
+                "seq": last + number,
+                "kind": draft.kind,
+                "at": now,
+                "header": draft.header,
+                "payload": draft.payload,
+            }
+            for number, draft in enumerate(drafts, start=1)
+        ],
+    )
+
+
+def as_run(row: RowMapping) -> Run:
+    """The run of a row with :data:`RUN_COLUMNS`."""
+    # SQLite hands whole numbers that were stored as REAL back as integers in RETURNING.
+    reals = {name: float(row[name]) for name in ("epoch", "steps_per_second", "learning_rate")}
+    for name in ("trained_s", *SUMMARY):
+        reals[name] = row[name] if row[name] is None else float(row[name])
+    # A run of an older database that never diverged has nothing there.
+    diverged_at = row["diverged_at"] or [None] * row["config"]["replicates"]
+    known = {
+        "state": RunState(row["state"]),
+        "diverged_at": diverged_at,
+        "note": row["note"] or "",
+        "tags": split_tags(row["tags"]),
+        "pinned": bool(row["pinned"]),
+    }
+    return Run(**{**row, **reals, **known})
