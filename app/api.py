@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
+from app.asked import asked_listing, body_of_request
 from app.live import BadCursor, dump
 from app.settings import Settings
 from app.store import (
@@ -23,20 +24,10 @@ from app.store import (
     UnknownCheckpoint,
     UnknownRun,
 )
+from app.store.labels import NAME, is_name
 from app.views import run_view
 from fa_engine import NotAllowed, Problem, RunConfig, problems
 from fa_engine.branching import check_hand_over
-
-MAX_BODY_BYTES = 1_000_000
-_RUNS = 100
-
-
-class Refused(Exception):
-    """A body that is not what it should be; ``problem`` says how."""
-
-    def __init__(self, field: str, value: Any, allowed: str) -> None:
-        super().__init__(field)
-        self.problem = Problem(field, value, allowed)
 
 
 def problem_view(problem: Problem) -> dict[str, Any]:
@@ -60,6 +51,7 @@ def api_blueprint(store: Store, settings: Settings) -> Blueprint:
 
     @blueprint.get("/healthz")
     def healthz() -> ResponseReturnValue:
+        """Whether the server and its database answer."""
         try:
             store.revisions([])
         except SQLAlchemyError as error:
@@ -68,15 +60,16 @@ def api_blueprint(store: Store, settings: Settings) -> Blueprint:
 
     @blueprint.post("/api/runs")
     def create() -> ResponseReturnValue:
-        body = _body('an object such as {"config": {"dataset": "digits"}}')
+        """Queues a run, which begins as soon as a worker is free."""
+        body = body_of_request('an object such as {"config": {"dataset": "digits"}}')
         for name in body.keys() - {"config", "name", "parent"}:
-            raise Refused(name, body[name], "one of the fields config, name, parent")
+            raise NotAllowed(name, body[name], "one of the fields config, name, parent")
         config = body.get("config")
         if not isinstance(config, dict):
-            raise Refused("config", config, "an object of RunConfig's fields, such as {}")
+            raise NotAllowed("config", config, "an object of RunConfig's fields, such as {}")
         title = body.get("name")
-        if title is not None and not _is_name(title):
-            raise Refused("name", title, "a text of 1 to 100 printable characters")
+        if title is not None and not is_name(title):
+            raise NotAllowed("name", title, NAME)
         accepted = RunConfig.model_validate(config, context={"limits": settings.limits})
         parent = _parent(body.get("parent"))
         if parent is not None:
@@ -86,20 +79,30 @@ def api_blueprint(store: Store, settings: Settings) -> Blueprint:
 
     @blueprint.get("/api/runs")
     def runs() -> ResponseReturnValue:
-        return jsonify({"runs": [run_view(run) for run in store.runs(limit=_RUNS)]})
+        """The runs, newest first: searched, filtered, sorted, a page at a time.
+
+        ``total`` says how many the whole list has.
+        """
+        listing = asked_listing(request.args)
+        found, total = store.keep.page(listing)
+        views = [run_view(run) for run in found]
+        return jsonify({"runs": views, "total": total, "offset": listing.offset})
 
     @blueprint.get("/api/runs/<run_id>")
     def run(run_id: str) -> ResponseReturnValue:
+        """One run as it stands."""
         return jsonify(run_view(store.run(run_id)))
 
     @blueprint.post("/api/runs/<run_id>/commands")
     def command(run_id: str) -> ResponseReturnValue:
-        body = _body('an object such as {"command": "pause"}')
+        """Tells a run that has not ended to pause, go on, step, stop, or change."""
+        body = body_of_request('an object such as {"command": "pause"}')
         number = store.send(run_id, Command.model_validate(body))
         return jsonify({"run_id": run_id, "command": number}), 202
 
     @blueprint.get("/api/runs/<run_id>/checkpoints")
     def checkpoints(run_id: str) -> ResponseReturnValue:
+        """The checkpoints that a run has kept, by step."""
         found = [asdict(checkpoint) for checkpoint in store.checkpoints(run_id)]
         return jsonify({"checkpoints": found})
 
@@ -117,10 +120,6 @@ def errors_as_json(flask: Flask) -> None:
     @flask.errorhandler(ValidationError)
     def invalid(error: ValidationError) -> ResponseReturnValue:
         return _unprocessable(problems(error))
-
-    @flask.errorhandler(Refused)
-    def refused(error: Refused) -> ResponseReturnValue:
-        return _unprocessable([error.problem])
 
     @flask.errorhandler(BadCursor)
     def bad_cursor(error: BadCursor) -> ResponseReturnValue:
@@ -154,28 +153,8 @@ def _parent(given: Any) -> Parent | None:
             step, bool
         ):
             return Parent(run_id, step)
-    raise Refused("parent", given, 'a checkpoint such as {"run_id": "abc", "step": 100}')
-
-
-def _is_name(title: object) -> bool:
-    return isinstance(title, str) and 0 < len(title.strip()) <= 100 and title.isprintable()
+    raise NotAllowed("parent", given, 'a checkpoint such as {"run_id": "abc", "step": 100}')
 
 
 def _unprocessable(found: list[Problem]) -> ResponseReturnValue:
     return jsonify({"errors": [problem_view(problem) for problem in found]}), 422
-
-
-def _body(allowed: str) -> dict[str, Any]:
-    request.max_content_length = MAX_BODY_BYTES
-    text = request.get_data(as_text=True)
-    try:
-        body = json.loads(text)
-    except (ValueError, RecursionError):
-        raise Refused("body", text, f"JSON, {allowed}") from None
-    try:
-        json.dumps(body, ensure_ascii=False).encode()
-    except UnicodeEncodeError:  # neither the database nor the answer could hold it
-        raise Refused("body", text, "JSON without half a surrogate pair, as \\ud800 is") from None
-    if not isinstance(body, dict):
-        raise Refused("body", body, allowed)
-    return body

@@ -33,6 +33,7 @@ def export_blueprint(store: Store) -> Blueprint:
 
     @blueprint.get("/api/runs/<run_id>/export.csv")
     def table(run_id: str) -> ResponseReturnValue:
+        """Every measure of every replicate as CSV, one row a step and replicate."""
         run = store.run(run_id)
         series = store.series(run_id, until=run.revision)
         answer = _file(_csv(run, series), "text/csv", f"run-{run_id}.csv")
@@ -42,12 +43,14 @@ def export_blueprint(store: Store) -> Blueprint:
 
     @blueprint.get("/api/runs/<run_id>/export.config.json")
     def settings(run_id: str) -> ResponseReturnValue:
+        """What goes beside the table: the run, its settings, what was changed while it ran."""
         run = store.run(run_id)
         text = f"{dump(_about(store, run))}\n"
         return _file(iter([text]), "application/json", f"run-{run_id}.config.json")
 
     @blueprint.get("/api/runs/<run_id>/export.json")
     def everything(run_id: str) -> ResponseReturnValue:
+        """Table and what goes beside it in one."""
         run = store.run(run_id)
         series = store.series(run_id, until=run.revision)
         parts = _json(_about(store, run), series)

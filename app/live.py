@@ -270,6 +270,7 @@ def live_blueprint(store: Store, hub: Hub) -> Blueprint:
 
     @blueprint.get("/api/runs/<run_id>/events")
     def events(run_id: str) -> ResponseReturnValue:
+        """What has happened to a run after event ``after``, at most 200 events at a time."""
         after = cursor(request.args.get("after"))
         run = store.run(run_id)
         found = store.events(run_id, after=after, limit=PAGE)
@@ -286,6 +287,7 @@ def live_blueprint(store: Store, hub: Hub) -> Blueprint:
 
     @blueprint.get("/api/runs/<run_id>/stream")
     def stream(run_id: str) -> ResponseReturnValue:
+        """The same as Server-Sent Events, live, until the run ends."""
         # A browser that reconnects repeats the address and adds how far it came.
         after = cursor(request.headers.get("Last-Event-ID") or request.args.get("after"))
         run = store.run(run_id)

@@ -15,11 +15,14 @@ from flask_compress import Compress
 from app.api import api_blueprint, errors_as_json
 from app.cache import Backfills, make_cache
 from app.components import shell as frame
+from app.document import document_blueprint
 from app.export import export_blueprint
 from app.gate import keep_gate
+from app.keep_api import keep_blueprint
 from app.lab import Desk
 from app.live import Hub, live_blueprint
 from app.pages import PAGES, Context
+from app.room import Room
 from app.settings import Settings, settings_or_exit
 from app.store import Store
 
@@ -69,13 +72,16 @@ def create_app(settings: Settings | None = None) -> WebApp:
     flask.store = Store(settings.database_url)
     flask.hub = Hub(flask.store, settings.max_streams)
     cache = make_cache(flask, settings)
+    room = Room(flask.store, settings, cache)
     backfills, desk = Backfills(flask.store, cache), Desk(flask.store, cache)
     keep_gate(flask, settings)
     errors_as_json(flask)
     flask.register_blueprint(api_blueprint(flask.store, settings))
+    flask.register_blueprint(keep_blueprint(flask.store, room))
+    flask.register_blueprint(document_blueprint())
     flask.register_blueprint(export_blueprint(flask.store))
     flask.register_blueprint(live_blueprint(flask.store, flask.hub))
-    flask.dash = _dash(flask, Context(settings, flask.store, backfills, desk))
+    flask.dash = _dash(flask, Context(settings, flask.store, backfills, desk, room))
     _compress(flask)
     _set_up(flask)
     atexit.register(flask.hub.close)

@@ -10,6 +10,7 @@ from dash.development.base_component import Component
 
 from app.cache import Backfills
 from app.lab import Desk
+from app.room import Room
 from app.settings import Settings
 from app.store import Store
 
@@ -22,6 +23,7 @@ class Context:
     store: Store
     backfills: Backfills
     desk: Desk
+    room: Room
 
 
 @dataclass(frozen=True)

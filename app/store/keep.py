@@ -79,6 +79,12 @@ class Keep:
         with self._reader.connect() as connection:
             return connection.execute(count).scalar_one()
 
+    def deleted_ids(self) -> list[str]:
+        """The runs that can be restored."""
+        query = select(runs.c.id).where(runs.c.deleted_at.is_not(None))
+        with self._reader.connect() as connection:
+            return list(connection.execute(query).scalars())
+
     def revision(self) -> tuple[int, int, int]:
         """Changes whenever the list does: how many runs, events and going ones there are."""
         query = select(

@@ -242,3 +242,19 @@ def test_a_viewer_of_a_run_that_ended_unseen_is_let_go(app: WebApp, script: Scri
     script.finish()
     assert list(hub.frames(script.run.id, script.revision)) == [None]
     hub.close()
+
+
+def test_viewers_of_a_run_that_is_deleted_are_let_go(url: str, script: Script, app: WebApp) -> None:
+    viewers = [Viewer(stream(url, script)) for _ in range(2)]
+    script.measure(blocks=3)
+    app.store.keep.delete([script.run.id])
+    for viewer in viewers:
+        assert viewer.join().ended
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(stream(url, script), timeout=PATIENCE_S)
+    assert refused.value.code == 404
+    refused.value.close()
+    app.store.keep.restore([script.run.id])
+    late = Viewer(stream(url, script))
+    script.finish()
+    assert late.join().seqs == list(range(1, script.revision + 1))
