@@ -126,7 +126,7 @@ def _given(
             continue
         if name not in kind.model_fields:
             alike = difflib.get_close_matches(name, kind.model_fields, 1) or [*kind.model_fields]
-            allowed = f"no such name in an address of this page, but {alike[0]} for one"
+            allowed = f"a name that this page knows, such as {alike[0]}"
             found.append(Problem(name, several[0], allowed))
         elif len(several) > 1:
             found.append(_titled(kind, Problem(name, several, "one value")))

@@ -7,6 +7,7 @@
   const SOON_MS = 40; // after a key
   const AGAIN_MS = 8000; // without an answer, before it is asked for again; then twice as long,
   // for asking again makes Dash drop an answer that is only late
+  const FILLED_MS = 150; // after which the page shows what a form was filled with
   const GOING = ["queued", "running", "paused"];
   const root = document.documentElement;
   const $ = (id) => document.getElementById(id);
@@ -19,6 +20,10 @@
     sent: null, // what was sent to be checked: { key, at, patience }
     checked: null, // key of what has been checked
     arrived: false, // whether it knows its address
+    waits: true, // for the values that its address means: until then it writes none
+    query: "", // what the address is to say of what has been checked
+    known: null, // what the address said when it was filled, or has been made to say since
+    step: false, // whether the next one can be taken back
     ordered: null, // values of the run that was ordered a moment ago
     count: 0,
   };
@@ -47,18 +52,47 @@
     if (!element) return;
     if (element !== form.element) {
       Object.assign(form, { element, run: null, sent: null, checked: null, ordered: null });
-      form.arrived = false;
+      Object.assign(form, { arrived: false, waits: true, known: null });
       form.base = JSON.parse(element.dataset.defaults);
+      // Dash leaves out the first call of what hears of an address that a callback may set.
+      const asked = ask(window.location.search);
+      if (asked) window.dash_clientside.set_props("form-asked", { data: asked });
     }
     const values = shown();
-    const key = JSON.stringify([values, root.dataset.run]); // the queue is told of as well
+    const run = new URLSearchParams(window.location.search).get("run");
+    const key = JSON.stringify([values, run, root.dataset.run]); // the queue is told of as well
     mark(values);
-    if (key === form.checked) return;
+    if (key === form.checked) {
+      follow();
+      return;
+    }
     const again = form.sent && form.sent.key === key;
     if (again && Date.now() - form.sent.at < form.sent.patience) return;
     form.sent = { key, at: Date.now(), patience: again ? 2 * form.sent.patience : AGAIN_MS };
     form.count += 1;
-    window.dash_clientside.set_props("form-shown", { data: { values, key, count: form.count } });
+    window.dash_clientside.set_props("form-shown", {
+      data: { values, run, key, count: form.count },
+    });
+  }
+
+  /* Whether the address is the form's: it changes before another page is there. */
+  const here = () => `${window.location.pathname}/`.replace("//", "/") === window.Address.base;
+
+  /* What an address says of the form: how the page looks is no part of it. */
+  function saidBy(search) {
+    const run = new URLSearchParams(search).get("run");
+    return JSON.stringify([run, window.Address.fieldsOf(search)]);
+  }
+
+  /* The address says what the form holds. */
+  function follow() {
+    const now = window.location.search;
+    if (form.waits || !here() || saidBy(now) !== form.known) return;
+    const search = window.Address.joined(now, form.query);
+    if (search === now) return;
+    form.known = saidBy(search);
+    window.Address.put(search, form.step);
+    form.step = false;
   }
 
   /* What the next run has and the one that goes on has not. */
@@ -97,7 +131,7 @@
   /* An answer. What is wrong cannot hide in a fold, and folds are the browser's own. */
   function checked(answer) {
     if (!answer) return keep();
-    form.checked = answer.key;
+    Object.assign(form, { checked: answer.key, query: answer.query });
     requestAnimationFrame(() => {
       for (const wrong of document.querySelectorAll(".fold [data-error]")) {
         wrong.closest(".fold").open = true;
@@ -107,12 +141,19 @@
     return keep();
   }
 
-  /* Another address. What is typed before the values of its run arrive stays. */
-  function arrive() {
+  /* Another address, but for those that the form has written: its values are asked for. What is
+     typed before they arrive stays. */
+  function arrive(search) {
     look();
+    return ask(search) || keep();
+  }
+
+  function ask(search) {
+    if (saidBy(search) === form.known || !here()) return null;
     if (form.arrived) form.base = form.ordered || shown();
-    Object.assign(form, { arrived: true, ordered: null });
-    return keep();
+    Object.assign(form, { arrived: true, ordered: null, waits: true, known: saidBy(search) });
+    form.count += 1;
+    return { search, count: form.count };
   }
 
   /* Values that the server gives, but for those fields that were typed in since they were asked
@@ -120,8 +161,15 @@
   function fill(given) {
     const ids = window.dash_clientside.callback_context.outputs_list.map(({ id }) => id.name);
     if (!given) return ids.map(keep);
-    if (given.run) form.run = given.values;
-    const kept = (name) => given.run && String(valueOf(name)) !== String(form.base[name]);
+    if (given.address) {
+      form.run = given.own;
+      setTimeout(() => {
+        form.waits = false;
+      }, FILLED_MS);
+    } else {
+      form.step = true; // back to what it held before
+    }
+    const kept = (name) => given.address && String(valueOf(name)) !== String(form.base[name]);
     lookSoon();
     return ids.map((name) => {
       if (!(name in given.values) || kept(name)) return keep();

@@ -27,15 +27,12 @@
   };
   document.addEventListener("touchstart", scrolls, { capture: true, passive: true });
 
-  /* The address names the run that is shown, without a step back. Dash is told as its own links tell
-     it: else it would put back the address that it knows. */
+  /* The address names the run that is shown, without a step back. */
   function nameRun(known) {
-    const { location, history } = window;
-    const query = new URLSearchParams(location.search);
-    if (known && known.run && !query.has("run")) {
-      query.set("run", known.run);
-      history.replaceState(history.state, "", `${location.pathname}?${query}${location.hash}`);
-      window.dispatchEvent(new CustomEvent("_dashprivate_pushstate"));
+    const { joined, fieldsOf, put } = window.Address;
+    const { search } = window.location;
+    if (known && known.run && !new URLSearchParams(search).has("run")) {
+      put(joined(search, fieldsOf(search), { run: known.run }));
     }
     return window.dash_clientside.no_update;
   }

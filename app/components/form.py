@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,9 +12,10 @@ from dash import html
 from dash.development.base_component import Component
 from pydantic import ValidationError
 
-from app.address import text_of
+from app.address import text_of, write
 from app.components import aria, attributes
 from app.components.presets import FIRST, PRESETS
+from app.components.share import address_note, copy_link
 from app.store import Run, RunState
 from fa_engine import SCHEMES, Limits, RunConfig, allowed, problems
 
@@ -33,6 +35,8 @@ GROUPS = ("network", "feedback", "step", "data", "measuring", "machine")
 """Folds below them, in the order of the page; each field names its own."""
 
 FIELDS = (*COMMON, *MORE)
+
+_COMMA = re.compile(r"\s*,\s*")  # between the entries of a list
 
 SEED_LIMIT = 1_000_000  # of a new seed: short enough to read out
 
@@ -62,9 +66,11 @@ def form(limits: Limits) -> Component:
                 [
                     html.H2("Next run", className="form-title"),
                     html.Span(id="next-note", className="next-note", role="status"),
+                    copy_link(),
                 ],
                 className="form-head",
             ),
+            address_note("address-note"),
             html.Div(
                 [_preset(index) for index in range(len(PRESETS))],
                 className="presets",
@@ -113,6 +119,22 @@ def config_from(
         return RunConfig.model_validate(given, context={"limits": limits}), {}
     except ValidationError as error:
         return None, {problem.field: problem.words for problem in problems(error)}
+
+
+def query(values: Mapping[str, Any], config: RunConfig | None, begin: RunConfig) -> str:
+    """What an address says of a form: where it differs from ``begin``, in its own order.
+
+    Args:
+        values: what it shows.
+        config: what that is, None where something is wrong with it.
+        begin: the run that the address names, or what the form begins with.
+    """
+    if config is not None:
+        ours, theirs = config.model_dump(), begin.model_dump()
+        return write({name: ours[name] for name in FIELDS}, theirs)
+    start = {name: text_of(getattr(begin, name)) for name in FIELDS}
+    typed = {name: _COMMA.sub(",", str(values.get(name) or "").strip()) for name in FIELDS}
+    return write(typed, start)
 
 
 def outline(config: RunConfig) -> str:

@@ -10,6 +10,7 @@ from dash.development.base_component import Component
 
 from app.components import aria, attributes
 from app.components.form import scheme_options
+from app.components.share import copy_link
 
 
 def run_bar() -> Component:
@@ -29,6 +30,7 @@ def run_bar() -> Component:
                     html.Span(id="run-reason", className="reason"),
                     html.A(id="run-parent", className="run-parent", hidden=True),
                     html.Div(id="changes", className="changes"),
+                    copy_link(),
                     html.Span(
                         [
                             "Export ",

@@ -73,6 +73,7 @@ def shell(links: Sequence[Link]) -> Any:
     return dmc.MantineProvider(
         [
             dcc.Location(id="url", refresh=False),
+            dcc.Store(id="run-named"),  # the run in the address; kept by assets/shell.js
             dcc.Store(id="theme-now"),  # light or dark, as the page is; kept by assets/live.js
             dcc.Store(id="titles", data={link.path: link.title for link in links}),
             dmc.NotificationContainer(id="notes", position="bottom-right", autoClose=8000),
@@ -123,9 +124,9 @@ def shell(links: Sequence[Link]) -> Any:
 def register(app: Dash, store: Store, links: Sequence[Link]) -> None:
     """The frame's own callbacks: where one is, the recent runs, the theme."""
 
-    @app.callback(Output("nav", "children"), Input("url", "pathname"), Input("url", "search"))
-    def navigation(pathname: str | None, search: str | None) -> list[Component]:
-        return nav(links, pathname, search)
+    @app.callback(Output("nav", "children"), Input("url", "pathname"), Input("run-named", "data"))
+    def navigation(pathname: str | None, named: dict[str, Any] | None) -> list[Component]:
+        return nav(links, pathname, run_named(named))
 
     @app.callback(
         Output("runs-list", "children"),
@@ -140,6 +141,18 @@ def register(app: Dash, store: Store, links: Sequence[Link]) -> None:
         ClientsideFunction("shell", "title"), Input("url", "pathname"), State("titles", "data")
     )
     app.clientside_callback(
+        ClientsideFunction("shell", "run_named"),
+        Output("run-named", "data"),
+        Input("url", "search"),
+        State("run-named", "data"),
+    )
+    app.clientside_callback(
+        ClientsideFunction("view", "arrive"),
+        Output("page", "data-view"),
+        Input("url", "search"),
+        Input("url", "pathname"),
+    )
+    app.clientside_callback(
         ClientsideFunction("live", "theme"),
         Output("theme-now", "data"),
         Input("theme", "computedColorScheme"),
@@ -151,9 +164,14 @@ def run_of(search: str | None) -> str | None:
     return next(iter(parse_qs((search or "").lstrip("?")).get("run", [])), None)
 
 
-def nav(links: Sequence[Link], pathname: str | None, search: str | None) -> list[Component]:
+def run_named(named: dict[str, Any] | None) -> str | None:
+    """The same as the store ``run-named`` has it, which stays what it is while the rest of an
+    address changes."""
+    return named["run"] if named else None
+
+
+def nav(links: Sequence[Link], pathname: str | None, run_id: str | None) -> list[Component]:
     """A link to every page, which takes the run along; the one that is shown is marked."""
-    run_id = run_of(search)
     query = "?" + urlencode({"run": run_id}) if run_id else ""
     return [
         dmc.Anchor(

@@ -20,7 +20,7 @@ from app.components.lab_run import (
     slider_marks,
 )
 from app.components.params import param_id
-from app.components.shell import run_of
+from app.components.shell import run_named
 from app.lab import SpectrumParams
 from app.pages.base import Context, Page
 from app.pages.stability_hand_over import hand_over_panel, register_hand_over
@@ -73,12 +73,14 @@ def register(app: Dash, context: Context) -> None:
         Output("stab-checkpoints", "data"),
         Output("stab-tracking", "hidden"),
         Output("stab-run-tick", "disabled"),
-        Input("url", "search"),
+        Input("run-named", "data"),
         Input("stab-run-tick", "n_intervals"),
         State("stab-checkpoints", "data"),
     )
-    def follow(search: str | None, _tick: int | None, known: dict[str, Any] | None) -> Any:
-        run, missing = shown_run(store, run_of(search))
+    def follow(
+        named: dict[str, Any] | None, _tick: int | None, known: dict[str, Any] | None
+    ) -> Any:
+        run, missing = shown_run(store, run_named(named))
         if run is None:
             return run_words(None, missing), {"run": None, "revision": 0}, True, True
         if known and (known["run"], known["revision"]) == (run.id, run.revision):

@@ -13,6 +13,7 @@ from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 from pydantic import ValidationError
 
+from app.address import read
 from app.components import aria
 from app.components.charts import chart
 from app.components.form import (
@@ -21,14 +22,17 @@ from app.components.form import (
     config_from,
     explanation,
     form,
+    form_value,
     form_values,
     outline,
+    query,
     queue_words,
     titles,
 )
 from app.components.presets import FIRST, PRESETS
 from app.components.run_bar import actions, run_bar
-from app.components.shell import note, run_of
+from app.components.share import address_words
+from app.components.shell import note, run_named, run_of
 from app.figures import History, training_figure
 from app.pages.base import Context, Page
 from app.store import Command, RunEnded, StoreError, UnknownRun
@@ -46,6 +50,7 @@ def layout(context: Context) -> Component:
             dcc.Store(id="refresh", data=0),
             dcc.Store(id="form-shown"),
             dcc.Store(id="form-checked"),
+            dcc.Store(id="form-asked"),
             dcc.Store(id="form-given"),
             dcc.Store(id="form-order"),
             html.Div(id="live-sink", hidden=True),
@@ -105,18 +110,19 @@ def _welcome() -> Component:
 def register(app: Dash, context: Context) -> None:
     """Callbacks of the page. What moves ten times a second is in assets/live.js."""
     store, limits = context.store, context.settings.limits
+    checking = {"limits": limits}
     fields = {"type": "field", "name": ALL}
 
     @app.callback(
         Output("charts", "figure"),
-        Input("url", "search"),
+        Input("run-named", "data"),
         Input("theme-now", "data"),
         Input("refresh", "data"),
     )
-    def draw(search: str | None, theme: str | None, _refresh: int) -> Any:
+    def draw(named: dict[str, Any] | None, theme: str | None, _refresh: int) -> Any:
         if theme is None:  # it follows in a moment
             raise PreventUpdate
-        figure = training_figure(_history(run_of(search)), theme)
+        figure = training_figure(_history(run_named(named)), theme)
         # The browser waits for this very drawing before it streams on; a later one is greater.
         figure.layout.meta["token"] = f"{time.time_ns():020}"
         return figure
@@ -131,25 +137,41 @@ def register(app: Dash, context: Context) -> None:
 
     @app.callback(
         Output("form-given", "data"),
-        Input("url", "search"),
+        Output("address-note", "children"),
+        Output("address-note", "hide"),
+        Input("form-asked", "data"),
         Input({"type": "preset", "index": ALL}, "n_clicks"),
         Input("new-seed", "n_clicks"),
     )
-    def give(search: str | None, presets: list[int | None], _new_seed: int | None) -> Any:
+    def give(asked: dict[str, Any] | None, presets: list[int | None], _new_seed: int | None) -> Any:
         cause = ctx.triggered_id
         if cause == "new-seed":
-            return _values_for_the_form({"seed": str(random.randrange(SEED_LIMIT))})
+            seed = {"seed": str(random.randrange(SEED_LIMIT))}
+            return _values_for_the_form(seed), no_update, no_update
         if isinstance(cause, dict) and any(presets):
-            config = PRESETS[cause["index"]].config
-            return _values_for_the_form(_as_shown(config))
-        run_id = run_of(search)
-        if run_id is None:
+            values = _as_shown(PRESETS[cause["index"]].config)
+            return _values_for_the_form(values), [], True
+        if not asked:
             raise PreventUpdate
+        begin = _begin(run_of(asked["search"]))
+        found = read(
+            RunConfig, asked["search"], (begin or FIRST.config).model_dump(), context=checking
+        )
+        own = _as_shown(begin or FIRST.config)
+        values = own | {name: form_value(value) for name, value in found.values.items()}
+        told = {"address": True, "own": own if begin else None}
+        return (
+            _values_for_the_form(values) | told,
+            address_words(found.problems),
+            not found.problems,
+        )
+
+    def _begin(run_id: str | None) -> RunConfig | None:
+        """What the form of an address without fields holds: that of its run, where it has one."""
         try:
-            config = store.run(run_id).run_config()
+            return store.run(run_id).run_config() if run_id else None
         except UnknownRun:
-            raise PreventUpdate from None
-        return _values_for_the_form(_as_shown(config), run_id)
+            return None
 
     @app.callback(
         Output(fields, "error"),
@@ -175,7 +197,10 @@ def register(app: Dash, context: Context) -> None:
             config is None,
             explanation(values.get("scheme")),
             queue_words(store.runs(limit=_LOOKED_AT), context.settings.workers),
-            {"key": shown["key"]},
+            {
+                "key": shown["key"],
+                "query": query(values, config, _begin(shown.get("run")) or FIRST.config),
+            },
         )
 
     @app.callback(
@@ -219,7 +244,7 @@ def register(app: Dash, context: Context) -> None:
             return no_update, note("There is no run to reset.")
         try:
             run = store.run(run_id)
-            config = RunConfig.model_validate(run.config, context={"limits": limits})
+            config = RunConfig.model_validate(run.config, context=checking)
             own = None  # it gets a name as any run does
             if not is_automatic(run.name, run.run_config()):
                 own = numbered(unnumbered(run.name), {other.name for other in store.runs()})
@@ -241,11 +266,13 @@ def register(app: Dash, context: Context) -> None:
     for name, heard in (
         ("changed", Input(fields, "value")),
         ("checked", Input("form-checked", "data")),
-        ("arrive", Input("url", "search")),
     ):
         app.clientside_callback(
             ClientsideFunction("form", name), Output("live-sink", "data-" + name), heard
         )
+    app.clientside_callback(
+        ClientsideFunction("form", "arrive"), Output("form-asked", "data"), Input("url", "search")
+    )
     app.clientside_callback(
         ClientsideFunction("form", "fill"), Output(fields, "value"), Input("form-given", "data")
     )
@@ -256,7 +283,9 @@ def register(app: Dash, context: Context) -> None:
         prevent_initial_call=True,
     )
     app.clientside_callback(
-        ClientsideFunction("live", "arrive"), Output("live-sink", "title"), Input("url", "search")
+        ClientsideFunction("live", "arrive"),
+        Output("live-sink", "title"),
+        Input("run-named", "data"),
     )
     for name in ("pause", "resume", "step", "stop"):
         app.clientside_callback(
@@ -278,9 +307,9 @@ def _as_shown(config: RunConfig) -> dict[str, Any]:
     return dict(zip(FIELDS, form_values(config.model_dump()), strict=True))
 
 
-def _values_for_the_form(values: dict[str, Any], run_id: str | None = None) -> dict[str, Any]:
-    """What assets/form.js fills in. Values of a run make way for what was typed meanwhile."""
-    return {"values": values, "run": run_id, "token": time.time_ns()}
+def _values_for_the_form(values: dict[str, Any]) -> dict[str, Any]:
+    """What assets/form.js fills in."""
+    return {"values": values, "token": time.time_ns()}
 
 
 TRAIN = Page("/", "Train", "Feedback alignment", layout, register)

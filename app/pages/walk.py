@@ -26,7 +26,7 @@ from app.components.lab_run import (
     waiting_words,
 )
 from app.components.params import at_most, given, param_fields, param_id
-from app.components.shell import run_of
+from app.components.shell import run_named
 from app.figures.walk import (
     LANDSCAPE_CONFIG,
     distances_figure,
@@ -165,12 +165,14 @@ def register(app: Dash, context: Context) -> None:
         Output("walk-run", "children"),
         Output("walk-known", "data"),
         Output("walk-tick", "disabled"),
-        Input("url", "search"),
+        Input("run-named", "data"),
         Input("walk-tick", "n_intervals"),
         State("walk-known", "data"),
     )
-    def follow(search: str | None, _tick: int | None, known: dict[str, Any] | None) -> Any:
-        run, missing = shown_run(store, run_of(search))
+    def follow(
+        named: dict[str, Any] | None, _tick: int | None, known: dict[str, Any] | None
+    ) -> Any:
+        run, missing = shown_run(store, run_named(named))
         if run is None:
             return run_words(None, missing), {"run": None}, True
         if known and (known["run"], known.get("revision")) == (run.id, run.revision):

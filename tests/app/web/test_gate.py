@@ -180,7 +180,9 @@ def test_pages_and_links_are_below_the_prefix(tmp_path: Path) -> None:
         assert answer.status_code == 200
         return json.dumps(answer.get_json(), separators=(",", ":"))
 
-    navigation = callback("nav.children", {"url.pathname": "/fa/walk", "url.search": "?run=x"})
+    navigation = callback(
+        "nav.children", {"url.pathname": "/fa/walk", "run-named.data": {"run": "x"}}
+    )
     assert re.findall(r'"href":"([^"]*)"', navigation)[0] == "/fa/?run=x"
     assert '"href":"/fa/walk?run=x"' in navigation
     for path, found in {"/fa/": "charts", "/fa": "charts", "/fa/plane": "plane-fa"}.items():

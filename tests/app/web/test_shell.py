@@ -24,12 +24,15 @@ def anchors(components: Any) -> list[dict[str, Any]]:
     + [(nothing, "") for nothing in ("", None, "?more=2")],
 )
 def test_a_link_takes_the_run_along_and_nothing_else(search: str | None, query: str) -> None:
-    assert [a["href"] for a in anchors(nav(LINKS, "/", search))] == [f"/{query}", f"/walk{query}"]
+    assert [a["href"] for a in anchors(nav(LINKS, "/", run_of(search)))] == [
+        f"/{query}",
+        f"/walk{query}",
+    ]
 
 
 @pytest.mark.parametrize(("path", "marked"), [("/", [0]), ("/walk", [1]), ("/nowhere", [])])
 def test_the_page_that_is_shown_is_marked(path: str, marked: list[int]) -> None:
-    drawn = anchors(nav(LINKS, path, ""))
+    drawn = anchors(nav(LINKS, path, None))
     assert [i for i, a in enumerate(drawn) if a.get("aria-current") == "page"] == marked
 
 
@@ -41,7 +44,7 @@ def test_every_page_has_a_link_and_an_address_of_its_own(app: WebApp) -> None:
             "outputs": {"id": "nav", "property": "children"},
             "inputs": [
                 {"id": "url", "property": "pathname", "value": "/"},
-                {"id": "url", "property": "search", "value": "?run=x"},
+                {"id": "run-named", "property": "data", "value": {"run": "x"}},
             ],
             "changedPropIds": ["url.pathname"],
         },

@@ -1,0 +1,94 @@
+"""An address is what is seen: it fills the page, follows it, and is handed on."""
+
+from __future__ import annotations
+
+import pytest
+from browser_helpers import Site, until
+from playwright.sync_api import Browser, Page, expect
+
+pytestmark = pytest.mark.browser
+
+
+def search(page: Page) -> str:
+    return str(page.evaluate("decodeURIComponent(location.search)"))
+
+
+def test_a_link_opens_the_configuration_that_was_seen(
+    page: Page, chromium: Browser, site: Site
+) -> None:
+    page.goto(f"{site.url}/?scheme=dfa&hidden=48,32&learning_rate=200&lerning_rate=1&seed=7")
+    note = page.locator("#address-note")
+    expect(note).to_contain_text("Learning rate = '200': allowed is a number above 0, at most 100")
+    expect(note).to_contain_text("lerning_rate")
+    expect(page.locator(".field-hidden input")).to_have_value("48, 32")
+    expect(page.locator(".field-learning_rate input")).to_have_value("0.02")
+    expect(page.locator("#form-note")).to_contain_text("64-48-32-10")
+    until(page, "() => location.search === '?hidden=48,32&scheme=dfa&seed=7'")
+    # A field that is typed in: no step back for any key.
+    steps = page.evaluate("history.length")
+    page.locator(".field-epochs input").fill("3")
+    page.locator(".field-learning_rate input").fill("0.05")
+    until(page, "() => location.search.includes('learning_rate=0.05&epochs=3')")
+    assert page.evaluate("history.length") == steps
+    page.get_by_role("button", name="Digits by backprop").click()
+    until(page, "() => location.search === '?scheme=bp'")
+    page.go_back()
+    expect(page.locator(".field-hidden input")).to_have_value("48, 32")
+    expect(page.locator(".field-epochs input")).to_have_value("3")
+    # Somebody else's browser.
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.locator(".form-head .copy-link").click()
+    expect(page.locator(".form-head .copy-link")).to_have_text("Copied")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied == page.url
+    other = chromium.new_page()
+    other.goto(copied)
+    expect(other.locator(".field-learning_rate input")).to_have_value("0.05")
+    expect(other.locator("#address-note")).to_have_count(0)
+    page.locator("#train").click()
+    other.locator("#train").click()
+    for one in (page, other):
+        until(one, "() => faLive.run && faLive.run.ended")
+        until(one, "() => location.search === `?run=${faLive.run.id}`")
+    one, two = (site.get(f"/api/runs/{p.evaluate('faLive.run.id')}") for p in (page, other))
+    assert one["id"] != two["id"]
+    assert one["config"] == two["config"]
+    assert (one["config"]["hidden"], one["config"]["scheme"]) == ([48, 32], "dfa")
+    other.close()
+    # The run's configuration with a change, and the charts of the run all the same.
+    page.goto(f"{site.url}/?run={one['id']}&scheme=bp&seed=8")
+    until(page, "id => faLive.run && faLive.run.id === id", one["id"])
+    expect(page.locator(".field-seed input")).to_have_value("8")
+    expect(page.locator(".field-hidden input")).to_have_value("48, 32")
+    until(page, f"() => location.search === '?run={one['id']}&scheme=bp&seed=8'")
+    drawn = page.evaluate("faLive.meta.token")
+    page.locator(".field-seed input").fill("7")
+    until(page, f"() => location.search === '?run={one['id']}&scheme=bp'")
+    assert page.evaluate("faLive.meta.token") == drawn  # nothing is drawn anew for that
+    page.locator("#train").click()
+    until(page, "id => faLive.run && faLive.run.id !== id && faLive.run.ended", one["id"])
+    three = site.get(f"/api/runs/{page.evaluate('faLive.run.id')}")["config"]
+    assert three == one["config"] | {"scheme": "bp"}
+    page.go_back()
+    until(page, "id => faLive.run && faLive.run.id === id", one["id"])
+    expect(page.locator("#form-note")).to_contain_text("64-48-32-10")
+    until(page, f"() => location.search === '?run={one['id']}&scheme=bp'")
+
+
+def test_charts_alone_and_larger_type(page: Page, site: Site) -> None:
+    page.goto(f"{site.url}/plane?show=charts&type=huge")
+    expect(page.get_by_text("type = 'huge': allowed is large")).to_be_visible()
+    expect(page.locator("#plane-fa")).to_be_visible()
+    for hidden in (".top", ".plane-side"):
+        expect(page.locator(hidden)).to_be_hidden()
+    page.keyboard.press("Escape")
+    expect(page.locator(".plane-side")).to_be_visible()
+    page.go_back()
+    expect(page.locator(".plane-side")).to_be_hidden()
+    page.goto(f"{site.url}/?scheme=bp&type=large")
+    until(page, "() => document.documentElement.dataset.type === 'large'")
+    page.get_by_role("link", name="Plane").click()
+    until(page, "() => location.pathname === '/plane' && location.search === '?type=large'")
+    page.go_back()
+    expect(page.locator(".field-scheme input").first).to_have_value("Backpropagation")
+    until(page, "() => location.search === '?type=large&scheme=bp'")
