@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from pydantic import BaseModel, ConfigDict, Field
 from spectree import Response, SpecTree
 
+from app.compare.race import MAX_RACED
 from app.room import FREEABLE, Freed, Taken
 from app.store import Command, Labels, RunState
 from app.store.listing import COLUMNS, MOST
@@ -190,6 +191,37 @@ class What(BaseModel):
     what: list[str] = Field(description="of " + ", ".join(FREEABLE))
 
 
+class NewRace(BaseModel):
+    """One configuration under several values of one field, at equal seed and equal batches."""
+
+    config: RunConfig = Field(default=RunConfig(), description="what all have in common")
+    field: str = Field(default="scheme", description="a field of the configuration")
+    values: list[Any] = Field(
+        min_length=2, max_length=MAX_RACED, description="what it is, a run each"
+    )
+
+
+class CreatedRace(BaseModel):
+    """The runs that were started, in the order of the values."""
+
+    race_id: str
+    run_ids: list[str]
+
+
+class RaceView(CreatedRace):
+    """A race as it stands."""
+
+    ended: bool = Field(description="whether nothing will follow")
+    runs: list[RunView]
+
+
+class RaceSent(BaseModel):
+    """A command on its way to all of a race."""
+
+    race_id: str
+    sent: int = Field(description="runs that it went to: those that had not ended")
+
+
 class Wrong(BaseModel):
     """One thing that is wrong."""
 
@@ -224,6 +256,9 @@ _PARTS: dict[str, dict[str, Any]] = {
     "keep.restore": {"answer": RunView, "run": True},
     "keep.restore_many": {"json": Ids, "answer": Runs, "run": True},
     "keep.command_many": {"json": ManyCommands, "answer": SentMany, "code": 202, "run": True},
+    "races.create": {"json": NewRace, "answer": CreatedRace, "code": 201},
+    "races.race": {"answer": RaceView, "run": True},
+    "races.command": {"json": Command, "answer": RaceSent, "code": 202, "run": True},
     "keep.taken": {"answer": Taken},
     "keep.free": {"json": What, "answer": Freed},
 }

@@ -14,6 +14,7 @@ from flask_compress import Compress
 
 from app.api import api_blueprint, errors_as_json
 from app.cache import Backfills, make_cache
+from app.compare import Comparer
 from app.components import shell as frame
 from app.document import document_blueprint
 from app.export import export_blueprint
@@ -22,6 +23,7 @@ from app.keep_api import keep_blueprint
 from app.lab import Desk
 from app.live import Hub, live_blueprint
 from app.pages import PAGES, Context
+from app.races import races_blueprint
 from app.room import Room
 from app.settings import Settings, settings_or_exit
 from app.store import Store
@@ -78,10 +80,12 @@ def create_app(settings: Settings | None = None) -> WebApp:
     errors_as_json(flask)
     flask.register_blueprint(api_blueprint(flask.store, settings))
     flask.register_blueprint(keep_blueprint(flask.store, room))
+    comparer = Comparer(flask.store)
+    flask.register_blueprint(races_blueprint(flask.store, settings, comparer))
     flask.register_blueprint(document_blueprint())
     flask.register_blueprint(export_blueprint(flask.store))
     flask.register_blueprint(live_blueprint(flask.store, flask.hub))
-    flask.dash = _dash(flask, Context(settings, flask.store, backfills, desk, room))
+    flask.dash = _dash(flask, Context(settings, flask.store, backfills, desk, room, comparer))
     _compress(flask)
     _set_up(flask)
     atexit.register(flask.hub.close)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
+from fa_engine import SCHEMES
+
 # The colours of layers, the bottom one first: from violet by blue and green to amber, each a little
 # lighter than the one before. The same in both themes: none is too light for a white page or too
 # dark for a black one, which leaves lightness little room. Hue does the rest, along blue and
@@ -60,8 +62,10 @@ class Palette:
         stable: where the walk comes to rest, and where update and gradient agree.
         unstable: where the walk leaves, and where the update points uphill.
         walks: one colour a trajectory.
+        more: further colours for lines, of schemes and of runs.
 
-    All but ``grid`` are legible as words on both grounds; the layers' colours as lines.
+    All but ``more`` and ``grid`` are legible as words on both grounds; ``more`` and the layers'
+    colours as lines.
     """
 
     ground: Rgb
@@ -74,6 +78,17 @@ class Palette:
     stable: Rgb
     unstable: Rgb
     walks: tuple[Rgb, ...]
+    more: tuple[Rgb, ...]
+
+    def scheme(self, name: str) -> Rgb:
+        """Colour of a feedback scheme, the same wherever one is drawn; backpropagation is grey."""
+        colours = (self.soft, *self.runs)
+        return colours[[*SCHEMES].index(name) % len(colours)] if name in SCHEMES else self.ink
+
+    @property
+    def runs(self) -> tuple[Rgb, ...]:
+        """Colours of lines that are told apart; none is grey."""
+        return (*self.walks[:2], *self.more)
 
     def layer(self, index: int, count: int) -> Rgb:
         """Colour of hidden layer ``index`` of ``count``, bottom (darkest) first, from 0; the same
@@ -86,9 +101,10 @@ class Palette:
         return _mixed(self.panel, self.accent, 0.45)
 
     def word(self, colour: Rgb) -> Rgb:
-        """A shade of ``colour`` that is legible as a word: itself, but for a layer's, whose words
-        and lines are told apart when a picture is saved (:func:`to_light`)."""
-        first = _APART if colour in layer_scale() else 0
+        """A shade of ``colour`` that is legible as a word: itself, but for a layer's or one of
+        ``more``, whose words and lines are told apart when a picture is saved
+        (:func:`to_light`)."""
+        first = _APART if colour in layer_scale() or colour in self.more else 0
         return next(
             shade
             for shade in (_mixed(colour, self.ink, step / 50) for step in range(first, 51))
@@ -107,6 +123,18 @@ LIGHT = Palette(
     stable=(18, 124, 76),
     unstable=(140, 50, 160),
     walks=((0, 92, 190), (186, 74, 0), (40, 40, 40), (140, 105, 0), (200, 30, 70)),
+    more=(
+        (38, 135, 72),
+        (134, 19, 250),
+        (250, 61, 81),
+        (199, 120, 1),
+        (131, 11, 120),
+        (14, 10, 178),
+        (120, 63, 3),
+        (165, 99, 242),
+        (159, 110, 167),
+        (140, 9, 43),
+    ),
 )
 DARK = Palette(
     ground=(23, 25, 28),
@@ -119,6 +147,18 @@ DARK = Palette(
     stable=(72, 200, 140),
     unstable=(214, 130, 235),
     walks=((110, 180, 255), (255, 160, 80), (240, 240, 240), (232, 205, 90), (255, 130, 150)),
+    more=(
+        (90, 164, 116),
+        (163, 75, 251),
+        (251, 97, 113),
+        (230, 194, 140),
+        (167, 82, 159),
+        (110, 108, 209),
+        (148, 102, 55),
+        (222, 198, 250),
+        (175, 135, 182),
+        (175, 84, 108),
+    ),
 )
 
 
@@ -140,6 +180,8 @@ def to_light() -> dict[str, str]:
         *((getattr(DARK, name), getattr(LIGHT, name)) for name in _ROLES),
         *zip(DARK.walks, LIGHT.walks, strict=True),
         *((DARK.word(colour), LIGHT.word(colour)) for colour in layer_scale()),
+        *((DARK.word(d), LIGHT.word(c)) for d, c in zip(DARK.more, LIGHT.more, strict=True)),
+        *zip(DARK.more, LIGHT.more, strict=True),
     ]
     return {",".join(map(str, dark)): ",".join(map(str, light)) for dark, light in pairs}
 

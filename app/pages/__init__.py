@@ -1,11 +1,12 @@
 """The pages: each a plain layout and the callbacks it needs, registered by the app factory."""
 
 from app.pages.base import Context, Page
+from app.pages.compare import COMPARE
 from app.pages.plane import PLANE
 from app.pages.stability import STABILITY
 from app.pages.train import TRAIN
 from app.pages.walk import WALK
 
-PAGES = (TRAIN, STABILITY, WALK, PLANE)
+PAGES = (TRAIN, COMPARE, STABILITY, WALK, PLANE)
 
 __all__ = ["PAGES", "Context", "Page"]

@@ -9,6 +9,7 @@ from dash import Dash
 from dash.development.base_component import Component
 
 from app.cache import Backfills
+from app.compare import Comparer
 from app.lab import Desk
 from app.room import Room
 from app.settings import Settings
@@ -24,6 +25,7 @@ class Context:
     backfills: Backfills
     desk: Desk
     room: Room
+    comparer: Comparer
 
 
 @dataclass(frozen=True)

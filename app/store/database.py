@@ -134,6 +134,17 @@ class Store:
         config = self.run(run_id).run_config()
         return Series.empty(config.replicates, len(config.layers))
 
+    def clock(self, run_id: str) -> list[tuple[int, float]]:
+        """Steps of a run, rising, with the seconds that it had trained by then."""
+        with self._reader.connect() as connection:
+            headers = connection.execute(_HEADERS, {"run_id": run_id}).scalars()
+            told = [header.get("progress") or {} for header in headers]
+        found: dict[int, float] = {}
+        for progress in told:
+            if progress.get("trained_s") is not None:
+                found[progress["step"]] = progress["trained_s"]
+        return sorted(found.items())
+
     def checkpoints(self, run_id: str) -> list[Checkpoint]:
         """The checkpoints that a run has kept, by step; of a step that was kept twice the last.
 
@@ -372,6 +383,7 @@ _BLOCKS = (
     .where(events.c.kind == "measurements")
     .order_by(events.c.seq)
 )
+_HEADERS = select(events.c.header).where(events.c.run_id == bindparam("run_id"))
 _CHECKPOINTS = (
     select(events.c.header, events.c.seq)
     .where(_OF_THE_RUN, events.c.kind == "checkpoint")

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 pytestmark = pytest.mark.browser
 
-PAGES = ("/", "/stability", "/walk", "/plane")
+PAGES = ("/", "/compare", "/stability", "/walk", "/plane")
 # Every chart of the page has been drawn once, and every notice of it has come to rest.
 SETTLED = """() => {
     const charts = [...document.querySelectorAll('.chart')];

@@ -17,6 +17,7 @@ from app.figures.palette import DARK, LIGHT, Palette, Rgb
 from app.figures.plane import plane_figure
 from app.figures.plane_view import View
 from app.figures.walk import msd_figure
+from fa_engine import SCHEMES
 
 TEXT, LINE = 4.5, 3.0
 THEMES = {"light": LIGHT, "dark": DARK}
@@ -90,7 +91,7 @@ def roles(colours: Palette) -> dict[str, Rgb]:
     found: dict[str, Any] = {
         field.name: getattr(colours, field.name)
         for field in dataclasses.fields(colours)
-        if field.name not in ("ground", "panel", "grid", "walks")
+        if field.name not in ("ground", "panel", "grid", "walks", "more")
     }
     return found | {f"walk {place}": colour for place, colour in enumerate(colours.walks)}
 
@@ -130,6 +131,31 @@ def test_the_bottom_layer_is_the_darkest(count: int) -> None:
     light = [luminance(LIGHT.layer(layer, count)) for layer in range(count)]
     assert light == sorted(light)
     assert len(set(light)) == count
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_schemes_have_a_colour_each_that_is_legible_as_a_line(theme: str) -> None:
+    colours = THEMES[theme]
+    found = [colours.scheme(name) for name in SCHEMES]
+    assert len(set(found)) == len(SCHEMES)
+    assert len(set(colours.runs)) == 12
+    for colour in {*found, *colours.runs}:
+        assert on_its_grounds(colour, colours) >= LINE
+        assert on_its_grounds(colours.word(colour), colours) >= TEXT
+    red, green, blue = colours.scheme("bp")
+    assert max(red, green, blue) - min(red, green, blue) < 20  # grey
+    for colour in colours.runs:
+        assert max(colour) - min(colour) > 30
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("eye", EYES)
+def test_schemes_are_told_apart_by_every_eye(theme: str, eye: str) -> None:
+    seen = {name: lab(THEMES[theme].scheme(name), eye) for name in SCHEMES}
+    for one, other in itertools.combinations(SCHEMES, 2):
+        apart = np.linalg.norm(seen[one] - seen[other])
+        raced = {one, other} <= {"bp", "fa", "dfa"}
+        assert apart > (20 if raced else 10), (one, other)
 
 
 @pytest.mark.parametrize("theme", THEMES)
