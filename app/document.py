@@ -80,6 +80,9 @@ class RunView(BaseModel):
     note: str
     tags: list[str]
     pinned: bool
+    imported_from: str | None = Field(
+        description="the id that it had where it was trained; null where that is here"
+    )
     best_accuracy: float | None = Field(
         description="on the test set: the greatest mean over the networks that are left"
     )

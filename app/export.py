@@ -1,114 +1,164 @@
-"""What a run has measured, as files for other programs.
+"""What runs have measured and what they are, as files for other programs (:mod:`app.files`).
 
-``export.csv`` is tidy: its first line is its header, then come one row for each step and replicate,
-by step and then by replicate, counted from 1. Layer measures are wide: a column a layer, counted
-from 1 at the bottom. An empty cell is a value that is not defined or was not measured at that step;
-``diverged`` says which rows are of a replicate that is no longer finite and has no value at all.
-``export.config.json`` has what goes beside it: the run, its settings, and what was changed while it
-ran. ``export.json`` has both in one, arrays by step, replicate and layer.
+Tables and documents are sent piece by piece, as the database gives them: a run of a million
+measurements takes no more of the server's memory than a short one.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import chain
+from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, url_for
+from flask import Blueprint, Response, request, stream_with_context, url_for
 from flask.typing import ResponseReturnValue
 
+from app.cache import Backfills
+from app.files import document, page, table
+from app.files.script import as_script
+from app.files.table import as_csv, as_parquet, schema_of, settings_of
 from app.live import dump
-from app.store import SHAPES, Run, Series, Store
-from app.views import event_view, finite, run_view
+from app.settings import Settings
+from app.store import Run, Series, Store, UnknownCheckpoint
+from fa_engine import NotAllowed
 
-_PER_REPLICATE = tuple(name for name, shape in SHAPES.items() if shape == "R")
-_PER_LAYER = tuple(name for name, shape in SHAPES.items() if len(shape) == 2)
-_ROWS_A_CHUNK = 500
+MOST_RUNS = 100
+_PIECE_BYTES = 2**20
+_PARQUET = "application/vnd.apache.parquet"
 
 
-def export_blueprint(store: Store) -> Blueprint:
-    """``/api/runs/<id>/export.csv``, ``.config.json`` and ``.json``."""
+def export_blueprint(store: Store, settings: Settings, backfills: Backfills) -> Blueprint:
+    """``/api/runs/<id>/export.*`` and, of several runs, ``/api/export.*?runs=a,b``."""
     blueprint = Blueprint("export", __name__)
 
+    def about(run: Run) -> dict[str, Any]:
+        return document.about(run, store.copies.controls(run.id, run.revision))
+
+    def parts(run: Run) -> Iterator[Series]:
+        return store.copies.parts(run.id, run.revision)
+
+    def rows(runs: Sequence[Run], several: bool) -> tuple[Any, Iterator[Any]]:
+        schema = schema_of(runs, several=several)
+        beside = settings_of(runs) if several else [{}] * len(runs)
+        found = (
+            table.batches(schema, run, parts(run), own)
+            for run, own in zip(runs, beside, strict=True)
+        )
+        return schema, chain.from_iterable(found)
+
     @blueprint.get("/api/runs/<run_id>/export.csv")
-    def table(run_id: str) -> ResponseReturnValue:
+    def as_table(run_id: str) -> ResponseReturnValue:
         """Every measure of every replicate as CSV, one row a step and replicate."""
         run = store.run(run_id)
-        series = store.series(run_id, until=run.revision)
-        answer = _file(_csv(run, series), "text/csv", f"run-{run_id}.csv")
-        beside = url_for("export.settings", run_id=run_id)
-        answer.headers["Link"] = f'<{beside}>; rel="describedby"; type="application/json"'
-        return answer
+        answer = _file(as_csv(*rows([run], False)), "text/csv", f"run-{run_id}.csv")
+        return _described(answer, url_for("export.settings_beside", run_id=run_id))
+
+    @blueprint.get("/api/runs/<run_id>/export.parquet")
+    def as_columns(run_id: str) -> ResponseReturnValue:
+        """The same table as Parquet; what goes beside it is in its metadata."""
+        run = store.run(run_id)
+        sent = as_parquet(*rows([run], False), about(run))
+        return _file(sent, _PARQUET, f"run-{run_id}.parquet")
 
     @blueprint.get("/api/runs/<run_id>/export.config.json")
-    def settings(run_id: str) -> ResponseReturnValue:
+    def settings_beside(run_id: str) -> ResponseReturnValue:
         """What goes beside the table: the run, its settings, what was changed while it ran."""
-        run = store.run(run_id)
-        text = f"{dump(_about(store, run))}\n"
+        text = f"{dump(about(store.run(run_id)))}\n".encode()
         return _file(iter([text]), "application/json", f"run-{run_id}.config.json")
 
     @blueprint.get("/api/runs/<run_id>/export.json")
     def everything(run_id: str) -> ResponseReturnValue:
-        """Table and what goes beside it in one."""
+        """Table and what goes beside it in one, which `POST /api/import` takes in again."""
         run = store.run(run_id)
-        series = store.series(run_id, until=run.revision)
-        parts = _json(_about(store, run), series)
-        return _file(parts, "application/json", f"run-{run_id}.json")
+        sent = document.as_json(about(run), partial(parts, run))
+        return _file(sent, "application/json", f"run-{run_id}.json")
+
+    @blueprint.get("/api/runs/<run_id>/export.py")
+    def repeats(run_id: str) -> ResponseReturnValue:
+        """A Python script that repeats the run with fa_engine alone."""
+        run = store.run(run_id)
+        text = as_script(run, store.copies.controls(run_id, run.revision), settings.threads)
+        return _file(iter([text.encode()]), "text/x-python", f"run-{run_id}.py")
+
+    @blueprint.get("/api/runs/<run_id>/export.html")
+    def charts(run_id: str) -> ResponseReturnValue:
+        """The charts as one page that needs no network, and the settings under them."""
+        text = page.as_page(store.run(run_id), backfills.history(run_id))
+        return _file(iter([text.encode()]), "text/html", f"run-{run_id}.html")
+
+    @blueprint.get("/api/runs/<run_id>/weights.safetensors")
+    def weights(run_id: str) -> ResponseReturnValue:
+        """Weights, biases and feedback matrices of a checkpoint, `?step=N`; without, the last."""
+        kept = store.checkpoints(run_id)
+        step = _step(request.args.get("step"), kept[-1].step if kept else 0)
+        found = store.checkpoint(run_id, step)
+        path = settings.checkpoint_dir / run_id / f"{found.step}.safetensors"
+        if not path.is_file():  # it has made room for those of newer runs
+            raise UnknownCheckpoint(run_id, found.step)
+        name = f"run-{run_id}-{found.step}.safetensors"
+        return _file(_pieces(path), "application/octet-stream", name)
+
+    @blueprint.get("/api/export.csv")
+    def several_as_table() -> ResponseReturnValue:
+        """Several runs, `?runs=a,b`, as one table: with the run and the settings that differ."""
+        runs = _asked(store)
+        answer = _file(as_csv(*rows(runs, True)), "text/csv", "runs.csv")
+        beside = url_for("export.several_settings", runs=",".join(run.id for run in runs))
+        return _described(answer, beside)
+
+    @blueprint.get("/api/export.parquet")
+    def several_as_columns() -> ResponseReturnValue:
+        """The same as Parquet."""
+        runs = _asked(store)
+        beside = {"runs": [about(run) for run in runs]}
+        return _file(as_parquet(*rows(runs, True), beside), _PARQUET, "runs.parquet")
+
+    @blueprint.get("/api/export.config.json")
+    def several_settings() -> ResponseReturnValue:
+        """What goes beside that table: each run, its settings, what was changed while it ran."""
+        text = f"{dump({'runs': [about(run) for run in _asked(store)]})}\n".encode()
+        return _file(iter([text]), "application/json", "runs.config.json")
+
+    @blueprint.get("/api/export.json")
+    def several_documents() -> ResponseReturnValue:
+        """Each run as `export.json` of one has it, all in one document."""
+        runs = _asked(store)
+        one_by_one = (document.as_json(about(run), partial(parts, run)) for run in runs)
+        return _file(document.together(one_by_one), "application/json", "runs.json")
 
     return blueprint
 
 
-def _file(parts: Iterator[str], mimetype: str, name: str) -> Response:
+def _asked(store: Store) -> list[Run]:
+    """The runs that an address names, ``?runs=a,b``, each once."""
+    text = request.args.get("runs", "")
+    ids = list(dict.fromkeys(one.strip() for one in text.split(",") if one.strip()))
+    if not 1 <= len(ids) <= MOST_RUNS:
+        raise NotAllowed("runs", text, f"1 to {MOST_RUNS} ids with commas between them")
+    return [store.run(run_id) for run_id in ids]
+
+
+def _step(text: str | None, last: int) -> int:
+    if text is None:
+        return last
+    if not text.isdecimal() or len(text) > 18:
+        raise NotAllowed("step", text, "the step of a checkpoint, a whole number from 0")
+    return int(text)
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE_BYTES):
+            yield piece
+
+
+def _file(parts: Iterator[bytes], mimetype: str, name: str) -> Response:
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(parts, mimetype=mimetype, headers=headers)
+    return Response(stream_with_context(parts), mimetype=mimetype, headers=headers)
 
 
-def _about(store: Store, run: Run) -> dict[str, Any]:
-    changes = [
-        event_view(event)
-        for event in store.events(run.id)
-        if event.kind == "control" and event.seq <= run.revision
-    ]
-    return {"run": run_view(run), "changes": changes}
-
-
-def _json(about: dict[str, Any], series: Series) -> Iterator[str]:
-    """One object, a column at a time: all together take several times the database's room."""
-    yield f'{{"run":{dump(about["run"])},"changes":{dump(about["changes"])},"series":'
-    opening = "{"
-    for name in ("step", "epoch", *_PER_REPLICATE, *_PER_LAYER):
-        yield f'{opening}"{name}":{dump(finite(getattr(series, name).tolist()))}'
-        opening = ","
-    yield "}}"
-
-
-def _csv(run: Run, series: Series) -> Iterator[str]:
-    """The header, then a row for each replicate of each measurement."""
-    columns = ["step", "epoch", "replicate", "diverged", *_PER_REPLICATE]
-    for name in _PER_LAYER:
-        count = getattr(series, name).shape[2]
-        columns += [f"{name}_{layer + 1}" for layer in range(count)]
-    buffer = io.StringIO()
-    writer = csv.writer(buffer)
-    writer.writerow(columns)
-    for row, step in enumerate(series.step.tolist()):
-        for replicate, since in enumerate(run.diverged_at):
-            values = [getattr(series, name)[row, replicate] for name in _PER_REPLICATE]
-            for name in _PER_LAYER:
-                values += list(getattr(series, name)[row, replicate])
-            writer.writerow(
-                [
-                    step,
-                    str(series.epoch[row]),
-                    replicate + 1,
-                    since is not None and step >= since,
-                    # nan is an empty cell, the rest the shortest text that reads back the same
-                    *("" if value != value else str(value) for value in values),
-                ]
-            )
-        if row % _ROWS_A_CHUNK == _ROWS_A_CHUNK - 1:
-            yield buffer.getvalue()
-            buffer.seek(0)
-            buffer.truncate()
-    yield buffer.getvalue()
+def _described(answer: Response, beside: str) -> Response:
+    answer.headers["Link"] = f'<{beside}>; rel="describedby"; type="application/json"'
+    return answer

@@ -19,6 +19,7 @@ from app.components import shell as frame
 from app.document import document_blueprint
 from app.export import export_blueprint
 from app.gate import keep_gate
+from app.intake import import_blueprint
 from app.keep_api import keep_blueprint
 from app.lab import Desk
 from app.live import Hub, live_blueprint
@@ -83,7 +84,8 @@ def create_app(settings: Settings | None = None) -> WebApp:
     comparer = Comparer(flask.store)
     flask.register_blueprint(races_blueprint(flask.store, settings, comparer))
     flask.register_blueprint(document_blueprint())
-    flask.register_blueprint(export_blueprint(flask.store))
+    flask.register_blueprint(export_blueprint(flask.store, settings, backfills))
+    flask.register_blueprint(import_blueprint(flask.store))
     flask.register_blueprint(live_blueprint(flask.store, flask.hub))
     flask.dash = _dash(flask, Context(settings, flask.store, backfills, desk, room, comparer))
     _compress(flask)

@@ -46,6 +46,7 @@ def run_view(run: Run) -> dict[str, Any]:
         "note": run.note,
         "tags": run.tags,
         "pinned": run.pinned,
+        "imported_from": run.imported_from,
         "best_accuracy": run.best_accuracy,
         "last_accuracy": run.last_accuracy,
         "last_angle_deg": run.last_angle_deg,

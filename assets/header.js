@@ -57,10 +57,11 @@
       text("run-speed", speed);
       text("run-left-title", titles.time);
       text("run-left", time);
-      for (const kind of ["csv", "config", "json"]) {
-        const path = `/api/runs/${run.id}/export.${kind === "config" ? "config.json" : kind}`;
-        $(`export-${kind}`).setAttribute("href", window.Address.of(path));
+      for (const link of document.querySelectorAll("[data-export]")) {
+        const href = window.Address.of(`/api/runs/${run.id}/${link.dataset.export}`);
+        if (link.getAttribute("href") !== href) link.setAttribute("href", href);
       }
+      text("run-origin", run.imported_from ? "imported" : "");
       const words = caption(run);
       if (!view.narrow) words.push("Drag to zoom, double-click to zoom out.");
       text("chart-note", words.join(" "));

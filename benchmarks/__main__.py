@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks import engine, live, machine, plane, stability, tracking
+from benchmarks import engine, export, live, machine, plane, stability, tracking
 
 PARTS = {
     "engine": engine.main,
     "stability": stability.main,
     "tracking": tracking.main,
     "plane": plane.main,
+    "export": export.main,
     "live": live.main,
 }
 

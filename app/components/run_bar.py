@@ -10,7 +10,7 @@ from dash.development.base_component import Component
 
 from app.components import aria, attributes
 from app.components.form import scheme_options
-from app.components.share import copy_link
+from app.components.share import copy_link, export_menu
 
 
 def run_bar() -> Component:
@@ -29,19 +29,9 @@ def run_bar() -> Component:
                     html.Span(id="run-since", className="reason"),
                     html.Span(id="run-reason", className="reason"),
                     html.A(id="run-parent", className="run-parent", hidden=True),
+                    html.Span(id="run-origin", className="reason"),
                     html.Div(id="changes", className="changes"),
-                    copy_link(),
-                    html.Span(
-                        [
-                            "Export ",
-                            html.A("CSV", id="export-csv", href="#"),
-                            " ",
-                            html.A("settings", id="export-config", href="#"),
-                            " ",
-                            html.A("JSON", id="export-json", href="#"),
-                        ],
-                        className="export",
-                    ),
+                    html.Div([copy_link(), export_menu()], className="take-away"),
                 ],
                 className="run-line",
             ),

@@ -14,6 +14,7 @@ from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 
 from app.components import aria, data
+from app.components.share import import_button
 from app.divergence import divergence, state_class, state_words
 from app.figures.palette import to_light
 from app.store import Run, Store
@@ -96,7 +97,9 @@ def shell(links: Sequence[Link]) -> Any:
                                 )
                             ),
                             # The list itself is inside: a dropdown keeps what it opened with.
-                            dmc.MenuDropdown(html.Div(id="runs-list", className="runs-list")),
+                            dmc.MenuDropdown(
+                                [html.Div(id="runs-list", className="runs-list"), import_button()]
+                            ),
                         ],
                         position="bottom-end",
                         width=320,

@@ -2,6 +2,7 @@
 
 from app.store.blocks import SHAPES, Series, pack, unpack
 from app.store.commands import COMMANDS, Command
+from app.store.copies import Incoming
 from app.store.database import Store
 from app.store.engine import Changes
 from app.store.keep import Deleted, Heir, Keep
@@ -37,6 +38,7 @@ __all__ = [
     "Draft",
     "Event",
     "Heir",
+    "Incoming",
     "Keep",
     "Labels",
     "LeaseLost",

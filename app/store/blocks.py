@@ -73,6 +73,10 @@ class Series:
     def __len__(self) -> int:
         return len(self.step)
 
+    def __getitem__(self, some: slice) -> Series:
+        """Some of the measurements."""
+        return Series(**{field.name: getattr(self, field.name)[some] for field in fields(self)})
+
     @classmethod
     def empty(cls, replicates: int, layers: int) -> Series:
         """No measurements (T = 0) of ``replicates`` networks of ``layers`` layers of weights."""
@@ -113,6 +117,16 @@ def pack(measurements: Sequence[Measurement]) -> tuple[dict[str, Any], bytes]:
             header["fields"].append(name)
             parts.append(np.array(values).astype("<f4").tobytes())
     return header, b"".join(parts)
+
+
+def pack_series(series: Series) -> tuple[dict[str, Any], bytes]:
+    """Header and payload of measurements that are side by side already."""
+    replicates, layers = series.descent_rate.shape[1:]
+    values = {name: getattr(series, name) for name in SHAPES}
+    there = [n for n in SHAPES if n not in _SPARSE or not np.isnan(values[n]).all()]
+    header = {"count": len(series), "replicates": replicates, "layers": layers, "fields": there}
+    payload = series.step.astype("<i8").tobytes()
+    return header, payload + b"".join(values[name].astype("<f4").tobytes() for name in there)
 
 
 def unpack(header: dict[str, Any], payload: bytes) -> Series:

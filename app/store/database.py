@@ -11,7 +11,6 @@ so that nobody sees number n + 1 before n.
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -21,6 +20,7 @@ from sqlalchemy import bindparam, exists, insert, select, update
 from app.store import engine
 from app.store.blocks import Series, joined
 from app.store.commands import Command
+from app.store.copies import Copies
 from app.store.engine import Changes
 from app.store.keep import Keep
 from app.store.records import (
@@ -36,14 +36,12 @@ from app.store.records import (
     UnknownCheckpoint,
     UnknownRun,
 )
-from app.store.rows import RUN_COLUMNS, append, as_run, distinct_name, order, write
+from app.store.rows import RUN_COLUMNS, append, as_run, distinct_name, new_id, order, write
 from app.store.summary import described, words_of
 from app.store.tables import commands, events, runs
 from app.store.tasks import Tasks
 from fa_engine import RunConfig
 
-_ID_LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"
-_ID_LENGTH = 10
 _ACTIVE = [state.value for state in ACTIVE]
 
 
@@ -56,12 +54,14 @@ class Store:
     Attributes:
         tasks: what is to be computed beside training.
         keep: the list of runs, and what people put to them.
+        copies: runs that leave and come piece by piece.
     """
 
     def __init__(self, url: str) -> None:
         self._reader, self._writer = engine.connect(url)
         self.tasks = Tasks(self._reader, self._writer)
         self.keep = Keep(self._reader, self._writer)
+        self.copies = Copies(self._reader, self._writer)
 
     def close(self) -> None:
         """Closes all connections."""
@@ -213,7 +213,7 @@ class Store:
             self.checkpoint(parent.run_id, parent.step)
         handed_from = self.run(parent.run_id).name if parent else ""
         row = {
-            "id": "".join(secrets.choice(_ID_LETTERS) for _ in range(_ID_LENGTH)),
+            "id": new_id(),
             "name": (name or "").strip(),
             "config": config.model_dump(mode="json"),
             "state": RunState.QUEUED.value,

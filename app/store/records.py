@@ -63,6 +63,7 @@ class Run:
         note, tags, pinned: what people have put to it.
         best_accuracy, last_accuracy, last_angle_deg: see :func:`app.store.summary.summary_of`; None
             where nothing of the kind has been measured.
+        imported_from: the id that it had where it was trained, or None where that is here.
         deleted_at: unix time in seconds; None but in the list of what can be restored.
     """
 
@@ -93,6 +94,7 @@ class Run:
     last_accuracy: float | None = None
     last_angle_deg: float | None = None
     deleted_at: float | None = None
+    imported_from: str | None = None
 
     @property
     def parent(self) -> Parent | None:

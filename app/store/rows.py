@@ -5,6 +5,7 @@ Every function works within a transaction of its caller.
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,6 +23,15 @@ from fa_engine import RunConfig
 from fa_engine.config import UNLIMITED
 
 RUN_COLUMNS = [column for column in runs.c if column.name in Run.__dataclass_fields__]
+
+
+_ID_LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"
+_ID_LENGTH = 10
+
+
+def new_id() -> str:
+    """An id that no run has."""
+    return "".join(secrets.choice(_ID_LETTERS) for _ in range(_ID_LENGTH))
 
 
 def append(

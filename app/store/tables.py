@@ -52,6 +52,7 @@ runs = Table(
     Column("tags", String),  # app/store/summary.py
     Column("pinned", Boolean),
     Column("deleted_at", Double),
+    Column("imported_from", String(64)),
     Column("words", String),
     Column("dataset", String(64)),
     Column("architecture", String),

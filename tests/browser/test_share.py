@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from browser_helpers import Site, until
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, FilePayload, Page, expect
 
 pytestmark = pytest.mark.browser
 
@@ -73,6 +73,22 @@ def test_a_link_opens_the_configuration_that_was_seen(
     until(page, "id => faLive.run && faLive.run.id === id", one["id"])
     expect(page.locator("#form-note")).to_contain_text("64-48-32-10")
     until(page, f"() => location.search === '?run={one['id']}&scheme=bp'")
+    # Away as a file, and in again.
+    page.locator("details.export summary").click()
+    with page.expect_download() as download:
+        page.locator("#export-json").click()
+    expect(page.locator(".export-list")).to_be_hidden()
+    for text, said in ((download.value.path().read_bytes(), "Imported"), (b"[]", "format")):
+        page.locator("#runs-button").click()
+        with page.expect_file_chooser() as chooser:
+            page.locator(".import-run").click()
+        file = FilePayload(name="run.json", mimeType="application/json", buffer=text)
+        chooser.value.set_files(file)
+        expect(page.get_by_text(said).first).to_be_visible()
+    expect(page.locator("#run-origin")).to_have_text("imported")
+    imported = site.get(f"/api/runs/{page.evaluate('faLive.run.id')}")
+    assert (imported["imported_from"], imported["config"]) == (one["id"], one["config"])
+    until(page, "() => faLive.gd.data.some(({ x }) => x && x.length > 2)")
 
 
 def test_charts_alone_and_larger_type(page: Page, site: Site) -> None:
