@@ -23,6 +23,7 @@
     pinned: null, // the cursor of the address
     pointed: null, // and that of the pointer
     told: 0, // when the tables were renewed
+    states: "",
     beats: 0,
     stats: { looks: 0, draws: 0, longest: 0 },
   };
@@ -86,7 +87,10 @@
     }
     requestAnimationFrame(drawNext);
     const ended = !news.going;
-    if (ended || performance.now() - view.told > NUMBERS_MS) {
+    const states = news.runs.map(({ state }) => state).join();
+    const other = states !== view.states; // buttons depend on it
+    view.states = states;
+    if (ended || other || performance.now() - view.told > NUMBERS_MS) {
       view.told = performance.now();
       view.beats += 1;
       setProps("compare-beat", { data: view.beats });
@@ -333,7 +337,8 @@
 
   let pressed = null;
   document.addEventListener("pointerdown", (event) => {
-    pressed = [event.clientX, event.clientY];
+    // While a button is down plotly covers the page.
+    pressed = { x: event.clientX, y: event.clientY, at: $("compare-charts") && atPointer(event) };
   }, true);
   document.addEventListener("click", (event) => {
     if (!$("compare-charts") || event.detail > 1) return;
@@ -345,10 +350,9 @@
   });
   document.addEventListener("pointerup", (event) => {
     if (!$("compare-charts") || !pressed) return;
-    const far = Math.hypot(event.clientX - pressed[0], event.clientY - pressed[1]);
-    if (far > 3 || event.button !== 0) return; // a pan
-    const at = atPointer(event);
-    if (at !== null) pin(at);
+    const far = Math.hypot(event.clientX - pressed.x, event.clientY - pressed.y);
+    if (far > 3 || event.button !== 0 || event.detail > 1) return; // a pan
+    if (pressed.at !== null) pin(pressed.at);
   }, true);
 
   document.addEventListener("keydown", (event) => {

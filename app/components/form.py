@@ -114,7 +114,7 @@ def config_from(
     values: Mapping[str, Any], limits: Limits
 ) -> tuple[RunConfig | None, dict[str, str]]:
     """The configuration that a form holds, or what is wrong with it: a message a field."""
-    given = {name: _typed(name, value) for name, value in values.items()}
+    given = {name: typed(name, value) for name, value in values.items()}
     try:
         return RunConfig.model_validate(given, context={"limits": limits}), {}
     except ValidationError as error:
@@ -186,7 +186,8 @@ def titles(names: Sequence[str]) -> str:
     )
 
 
-def _typed(name: str, value: Any) -> Any:
+def typed(name: str, value: Any) -> Any:
+    """What a control holds, as a configuration takes it."""
     value = value.strip() if isinstance(value, str) else value
     if RunConfig.model_fields[name].annotation is bool:
         return {"yes": True, "no": False}.get(value, value)

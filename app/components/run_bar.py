@@ -10,6 +10,7 @@ from dash.development.base_component import Component
 
 from app.components import aria, attributes
 from app.components.form import scheme_options
+from app.components.race_form import race_buttons
 from app.components.share import copy_link, export_menu
 
 
@@ -111,6 +112,7 @@ def actions() -> Component:
                     dmc.Button(
                         "Resume", id="resume", size="md", className="act-resume", **_key("Space")
                     ),
+                    race_buttons(),
                 ],
                 className="buttons large",
             ),

@@ -425,7 +425,7 @@ def _layout(frame: Frame, up: Sequence[float], lines: int, colours: Palette) -> 
         hoverdistance=24,
         uirevision=frame.revision,
         xaxis=plain_axis(colours, frame.across, autorange=False, nticks=7, **across),
-        yaxis=plain_axis(colours, autorange=False, nticks=6, range=list(up), **ticks),
+        yaxis=plain_axis(colours, autorange=False, range=list(up), **{"nticks": 6, **ticks}),
         xaxis2=hidden | {"overlaying": "x"},
         yaxis2=hidden | {"overlaying": "y"},
         annotations=note,

@@ -35,6 +35,7 @@ from app.components.share import address_words
 from app.components.shell import note, run_named, run_of
 from app.figures import History, training_figure
 from app.pages.base import Context, Page
+from app.pages.train_race import register_race
 from app.store import Command, RunEnded, StoreError, UnknownRun
 from app.store.naming import is_automatic, numbered, unnumbered
 from fa_engine import RunConfig, problems
@@ -53,6 +54,7 @@ def layout(context: Context) -> Component:
             dcc.Store(id="form-asked"),
             dcc.Store(id="form-given"),
             dcc.Store(id="form-order"),
+            dcc.Store(id="race-order"),
             html.Div(id="live-sink", hidden=True),
             html.Aside(
                 [form(context.settings.limits), actions()],
@@ -282,6 +284,7 @@ def register(app: Dash, context: Context) -> None:
         Input("train", "n_clicks"),
         prevent_initial_call=True,
     )
+    register_race(app, context)
     app.clientside_callback(
         ClientsideFunction("live", "arrive"),
         Output("live-sink", "title"),

@@ -1,0 +1,116 @@
+"""The Race button of the Train page, and what a race is over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import dash_mantine_components as dmc
+from dash import html
+from dash.development.base_component import Component
+
+from app.compare.race import MAX_RACED, RACED, race_values
+from app.compare.selection import FIELDS
+from app.components import aria
+from app.components.form import typed
+from fa_engine import Limits, RunConfig
+
+_FEW = 4  # options of a field that are chosen to begin with
+
+
+def race_buttons() -> Component:
+    """One button that starts it, and a small one that chooses what it is over."""
+    return html.Div(
+        [
+            dmc.Button(
+                "Race",
+                id="race",
+                size="md",
+                variant="light",
+                className="act-race",
+                **{"aria-description": "The configuration under several schemes, side by side"},
+            ),
+            dmc.Popover(
+                [
+                    dmc.PopoverTarget(
+                        dmc.Button(
+                            html.Span(className="caret"),
+                            id="race-choose",
+                            size="md",
+                            variant="light",
+                            className="act-race-choose",
+                            **aria("What the race is over"),
+                        )
+                    ),
+                    dmc.PopoverDropdown(
+                        [
+                            dmc.Select(
+                                id="race-field",
+                                label="Race over",
+                                data=[
+                                    {"value": name, "label": title}
+                                    for name, title in FIELDS.items()
+                                ],
+                                value="scheme",
+                                size="sm",
+                                searchable=True,
+                                allowDeselect=False,
+                                comboboxProps={"withinPortal": False},
+                            ),
+                            dmc.TagsInput(
+                                id="race-values",
+                                label="Values, a run each",
+                                description="Enter after each value",
+                                data=options("scheme"),
+                                value=list(RACED),
+                                maxTags=MAX_RACED,
+                                splitChars=[";"],
+                                size="sm",
+                                comboboxProps={"withinPortal": False},
+                            ),
+                            html.P(
+                                "Equal seed, weights and batches: what differs is this field.",
+                                className="soft",
+                            ),
+                        ],
+                        className="race-choice",
+                    ),
+                ],
+                width=300,
+                position="top-end",
+                shadow="md",
+                trapFocus=True,
+                withinPortal=False,
+            ),
+        ],
+        className="race-buttons",
+        role="group",
+        **aria("Race"),
+    )
+
+
+def options(field: str) -> list[str]:
+    """The values that a field may have, where they can be listed."""
+    known = RunConfig.model_fields[field]
+    extra: Any = known.json_schema_extra
+    if known.annotation is bool:
+        return ["yes", "no"]
+    return list(extra["options"] or ())
+
+
+def begin(field: str) -> list[str]:
+    """Values that a race over a field begins with; none where a person has to say."""
+    return list(RACED) if field == "scheme" else options(field)[:_FEW]
+
+
+def raced_configs(
+    values: Mapping[str, Any], field: str, tags: list[str], limits: Limits
+) -> list[RunConfig]:
+    """The configurations of a race over what a form holds.
+
+    Raises:
+        NotAllowed: there are too few values, too many, or the same twice.
+        pydantic.ValidationError: one of the configurations is wrong.
+    """
+    common = {name: typed(name, value) for name, value in values.items()}
+    return race_values(common, field, [typed(field, tag) for tag in tags], limits)
