@@ -3,13 +3,36 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import signal
+import subprocess
+import sys
 import urllib.request
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
 
 from playwright.sync_api import Page
 from waiting import PATIENCE_MS, PATIENCE_S, wait
 
-__all__ = ["ENDLESS", "MAX_EPOCHS", "Site", "frames", "swipe", "until", "wait"]
+from app.figures.palette import css, palette
+
+__all__ = [
+    "ENDLESS",
+    "MAX_EPOCHS",
+    "Site",
+    "frames",
+    "served",
+    "stop_all",
+    "swipe",
+    "until",
+    "wait",
+    "wear",
+]
+
+ROOT = Path(__file__).parents[2]
 
 # A run that goes on until it is stopped, however slow the browser is beside it.
 MAX_EPOCHS = 1_000_000
@@ -36,6 +59,58 @@ class Site:
 
     def runs(self) -> list[dict[str, Any]]:
         return list(self.get("/api/runs")["runs"])
+
+
+@contextmanager
+def served(state: Path) -> Iterator[Site]:
+    """``python -m app`` with one worker and the folder ``state``, ended as Ctrl-C ends it."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "app"],
+        cwd=ROOT,
+        env=os.environ
+        | {
+            "FA_STATE_DIR": str(state),
+            "FA_PORT": "0",
+            "FA_WORKERS": "1",
+            "FA_MAX_EPOCHS": str(MAX_EPOCHS),
+        },
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    with process.stdout:
+        found = re.search(r"http://[\d.:]+", process.stdout.readline())
+        assert found
+        site = Site(found[0])
+        try:
+            yield site
+            stop_all(site)
+        finally:
+            process.send_signal(signal.SIGINT)
+            assert process.wait(PATIENCE_S) == 0
+
+
+def stop_all(site: Site) -> None:
+    """Stops the runs that go on, so that the worker is free."""
+    for run in site.runs():
+        if not run["ended"]:
+            site.post(f"/api/runs/{run['id']}/commands", {"command": "stop"})
+
+
+def wear(page: Page, theme: Literal["light", "dark"], width: int, height: int) -> None:
+    """The page in another theme and size, with what its charts show drawn for them."""
+    page.set_viewport_size({"width": width, "height": height})
+    page.emulate_media(color_scheme=theme)
+    ink = css(palette(theme).ink)
+    until(
+        page,
+        """([theme, ink, width]) => document.documentElement.dataset.mantineColorScheme === theme
+            && innerWidth === width
+            && [...document.querySelectorAll('.js-plotly-plot')].every(
+                gd => !gd.data?.length || gd._fullLayout?.font.color === ink)""",
+        [theme, ink, width],
+    )
+    frames(page)
 
 
 def until(page: Page, condition: str, argument: Any = None) -> None:

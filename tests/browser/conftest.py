@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import re
 import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from browser_helpers import MAX_EPOCHS, Site
+from browser_helpers import Site, served, stop_all
 from playwright.sync_api import (
     Browser,
     BrowserContext,
@@ -23,9 +17,8 @@ from playwright.sync_api import (
     expect,
     sync_playwright,
 )
-from waiting import PATIENCE_MS, PATIENCE_S
+from waiting import PATIENCE_MS
 
-ROOT = Path(__file__).parents[2]
 expect.set_options(timeout=PATIENCE_MS)
 FLAGS = [
     "--no-sandbox",
@@ -38,36 +31,26 @@ FLAGS = [
 ]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """``python -m app`` with one worker and a state of its own, ended as Ctrl-C ends it."""
-    state = tmp_path_factory.mktemp("state")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "app"],
-        cwd=ROOT,
-        env=os.environ
-        | {
-            "FA_STATE_DIR": str(state),
-            "FA_PORT": "0",
-            "FA_WORKERS": "1",
-            "FA_MAX_EPOCHS": str(MAX_EPOCHS),
-        },
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    with process.stdout:
-        found = re.search(r"http://[\d.:]+", process.stdout.readline())
-        assert found
-        served = Site(found[0])
-        try:
-            yield served
-            for run in served.runs():
-                if not run["ended"]:
-                    served.post(f"/api/runs/{run['id']}/commands", {"command": "stop"})
-        finally:
-            process.send_signal(signal.SIGINT)
-            assert process.wait(PATIENCE_S) == 0
+    """``python -m app`` with one worker and a state of its own, for all tests."""
+    with served(tmp_path_factory.mktemp("state")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def empty_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Another one, in which there is no run."""
+    with served(tmp_path_factory.mktemp("empty")) as found:
+        yield found
+        assert found.runs() == []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def free_worker(site: Site) -> Iterator[None]:
+    """What a file started does not hold up the next one's runs."""
+    yield
+    stop_all(site)
 
 
 @pytest.fixture(scope="session")
@@ -88,14 +71,14 @@ def chromium(playwright: Playwright) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def context(chromium: Browser, site: Site) -> Iterator[BrowserContext]:
+def context(chromium: Browser) -> Iterator[BrowserContext]:
     """A browser without a past; afterwards: no error said, no other host asked."""
     made = chromium.new_context(viewport={"width": 1280, "height": 860})
     errors: list[str] = []
     elsewhere: list[str] = []
 
     def asked(request: Request) -> None:
-        if not request.url.startswith((site.url, "data:", "blob:")):
+        if not request.url.startswith(("http://127.0.0.1:", "data:", "blob:")):
             elsewhere.append(request.url)
 
     def said(message: ConsoleMessage) -> None:

@@ -6,11 +6,11 @@ import base64
 import html
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
-from browser_helpers import Site, until, wait
-from playwright.sync_api import Browser, Page
+from browser_helpers import Site, until, wait, wear
+from playwright.sync_api import Page
 
 from app.figures.palette import DARK, LIGHT, css
 
@@ -26,6 +26,7 @@ PIXELS = """async address => {
     return { width: w, corners: [[2, 2], [w - 3, 2], [2, h - 3], [w - 3, h - 3]]
         .map(([x, y]) => [...pen.getImageData(x, y, 1, 1).data]) };
 }"""
+THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 SHOWN = """id => document.querySelector(`[data-chart="${id}"] .js-plotly-plot`)
     ?.data?.some(trace => trace.x && trace.x.length > 1)"""
 
@@ -50,51 +51,50 @@ def run(site: Site) -> dict[str, Any]:
     return dict(site.get(f"/api/runs/{run_id}"))
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize(
-    ("address", "chart", "said"),
-    [
-        ("/", "charts", ["gradient angle", "step", "Accuracy", "train", "test", "layer 2"]),
-        ("/stability", "stab-spectrum", ["Spectrum of the feedback kernel", "real part"]),
-        ("/stability", "stab-series", ["Stability through training", "step"]),
-        ("/walk", "walk-shares", ["shares of the descent", "share of the change", "layer 1"]),
-        ("/walk", "walk-distances", ["Distance", "step"]),
-        ("/walk", "walk-msd", ["mean squared displacement", "lag, in steps", "layer 2"]),
-        ("/plane", "plane-fa", ["feedback alignment", "input to hidden", "path 1", "stable"]),
-        ("/plane", "plane-along", ["along the way", "step", "Loss", "Backpropagation, 1"]),
-    ],
-)
-def test_a_chart_is_saved_on_white_with_its_words(
-    chromium: Browser,
-    site: Site,
-    run: dict[str, Any],
-    address: str,
-    chart: str,
-    said: list[str],
-    theme: Any,
+# For each page its charts, with words that a saved picture has to have.
+SAYS = {
+    "/": {"charts": ["gradient angle", "step", "Accuracy", "train", "test", "layer 2"]},
+    "/stability": {
+        "stab-spectrum": ["Spectrum of the feedback kernel", "real part"],
+        "stab-series": ["Stability through training", "step"],
+    },
+    "/walk": {
+        "walk-shares": ["shares of the descent", "share of the change", "layer 1"],
+        "walk-distances": ["Distance", "step"],
+        "walk-msd": ["mean squared displacement", "lag, in steps", "layer 2"],
+    },
+    "/plane": {
+        "plane-fa": ["feedback alignment", "input to hidden", "path 1", "stable"],
+        "plane-along": ["along the way", "step", "Loss", "Backpropagation, 1"],
+    },
+}
+
+
+@pytest.mark.parametrize("address", SAYS)
+def test_charts_are_saved_on_white_with_their_words(
+    page: Page, site: Site, run: dict[str, Any], address: str
 ) -> None:
-    context = chromium.new_context(color_scheme=theme)
-    page = context.new_page()
     page.goto(f"{site.url}{address}?run={run['id']}")
-    until(page, SHOWN, chart)
-    until(page, "theme => document.documentElement.dataset.mantineColorScheme === theme", theme)
-    name, png = saved(page, chart, "png")
-    assert name.endswith(".png")
-    assert address == "/plane" or name.startswith("Ünder-test-7-")
-    data = "data:image/png;base64," + base64.b64encode(png).decode()
-    pixels = page.evaluate(PIXELS, data)
-    assert pixels["corners"] == [[255, 255, 255, 255]] * 4
-    assert pixels["width"] >= 2 * 640
-    name, svg = saved(page, chart, "svg")
-    assert name.endswith(".svg")
-    written = words(svg)
-    for part in said:
-        assert part in written
-    assert address == "/plane" or "Ünder <test> 7" in written
-    colours = svg.decode().replace(", ", ",")  # as plotly writes some of them
-    assert css(LIGHT.ink) in colours
-    assert css(DARK.ink) not in colours
-    context.close()
+    for theme in THEMES:
+        for chart, said in SAYS[address].items():
+            until(page, SHOWN, chart)
+            wear(page, theme, 1280, 860)
+            name, png = saved(page, chart, "png")
+            assert name.endswith(".png")
+            assert address == "/plane" or name.startswith("Ünder-test-7-")
+            data = "data:image/png;base64," + base64.b64encode(png).decode()
+            pixels = page.evaluate(PIXELS, data)
+            assert pixels["corners"] == [[255, 255, 255, 255]] * 4
+            assert pixels["width"] >= 2 * 640
+            name, svg = saved(page, chart, "svg")
+            assert name.endswith(".svg")
+            written = words(svg)
+            for part in said:
+                assert part in written
+            assert address == "/plane" or "Ünder <test> 7" in written
+            colours = svg.decode().replace(", ", ",")  # as plotly writes some of them
+            assert css(LIGHT.ink) in colours
+            assert css(DARK.ink) not in colours
 
 
 def test_every_chart_has_its_buttons(page: Page, site: Site, run: dict[str, Any]) -> None:
