@@ -326,10 +326,13 @@ def cursor(value: str | None) -> int:
 
 
 def _messages(hub: Hub, run_id: str, after: int) -> Iterator[str]:
+    nothing = dump(page(run_id, []))
     yield "retry: 1000\n\n"
     for frame in hub.frames(run_id, after):
         if frame is None:
-            yield ": ping\n\n"
+            # An event, and no comment: a browser says nothing of comments to the page, which has to
+            # know a silent run from a connection that is no more.
+            yield f"event: ping\ndata: {nothing}\n\n"
         else:
             yield f"id: {frame.last}\ndata: {frame.data}\n\n"
     if not hub.closed:  # or the browser would not ask the next process

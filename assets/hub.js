@@ -3,39 +3,80 @@
 (function (root) {
   "use strict";
 
+  // The server pings after 15 s of silence. A connection whose network went away without a word is
+  // silent for good: after so many looks in vain it is given up, 30 to 40 s after it was last heard.
+  // Looks are counted, and not time: what came while the page was busy is heard before the next one.
+  const LOOK_MS = 10000;
+  const LOOKS = 4;
+
   class Feed {
-    constructor(source, run, after, forget) {
+    /* `connect(after)` opens a stream of what comes after an event. */
+    constructor(connect, run, after, clock, forget) {
+      Object.assign(this, { connect, run, clock, forget, head: after });
       this.listeners = new Set();
-      this.head = after;
       this.open = false;
       this.ended = false;
+      this.quiet = 0; // looks since something was heard
+      this.begin();
+      this.watch();
+    }
+
+    begin() {
+      const { run } = this;
+      const source = this.connect(this.head);
       this.source = source;
-      this.source.onopen = () => {
+      source.onopen = () => {
+        this.quiet = 0;
         this.open = true;
         this.tell({ op: "open", run });
       };
-      this.source.onmessage = (message) => {
+      source.onmessage = (message) => {
+        this.quiet = 0;
         const frame = JSON.parse(message.data);
         this.head = Number(message.lastEventId);
         this.tell({ op: "frame", run, frame });
       };
-      this.source.addEventListener("end", () => {
+      source.addEventListener("ping", () => (this.quiet = 0));
+      source.addEventListener("end", () => {
         this.ended = true;
-        this.source.close();
+        this.close();
         this.tell({ op: "end", run, head: this.head });
-        forget();
+        this.forget();
       });
-      this.source.onerror = () => {
+      source.onerror = () => {
         // A lost connection comes back by itself and says how far it came; a refusal does not.
         if (this.ended) return;
         this.open = false;
-        if (this.source.readyState === 2) {
+        if (source.readyState === 2) {
+          this.close();
           this.tell({ op: "closed", run });
-          forget();
+          this.forget();
         } else {
           this.tell({ op: "lost", run });
         }
       };
+    }
+
+    watch() {
+      this.timer = this.clock.setTimeout(() => {
+        this.quiet += 1;
+        if (this.quiet >= LOOKS) this.again();
+        this.watch();
+      }, LOOK_MS);
+    }
+
+    /* From where it stands, whatever became of the connection before. */
+    again() {
+      this.source.close();
+      this.quiet = 0;
+      this.open = false;
+      this.tell({ op: "lost", run: this.run });
+      this.begin();
+    }
+
+    close() {
+      this.clock.clearTimeout(this.timer);
+      this.source.close();
     }
 
     tell(message) {
@@ -43,19 +84,21 @@
     }
   }
 
-  /* `base` is the path before every address, `EventSource` the browser's. */
+  /* `base` is the path before every address, `EventSource` and the timers of `clock` the browser's. */
   root.LiveHub = class LiveHub {
-    constructor(base, EventSource) {
+    constructor(base, EventSource, clock = root) {
       this.base = base;
       this.EventSource = EventSource;
+      this.clock = clock;
       this.feeds = new Map();
     }
 
     subscribe(run, after, listener) {
       let feed = this.feeds.get(run);
       if (!feed) {
-        const address = `${this.base}api/runs/${encodeURIComponent(run)}/stream?after=${after}`;
-        feed = new Feed(new this.EventSource(address), run, after, () => {
+        const address = `${this.base}api/runs/${encodeURIComponent(run)}/stream?after=`;
+        const connect = (from) => new this.EventSource(address + from);
+        feed = new Feed(connect, run, after, this.clock, () => {
           if (this.feeds.get(run) === feed) this.feeds.delete(run);
         });
         this.feeds.set(run, feed);
@@ -71,7 +114,7 @@
       if (!feed) return;
       feed.listeners.delete(listener);
       if (feed.listeners.size === 0) {
-        feed.source.close();
+        feed.close();
         this.feeds.delete(run);
       }
     }

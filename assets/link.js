@@ -30,7 +30,7 @@
 
     function ownLine() {
       if (!parts.EventSource) return { kind: "polling", follow: poll, leave() {} };
-      const hub = new parts.LiveHub(page.base, parts.EventSource);
+      const hub = new parts.LiveHub(page.base, parts.EventSource, parts);
       return {
         kind: "own",
         follow: (id, after) => hub.subscribe(id, after, told),

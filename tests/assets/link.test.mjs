@@ -219,3 +219,21 @@ test("without any stream a run is asked for until it ends or is left", async () 
   await parts.pass(5000);
   assert.equal(page.asked, 4);
 });
+
+test("a connection that went away without a word is said, and taken up from the cursor", async () => {
+  const parts = browser({ shared: false });
+  const { page, link } = linked(parts);
+  link.follow("a");
+  const [first] = parts.sources;
+  first.onopen();
+  first.onmessage({ data: "{}", lastEventId: "9" });
+  await parts.pass(29000);
+  assert.equal(page.lost, false);
+  await parts.pass(15000);
+  assert.equal(page.lost, true);
+  assert.equal(first.readyState, 2);
+  assert.equal(parts.sources.at(-1).address, "/fa/api/runs/a/stream?after=9");
+  parts.sources.at(-1).onopen();
+  assert.equal(page.lost, false);
+  assert.equal(open(parts), 1);
+});

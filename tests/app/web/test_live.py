@@ -12,7 +12,7 @@ import pytest
 from waiting import PATIENCE_S
 from web_helpers import OWNER, Script, Viewer, serve
 
-from app.live import PAGE, Hub
+from app.live import PAGE, Hub, _messages
 from app.server import WebApp, create_app
 from app.settings import Settings
 from app.store import Draft, RunState
@@ -221,6 +221,10 @@ def test_viewers_of_a_run_share_its_frames(app: WebApp, script: Script) -> None:
 def test_a_silent_run_is_pinged(app: WebApp, script: Script) -> None:
     hub = Hub(app.store, 1, ping_s=0.01)
     assert list(islice(hub.frames(script.run.id, script.revision), 3)) == [None, None, None]
+    # As an event of its own name, which a page hears, with no events of the run in it.
+    said = list(islice(_messages(hub, script.run.id, script.revision), 3))
+    nothing = json.dumps({"run_id": script.run.id, "events": []}, separators=(",", ":"))
+    assert said[1:] == 2 * [f"event: ping\ndata: {nothing}\n\n"]
     hub.close()
 
 
