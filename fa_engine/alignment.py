@@ -20,6 +20,7 @@ from math import prod
 
 import numpy as np
 import torch
+from jaxtyping import Float, Float64
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -32,7 +33,8 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class Alignment:
-    """How one batch's feedback compares with its true gradient. Hidden layers, bottom first.
+    """How one batch's feedback compares with its true gradient. Hidden layers, bottom first:
+    ``H = L - 1`` of them.
 
     The update of a frozen layer is 0: its angles are nan, and its gradient counts in
     ``hidden_angle_deg``.
@@ -54,15 +56,15 @@ class Alignment:
             where the layer's update leads uphill.
     """
 
-    gradient_angle_deg: Array
-    hidden_angle_deg: Array
-    delta_angle_deg: Array
-    delta_cosine_mean: Array
-    delta_cosine_std: Array
-    weight_angle_deg: Array
-    update_norm: Array
-    gradient_norm: Array
-    descent_rate: Array
+    gradient_angle_deg: Float64[Array, "R H"]
+    hidden_angle_deg: Float64[Array, " R"]
+    delta_angle_deg: Float64[Array, "R H"]
+    delta_cosine_mean: Float64[Array, "R H"]
+    delta_cosine_std: Float64[Array, "R H"]
+    weight_angle_deg: Float64[Array, "R H"]
+    update_norm: Float64[Array, "R H"]
+    gradient_norm: Float64[Array, "R H"]
+    descent_rate: Float64[Array, "R H+1"]
 
 
 # Rows of a table of inner products of a pair (p, q).
@@ -91,7 +93,7 @@ def measure(
     network: Network,
     feedback: Feedback,
     directions: Sequence[Product | None],
-    true: Sequence[Tensor],
+    true: Sequence[Float[Tensor, "*R _m _n"]],
     past: Pass,
     *,
     gradient_alone: bool = False,
@@ -200,19 +202,21 @@ class RowProducts:
         low = np.any(np.abs(squares) < SMALL_SQUARE, axis=(0, 1))
         return [i for i, (start, end) in enumerate(self._layout.spans) if low[start:end].any()]
 
-    def rows(self, index: int) -> Array:
+    def rows(self, index: int) -> Float64[Array, "3 R rows"]:
         """``(3, R, rows)`` products of the rows of a pair: ``<p, p>``, ``<p, q>``, ``<q, q>``."""
         start, end = self._layout.spans[index]
         return self._rows[..., start:end]
 
-    def sums(self) -> Array:
+    def sums(self) -> Float64[Array, "3 R pairs"]:
         """``(3, R, pairs)`` inner products of whole matrices."""
         sums = np.add.reduceat(self._rows, self._layout.starts, axis=-1)
         ordered: Array = sums if self._layout.in_order else sums.take(self._layout.ranks, -1)
         return ordered
 
 
-def least_square(uncancelled: Array | float, dtype: torch.dtype) -> Array:
+def least_square(
+    uncancelled: Float64[Array, "*s"] | float, dtype: torch.dtype
+) -> Float64[Array, "*s"]:
     """What the square of a gradient has to be for its sum over samples to be right: the rounding
     of that sum is then about the square root of the dtype's.
 
@@ -221,11 +225,14 @@ def least_square(uncancelled: Array | float, dtype: torch.dtype) -> Array:
         dtype: that of the products.
     """
     share, smallest = LEAST_SHARES[dtype], SMALL_SUM if dtype == torch.float32 else 0.0
-    least: Array = np.maximum(share * uncancelled, smallest)
-    return least
+    return np.asarray(np.maximum(share * uncancelled, smallest))
 
 
-def _unreliable(sums: Array, least: Array, both: Sequence[tuple[Product, Product]]) -> list[int]:
+def _unreliable(
+    sums: Float64[Array, "3 R L"],
+    least: Float64[Array, " ..."],
+    both: Sequence[tuple[Product, Product]],
+) -> list[int]:
     """The layers of which a square is too small; what is all zero is 0 and nothing else."""
     if (sums >= least)[PP : QQ + 1 : QQ - PP].all():  # nearly always
         return []
@@ -271,7 +278,7 @@ def _in_float64(
     return u.delta.double(), g.delta.double()
 
 
-def formed(u: Product, g: Product) -> Array:
+def formed(u: Product, g: Product) -> Float64[Array, "3 R"]:
     """``<u, u>``, ``<u, g>`` and ``<g, g>``, ``(3, R)``, of matrices formed in float64."""
     p = _formed(u)
     q = p if g is u else _formed(g)
@@ -287,7 +294,7 @@ def _formed(u: Product) -> Tensor:
     return matrix.flatten(-2)
 
 
-def uncancelled(u: Product) -> Tensor:
+def uncancelled(u: Product) -> Float[Tensor, "*R N"]:
     """``(..., N)``: ``|s_n|^2 |h_n|^2`` of each sample. Their sum is what ``|s^T h|^2`` would be if
     the samples' gradients were at right angles.
 
@@ -301,7 +308,7 @@ def uncancelled(u: Product) -> Tensor:
     return squares
 
 
-def _uncancelled(u: Product, g: Product) -> Tensor:
+def _uncancelled(u: Product, g: Product) -> Float[Tensor, "3 *R N"]:
     """``(3, ..., N)``, in the place of the products that it judges."""
     p = uncancelled(u)
     q = p if g is u else uncancelled(g)
@@ -343,7 +350,7 @@ def _layout(shapes: tuple[tuple[torch.Size, bool], ...]) -> _Layout:
     return _Layout(list(groups.values()), starts, spans, ranks, ranks == sorted(ranks))
 
 
-def _multiplied(group: Sequence[Pair]) -> Tensor:
+def _multiplied(group: Sequence[Pair]) -> Float[Tensor, "3 *R rows"]:
     """``(3, ..., rows)`` products of all pairs of a group, side by side."""
     first = group[0]
     if isinstance(first, Tensor):
@@ -359,7 +366,12 @@ def _multiplied(group: Sequence[Pair]) -> Tensor:
     return _products(p, q)
 
 
-def _products(p: Tensor, q: Tensor, p2: Tensor | None = None, q2: Tensor | None = None) -> Tensor:
+def _products(
+    p: Float[Tensor, "*R rows n"],
+    q: Float[Tensor, "*R rows n"],
+    p2: Float[Tensor, "*R rows n"] | None = None,
+    q2: Float[Tensor, "*R rows n"] | None = None,
+) -> Float[Tensor, "3 *R rows"]:
     """``(3, ..., rows)``: ``<p, p2>``, ``<p, q2>``, ``<q, q2>``; p2, q2 default to p, q.
 
     A row's own terms are summed in the network's dtype, in vector registers.
@@ -370,7 +382,9 @@ def _products(p: Tensor, q: Tensor, p2: Tensor | None = None, q2: Tensor | None 
     return torch.stack((qq, qq, qq) if p is q else (dot(p, p2), dot(p, q2), qq))
 
 
-def cosine(pp: Array, pq: Array, qq: Array) -> Array:
+def cosine(
+    pp: Float64[Array, "*s"], pq: Float64[Array, "*s"], qq: Float64[Array, "*s"]
+) -> Float64[Array, "*s"]:
     """Cosines in [-1, 1] from the inner products of pairs ``(p, q)``; nan where a norm is 0."""
     found: Array = pq / (np.sqrt(pp) * np.sqrt(qq))
     found[np.isinf(found)] = np.nan  # a norm underflowed to 0 before the product did
@@ -379,13 +393,13 @@ def cosine(pp: Array, pq: Array, qq: Array) -> Array:
     return clamped
 
 
-def degrees(cosines: Array) -> Array:
+def degrees(cosines: Float64[Array, "*s"]) -> Float64[Array, "*s"]:
     """Angles in degrees from cosines."""
     angles: Array = np.degrees(np.arccos(cosines))
     return angles
 
 
-def _by_sample(layer: Layer, products: Array) -> Array:
+def _by_sample(layer: Layer, products: Float64[Array, "3 R m"]) -> Float64[Array, "3 R N"]:
     """``(3, R, N)`` from products of rows, of which a convolution has one a position."""
     if isinstance(layer, Dense):
         return products
@@ -393,7 +407,9 @@ def _by_sample(layer: Layer, products: Array) -> Array:
     return sums
 
 
-def _over_samples(cosines: Array) -> tuple[Array, Array]:
+def _over_samples(
+    cosines: Float64[Array, "R H N"],
+) -> tuple[Float64[Array, "R H"], Float64[Array, "R H"]]:
     """Mean and standard deviation over samples, ``(R, L-1)``, from ``(R, L-1, N)``."""
     samples = cosines.shape[-1]
     mean = np.add.reduce(cosines, -1) / samples
@@ -427,7 +443,7 @@ def gradient_pair(u: Product, g: Product) -> Pair:
     return u.matrix(), g.matrix()
 
 
-def inner_product(u: Product, g: Product) -> Tensor:
+def inner_product(u: Product, g: Product) -> Float64[Tensor, "*R"]:
     """``<s^T h, d^T k>`` in float64, ``(...)``, by whichever way takes fewer multiplications."""
     s, h, d, k = u.delta, u.input, g.delta, g.input
     batch, n_out, n_in = d.shape[-2], d.shape[-1], k.shape[-1]
@@ -439,7 +455,7 @@ def inner_product(u: Product, g: Product) -> Tensor:
     return total
 
 
-def _inner(h: Tensor, k: Tensor) -> Tensor:
+def _inner(h: Float[Tensor, "*R N n"], k: Float[Tensor, "*R N n"]) -> Float[Tensor, "*R N N"]:
     """``h k^T`` of two layers' inputs, ``(..., N, N)``."""
     # The data are the same for every replicate, and so are their products.
     if h.ndim == 3 and h.stride(0) == 0 == k.stride(0):

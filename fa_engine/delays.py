@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from jaxtyping import Complex128, Float64
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -23,7 +24,9 @@ from fa_engine.probes import Probe, check_probe
 from fa_engine.training import Trainer
 
 
-def one_lag_roots(mode: complex, learning_rate: float, lag: int) -> NDArray[np.complex128]:
+def one_lag_roots(
+    mode: complex, learning_rate: float, lag: int
+) -> Complex128[NDArray[np.complex128], " {lag}+1"]:
     """``(j + 1,)`` roots of ``z^(j+1) - z^j + eta lambda``: where all layers are ``j`` late."""
     polynomial = np.zeros(lag + 2, complex)
     polynomial[:2] = 1.0, -1.0
@@ -31,7 +34,7 @@ def one_lag_roots(mode: complex, learning_rate: float, lag: int) -> NDArray[np.c
     return np.asarray(np.roots(polynomial), dtype=np.complex128)
 
 
-def companion(trainer: Trainer, probe: Probe, learning_rate: float) -> Tensor:
+def companion(trainer: Trainer, probe: Probe, learning_rate: float) -> Float64[Tensor, "R mJ mJ"]:
     """The joint companion matrix of all modules, of ``H K`` where the loss has a curvature.
 
     Returns:

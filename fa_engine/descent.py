@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float, Float64
 from torch import Tensor
 
 from fa_engine.alignment import Array, cosine, degrees, unwarned
@@ -32,11 +33,11 @@ class Step:
         error_left: ``(R,)`` root mean square of the error.
     """
 
-    update: list[Tensor]
-    gradient: list[Tensor]
-    rate: Array
-    angle_deg: Array
-    error_left: Array
+    update: list[Float[Tensor, "R ..."]]
+    gradient: list[Float[Tensor, "R ..."]]
+    rate: Float64[Array, " R"]
+    angle_deg: Float64[Array, " R"]
+    error_left: Float64[Array, " R"]
 
 
 @unwarned
@@ -69,8 +70,12 @@ def step_on(trainer: Trainer, probe: Probe, *, backpropagation: bool = False) ->
 
 
 def rate_by_kernel(
-    trainer: Trainer, probe: Probe, past: Pass, matrix: Tensor, backpropagation: bool
-) -> Array:
+    trainer: Trainer,
+    probe: Probe,
+    past: Pass,
+    matrix: Float64[Tensor, "R Nc Nc"],
+    backpropagation: bool,
+) -> Float64[Array, " R"]:
     """``-(e^T K_L e + e^T K_h s) / N``: the output layer hears the error, the hidden ones ``s``."""
     n = len(probe.x)
     e = LOSSES[trainer.config.loss].error(past.outputs, probe.y)
@@ -90,7 +95,7 @@ def rate_by_kernel(
     return rate
 
 
-def rate_by_small_steps(trainer: Trainer, probe: Probe, step: Step) -> Array:
+def rate_by_small_steps(trainer: Trainer, probe: Probe, step: Step) -> Float64[Array, " R"]:
     """Change of the loss along ``-u`` by a central difference, in float64."""
     network, loss = trainer.network, LOSSES[trainer.config.loss]
     u = [t.double() for t in step.update]
@@ -120,8 +125,11 @@ def rate_by_small_steps(trainer: Trainer, probe: Probe, step: Step) -> Array:
 
 
 def directions(
-    trainer: Trainer, deltas: Sequence[Tensor | None], past: Pass, bias_rate: float
-) -> tuple[list[Tensor], list[Tensor]]:
+    trainer: Trainer,
+    deltas: Sequence[Float[Tensor, "*R _m _n"] | None],
+    past: Pass,
+    bias_rate: float,
+) -> tuple[list[Float[Tensor, "R _n_out _fan_in"]], list[Float[Tensor, "R _n_out"]]]:
     """``delta^T h`` a layer, and the biases' times their rate; 0 where a layer does not move."""
     network, moved = trainer.network, set(moving(trainer))
     weights, biases = [], []
@@ -136,12 +144,16 @@ def directions(
     return weights, biases
 
 
-def sent_signal(trainer: Trainer, e: Tensor, probe: Probe) -> Tensor:
+def sent_signal(
+    trainer: Trainer, e: Float[Tensor, "*R N c"], probe: Probe
+) -> Float[Tensor, "*R N c"]:
     name = trainer.feedback.scheme.signal
     return e if name == "error" else SIGNALS[name].of(e, probe.y)
 
 
-def _inner(p: Sequence[Tensor], q: Sequence[Tensor]) -> Array:
+def _inner(
+    p: Sequence[Float[Tensor, "R ..."]], q: Sequence[Float[Tensor, "R ..."]]
+) -> Float64[Array, " R"]:
     """``(R,)`` inner products over all parameters, summed in float64."""
     terms = [(a.double() * b.double()).flatten(1).sum(1) for a, b in zip(p, q, strict=True)]
     total: Array = torch.stack(terms).sum(0).cpu().numpy()

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float, Float64, Int64
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -83,7 +84,7 @@ class Trajectory:
             self.steps = [self.steps[i] for i in kept]
             self._rows = [self._rows[i] for i in kept]
 
-    def snapshots(self, layer: int | None = None) -> Array:
+    def snapshots(self, layer: int | None = None) -> Float64[Array, "T R k"]:
         """``(T, R, k)`` of one layer, from 0; None: of all layers side by side."""
         layers = range(self._network.n_layers) if layer is None else [layer]
         rows = [torch.cat([row[index] for index in layers], 1) for row in self._rows]
@@ -114,7 +115,7 @@ class Trajectory:
         ]
         self._rows = [[kept[i] for kept in layers] for i in range(len(self.steps))]
 
-    def _sketch(self, layer: int) -> Tensor:
+    def _sketch(self, layer: int) -> Float[Tensor, "R k"]:
         weights = self._network.weights[layer].flatten(1)
         hashes = self._hashes[layer]
         if hashes is None:
@@ -137,14 +138,14 @@ class Displacement:
         factor: ``(R,)`` of the fit ``squared = factor * lag^exponent``.
     """
 
-    lags: Array
-    squared: Array
-    exponent: Array
-    factor: Array
+    lags: Float64[Array, " B"]
+    squared: Float64[Array, "B R"]
+    exponent: Float64[Array, " R"]
+    factor: Float64[Array, " R"]
 
 
 def mean_squared_displacement(
-    steps: NDArray[np.int64] | list[int], snapshots: Array
+    steps: Int64[NDArray[np.int64], " T"] | list[int], snapshots: Float64[Array, "T R k"]
 ) -> Displacement:
     """Averages squared displacements over all pairs of snapshots, by their lag.
 
@@ -179,7 +180,9 @@ def mean_squared_displacement(
     return Displacement(lags, means, *power_law(lags, means))
 
 
-def power_law(lags: Array, squared: Array) -> tuple[Array, Array]:
+def power_law(
+    lags: Float64[Array, " B"], squared: Float64[Array, "B R"]
+) -> tuple[Float64[Array, " R"], Float64[Array, " R"]]:
     """Exponent and factor, ``(R,)`` each, of the power of ``lags`` that fits ``squared`` best.
 
     Args:
@@ -198,14 +201,14 @@ def power_law(lags: Array, squared: Array) -> tuple[Array, Array]:
     return slope, factor
 
 
-def _squared_distances(points: Array) -> Array:
+def _squared_distances(points: Float64[Array, "T k"]) -> Float64[Array, " {len(points)}**2"]:
     """``(T * T,)`` between all pairs of ``(T, k)``."""
     gram = points @ points.T
     own = gram.diagonal()
     return np.maximum(own[:, None] + own - 2 * gram, 0.0).ravel()
 
 
-def _bins(lag: NDArray[np.int64]) -> NDArray[np.int64]:
+def _bins(lag: Int64[NDArray[np.int64], " n"]) -> Int64[NDArray[np.int64], " n"]:
     """A number a lag; short lags have one of their own, longer ones share it within a ratio."""
     unit = lag.min()
     found: NDArray[np.int64] = np.floor(np.log(lag / unit) / np.log(BIN) + 1e-9).astype(np.int64)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 
+from jaxtyping import Float
 from torch import Tensor
 
 from fa_engine.matrices import MATRICES, FeedbackOptions, LearnedMatrices
@@ -255,11 +256,13 @@ class Feedback:
         self.learns = isinstance(self._source, LearnedMatrices)
 
     @property
-    def matrices(self) -> tuple[Tensor, ...]:
+    def matrices(self) -> tuple[Float[Tensor, "R _n_out _n_in"], ...]:
         """See the class."""
         return self._source.tensors
 
-    def directions(self, top: Tensor, y: Tensor, past: Pass, step: int) -> list[Product | None]:
+    def directions(
+        self, top: Float[Tensor, "*R N c"], y: Float[Tensor, "N c"], past: Pass, step: int
+    ) -> list[Product | None]:
         """Per layer the product that is the update direction ``u_l``.
 
         None where a layer hears nothing: the route is none, or its error is still on the way.
@@ -295,8 +298,8 @@ class Feedback:
         return arrived
 
     def true_deltas(
-        self, directions: Sequence[Product | None], top: Tensor, past: Pass
-    ) -> list[Tensor]:
+        self, directions: Sequence[Product | None], top: Float[Tensor, "*R N c"], past: Pass
+    ) -> list[Float[Tensor, "*R _m _n"]]:
         """``d_l`` of every layer, bottom first; the step's own where it took exact gradients.
 
         Args:
@@ -318,7 +321,9 @@ class Feedback:
         """
         return self._source.products(directions, self._sent, past)
 
-    def carried(self, signal: Tensor, past: Pass) -> list[Tensor | None]:
+    def carried(
+        self, signal: Float[Tensor, "*R N c"], past: Pass
+    ) -> list[Float[Tensor, "*R _m _n"] | None]:
         """What a signal becomes at each layer, without delay: ``s_l``, a linear map of it.
 
         The map that :mod:`fa_engine.stability` is about. Training is as it was afterwards.
@@ -360,7 +365,13 @@ class Feedback:
         if self._source.follows_weights:
             self._source.refresh(step)
 
-    def _delta(self, layer: int, signal: Tensor, above: Tensor, past: Pass) -> Tensor:
+    def _delta(
+        self,
+        layer: int,
+        signal: Float[Tensor, "*R N c"],
+        above: Float[Tensor, "*R _m _n"],
+        past: Pass,
+    ) -> Float[Tensor, "*R _m _n"]:
         """``s_l`` from the outputs' signal (direct route) or the delta above (layerwise)."""
         if self.scheme.route == "direct":
             back = self._network.matmul(signal, self._operands[layer])

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from math import prod
 
 import torch
+from jaxtyping import Float, Float64
 from torch import Tensor
 
 from fa_engine.feedback import SIGNALS
@@ -24,7 +25,7 @@ from fa_engine.training import Trainer
 
 def kernel(
     trainer: Trainer, probe: Probe, *, backpropagation: bool = False, mean: bool = False
-) -> Tensor:
+) -> Float[Tensor, "R Nc Nc"]:
     """The feedback kernel ``K = J P^T / N`` of the scheme in force; the trainer stays as it is.
 
     With ``D_l, E_l`` of shape ``(N c, n_l)`` the true and the pseudo Jacobian of the outputs by
@@ -66,7 +67,7 @@ def layers_kernel(
     layers: Sequence[int],
     backpropagation: bool,
     mean: bool = False,
-) -> Tensor:
+) -> Float[Tensor, "R Nc Nc"]:
     """What ``layers`` contribute to the kernel, ``(R, N c, N c)``."""
     network, feedback = trainer.network, trainer.feedback
     n, c = probe.y.shape
@@ -89,8 +90,8 @@ def layers_kernel(
 
 
 def carried(
-    trainer: Trainer, errors: Tensor, past: Pass, mean: bool = False
-) -> list[Tensor | None]:
+    trainer: Trainer, errors: Float[Tensor, "*R N c"], past: Pass, mean: bool = False
+) -> list[Float[Tensor, "*R _m _n"] | None]:
     """What an error becomes at each layer, were it sent the way that the signal is sent: through
     ``-B`` where the signal stands for its negative.
 
@@ -113,13 +114,18 @@ def carried(
     return [None if delta is None else sign * delta for delta in deltas[:-1]] + deltas[-1:]
 
 
-def stacked(network: Network, operand: Tensor) -> Tensor:
+def stacked(network: Network, operand: Float[Tensor, "*R m n"]) -> Float[Tensor, "_R m n"]:
     """An operand with its replicate dimension, also where there is one replicate."""
     return operand.unsqueeze(0) if network.replicates == 1 else operand
 
 
 def _add_layer_(
-    found: Tensor, layer: Layer, d: Tensor, e: Tensor, h: Tensor, bias_rate: float
+    found: Float[Tensor, "R Nc Nc"],
+    layer: Layer,
+    d: Float[Tensor, "R Ncm n_out"],
+    e: Float[Tensor, "R Ncm n_out"],
+    h: Float[Tensor, "R Nm n"],
+    bias_rate: float,
 ) -> None:
     """Adds one layer's part to ``N K``. ``d``, ``e`` ``(R, N c m, n_out)``, ``h`` ``(R, N m, n)``,
     with ``m`` the positions of a convolution, else 1."""
@@ -148,7 +154,9 @@ def _add_layer_(
     found.add_(j @ p.mT).add_(j_bias @ p_bias.mT, alpha=bias_rate)
 
 
-def error_kernel(matrix: Tensor, past: Pass, loss: Loss) -> Tensor:
+def error_kernel(
+    matrix: Float64[Tensor, "R Nc Nc"], past: Pass, loss: Loss
+) -> Float64[Tensor, "R modes modes"]:
     """``H K`` on the errors that the loss can have, in float64.
 
     Softmax errors sum to 0 within a sample. In an orthonormal basis ``Q`` of such errors ``H K``
@@ -168,7 +176,7 @@ def error_kernel(matrix: Tensor, past: Pass, loss: Loss) -> Tensor:
     return (curvature @ matrix.view(replicates, n, c, n * c)).view(replicates, n * c, n * c)
 
 
-def zero_sum_basis(c: int) -> Tensor:
+def zero_sum_basis(c: int) -> Float64[Tensor, "{c} {c}-1"]:
     """``(c, c - 1)`` orthonormal columns, each orthogonal to the vector of ones."""
     corner = torch.ones(c, c, dtype=torch.float64).triu()
     for column in range(c - 1):

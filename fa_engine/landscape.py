@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float, Float64, Int64
+from numpy.typing import NDArray
 from torch import Tensor
 
 from fa_engine.alignment import Array
@@ -57,16 +59,16 @@ class Plane:
             not made from it.
     """
 
-    origin: Tensor
-    axes: Tensor
-    explained: Array | None = None
+    origin: Float64[Tensor, " D"]
+    axes: Float64[Tensor, "2 D"]
+    explained: Float64[Array, " 2"] | None = None
 
-    def project(self, points: Tensor) -> Array:
+    def project(self, points: Float[Tensor, "T D"]) -> Float64[Array, "T 2"]:
         """``(T, 2)`` coordinates of ``(T, D)`` points."""
         found: Array = ((points.double() - self.origin) @ self.axes.T).cpu().numpy()
         return found
 
-    def off(self, points: Tensor) -> Array:
+    def off(self, points: Float[Tensor, "T D"]) -> Float64[Array, " T"]:
         """``(T,)`` distances of ``(T, D)`` points from the plane."""
         away = points.double() - self.origin
         rest = away - (away @ self.axes.T) @ self.axes
@@ -74,7 +76,7 @@ class Plane:
         return found
 
 
-def principal_plane(points: Tensor) -> Plane:
+def principal_plane(points: Float[Tensor, "T D"]) -> Plane:
     """The plane about the mean of ``(T, D)`` points that holds most of their variance.
 
     Raises:
@@ -96,7 +98,9 @@ def principal_plane(points: Tensor) -> Plane:
     return Plane(origin, axes, (variances / total).cpu().numpy())
 
 
-def plane_through(first: Tensor, second: Tensor, third: Tensor) -> Plane:
+def plane_through(
+    first: Float[Tensor, " D"], second: Float[Tensor, " D"], third: Float[Tensor, " D"]
+) -> Plane:
     """The plane through three points ``(D,)``: ``first`` at the origin, ``second`` on the x axis.
 
     Raises:
@@ -112,12 +116,12 @@ def plane_through(first: Tensor, second: Tensor, third: Tensor) -> Plane:
     return Plane(origin, torch.stack((x, rest / rest.norm())))
 
 
-def point(network: Network, replicate: int = 0) -> Tensor:
+def point(network: Network, replicate: int = 0) -> Float[Tensor, " D"]:
     """``(D,)`` weights and biases of one replicate."""
     return flat([*network.weights, *network.biases], replicate)
 
 
-def flat(parameters: Sequence[Tensor], replicate: int = 0) -> Tensor:
+def flat(parameters: Sequence[Float[Tensor, "_R ..."]], replicate: int = 0) -> Float[Tensor, " D"]:
     """``(D,)`` one replicate of tensors ``(R, ...)`` in the order of a point."""
     return torch.cat([p[replicate].flatten() for p in parameters])
 
@@ -127,14 +131,14 @@ class Surface:
     """The loss on a grid of a plane.
 
     Attributes:
-        x: ``(n,)`` coordinates along the first axis.
-        y: ``(n,)`` along the second.
-        loss: ``(n, n)``, row ``y``, column ``x``.
+        x: ``(n_x,)`` coordinates along the first axis.
+        y: ``(n_y,)`` along the second.
+        loss: ``(n_y, n_x)``, row ``y``, column ``x``.
     """
 
-    x: Array
-    y: Array
-    loss: Array
+    x: Float64[Array, " n_x"]
+    y: Float64[Array, " n_y"]
+    loss: Float64[Array, "n_y n_x"]
 
 
 def loss_surface(
@@ -142,8 +146,8 @@ def loss_surface(
     network: Network,
     plane: Plane,
     probe: Probe,
-    x: Array,
-    y: Array,
+    x: Float64[Array, " n_x"],
+    y: Float64[Array, " n_y"],
     *,
     progress: Progress | None = None,
 ) -> Surface:
@@ -189,7 +193,7 @@ def loss_surface(
     return Surface(x, y, np.concatenate(found).reshape(len(y), len(x)))
 
 
-def _split(row: Tensor, network: Network) -> tuple[list[Tensor], list[Tensor]]:
+def _split(row: Float[Tensor, " D"], network: Network) -> tuple[list[Tensor], list[Tensor]]:
     """Weights and biases of a point ``(D,)``."""
     shapes = [p.shape[1:] for p in (*network.weights, *network.biases)]
     found, start = [], 0
@@ -212,12 +216,12 @@ class WalkOnPlane:
         gradient: ``(T, 2)`` ``-g`` on the plane: where the loss falls.
     """
 
-    steps: Array
-    at: Array
-    off: Array
-    loss: Array
-    update: Array
-    gradient: Array
+    steps: Int64[NDArray[np.int64], " T"]
+    at: Float64[Array, "T 2"]
+    off: Float64[Array, " T"]
+    loss: Float64[Array, " T"]
+    update: Float64[Array, "T 2"]
+    gradient: Float64[Array, "T 2"]
 
 
 @dataclass(frozen=True)
@@ -233,7 +237,7 @@ class Landscape:
 
     surface: Surface
     walks: list[WalkOnPlane]
-    explained: Array | None
+    explained: Float64[Array, " 2"] | None
     n_samples: int
 
 
@@ -344,7 +348,7 @@ def _same(trainer: Trainer, first: RunConfig, replicate: int) -> Trainer:
     return trainer
 
 
-def _finite(row: Tensor, replicate: int, step: int) -> Tensor:
+def _finite(row: Float[Tensor, " D"], replicate: int, step: int) -> Float[Tensor, " D"]:
     """Refuses a point that has no place on any plane."""
     if not torch.isfinite(row).all():
         allowed = f"one that has not diverged: at step {step:,} its weights are not finite"
@@ -366,7 +370,7 @@ def _check_size(config: RunConfig, looks: int) -> None:
 
 def _look(
     trainer: Trainer, replicate: int, plane: Plane, probe: Probe
-) -> tuple[int, float, Array, Array]:
+) -> tuple[int, float, Float64[Array, " 2"], Float64[Array, " 2"]]:
     """Step, loss, and ``-u`` and ``-g`` on the plane."""
     own = fork(trainer, replicate, 1)
     step = step_on(own, probe)
@@ -377,7 +381,9 @@ def _look(
     return own.step, loss, update, gradient
 
 
-def _plane(paths: Sequence[Tensor], through: Sequence[tuple[int, int]] | None) -> Plane:
+def _plane(
+    paths: Sequence[Float[Tensor, "_T D"]], through: Sequence[tuple[int, int]] | None
+) -> Plane:
     if through is None:
         return principal_plane(torch.cat(list(paths)))
     if len(through) != 3:
@@ -390,7 +396,9 @@ def _plane(paths: Sequence[Tensor], through: Sequence[tuple[int, int]] | None) -
     return plane_through(*chosen)
 
 
-def _grid(at: Array, n: int, margin: float) -> tuple[Array, Array]:
+def _grid(
+    at: Float64[Array, "T 2"], n: int, margin: float
+) -> tuple[Float64[Array, " {n}"], Float64[Array, " {n}"]]:
     """``n`` coordinates along each axis that leave room around the points ``(T, 2)``; more of it
     across a path that is long and narrow, the slope of whose walls is to be seen too."""
     low, high = at.min(0), at.max(0)

@@ -15,6 +15,7 @@ from math import prod
 from numbers import Real
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
@@ -58,19 +59,23 @@ class Dense:
         """Values that one sample takes on its way through this layer."""
         return self.fan_in + self.n_out
 
-    def gather(self, h: Tensor) -> Tensor:
+    def gather(self, h: Float[Tensor, "*R N n"]) -> Float[Tensor, "*R N n"]:
         """The operand that the weights multiply."""
         return h
 
-    def scatter(self, back: Tensor) -> Tensor:
+    def scatter(self, back: Float[Tensor, "*R N n"]) -> Float[Tensor, "*R N n"]:
         """The transpose of :meth:`gather`."""
         return back
 
-    def shrink(self, h: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+    def shrink(
+        self, h: Float[Tensor, "*R N n"]
+    ) -> tuple[Float[Tensor, "*R N n"], tuple[Tensor, ...]]:
         """From activations to the next layer's input, and what :meth:`expand` needs."""
         return h, ()
 
-    def expand(self, back: Tensor, _memo: tuple[Tensor, ...]) -> Tensor:
+    def expand(
+        self, back: Float[Tensor, "*R N n"], _memo: tuple[Tensor, ...]
+    ) -> Float[Tensor, "*R N n"]:
         """The transpose of :meth:`shrink`."""
         return back
 
@@ -114,14 +119,14 @@ class Conv:
         """Values that one sample takes on its way through this layer."""
         return prod(self.grid) * (self.fan_in + 2 * self.n_out)
 
-    def gather(self, h: Tensor) -> Tensor:
+    def gather(self, h: Float[Tensor, "*R N n"]) -> Float[Tensor, "*R m {self.fan_in}"]:
         """Patches ``(..., N * positions, fan_in)`` of samples ``(..., N, n)``."""
         lead, size = h.shape[:-2], self.kernel
         images = h.reshape(-1, *self.input_shape)
         patches = images.unfold(1, size, 1).unfold(2, size, 1)
         return patches.reshape(*lead, h.shape[-2] * prod(self.grid), self.fan_in)
 
-    def scatter(self, back: Tensor) -> Tensor:
+    def scatter(self, back: Float[Tensor, "*R m {self.fan_in}"]) -> Float[Tensor, "*R N n"]:
         """Sums patches ``(..., N * positions, fan_in)`` into samples ``(..., N, n)``."""
         lead, positions = back.shape[:-2], prod(self.grid)
         columns = back.reshape(-1, positions, self.fan_in).mT
@@ -129,7 +134,9 @@ class Conv:
         n = back.shape[-2] // positions
         return images.permute(0, 2, 3, 1).reshape(*lead, n, prod(self.input_shape))
 
-    def shrink(self, h: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+    def shrink(
+        self, h: Float[Tensor, "*R m {self.n_out}"]
+    ) -> tuple[Float[Tensor, "*R N n"], tuple[Tensor, ...]]:
         """Pools activations ``(..., N * positions, n_out)`` to ``(..., N, n)``."""
         lead, n = h.shape[:-2], h.shape[-2] // prod(self.grid)
         images = h.reshape(-1, *self.grid, self.n_out).permute(0, 3, 1, 2)
@@ -138,7 +145,9 @@ class Conv:
         pooled, chosen = functional.max_pool2d(images, self.pool, return_indices=True)
         return pooled.permute(0, 2, 3, 1).reshape(*lead, n, -1), (images, chosen)
 
-    def expand(self, back: Tensor, memo: tuple[Tensor, ...]) -> Tensor:
+    def expand(
+        self, back: Float[Tensor, "*R N n"], memo: tuple[Tensor, ...]
+    ) -> Float[Tensor, "*R m {self.n_out}"]:
         """Hands ``(..., N, n)`` on to the positions that won: ``(..., N * positions, n_out)``."""
         lead, n = back.shape[:-2], back.shape[-2]
         if memo:

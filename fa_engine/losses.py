@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
@@ -30,43 +31,55 @@ class Loss:
     curvature: Callable[[Tensor], Tensor] | None = None
     shift_invariant: bool = False
 
-    def value(self, f: Tensor, y: Tensor) -> Tensor:
+    def value(self, f: Float[Tensor, "*R N c"], y: Float[Tensor, "*#R N c"]) -> Float[Tensor, "*R"]:
         """The loss, ``(...)``."""
         return self.of_samples(f, y).mean(-1)
 
 
-def _cross_entropy(f: Tensor, y: Tensor) -> Tensor:
+def _cross_entropy(
+    f: Float[Tensor, "*R N c"], y: Float[Tensor, "*#R N c"]
+) -> Float[Tensor, "*R N"]:
     losses: Tensor = torch.linalg.vecdot(torch.log_softmax(f, -1), y)
     return losses.neg_()
 
 
-def _cross_entropy_error(f: Tensor, y: Tensor) -> Tensor:
+def _cross_entropy_error(
+    f: Float[Tensor, "*R N c"], y: Float[Tensor, "*#R N c"]
+) -> Float[Tensor, "*R N c"]:
     return torch.softmax(f, -1).sub_(y)
 
 
-def _cross_entropy_curvature(f: Tensor) -> Tensor:
+def _cross_entropy_curvature(f: Float[Tensor, "*R N c"]) -> Float[Tensor, "*R N c c"]:
     p = torch.softmax(f, -1)
     return torch.diag_embed(p) - p.unsqueeze(-1) * p.unsqueeze(-2)
 
 
-def _squared_error(f: Tensor, y: Tensor) -> Tensor:
+def _squared_error(
+    f: Float[Tensor, "*R N c"], y: Float[Tensor, "*#R N c"]
+) -> Float[Tensor, "*R N"]:
     return (f - y).square_().sum(-1).div_(2)
 
 
-def _squared_error_error(f: Tensor, y: Tensor) -> Tensor:
+def _squared_error_error(
+    f: Float[Tensor, "*R N c"], y: Float[Tensor, "*#R N c"]
+) -> Float[Tensor, "*R N c"]:
     return f - y
 
 
-def _binary_cross_entropy(f: Tensor, y: Tensor) -> Tensor:
+def _binary_cross_entropy(
+    f: Float[Tensor, "*R N c"], y: Float[Tensor, "*#R N c"]
+) -> Float[Tensor, "*R N"]:
     losses: Tensor = binary_cross_entropy_with_logits(f, y.expand_as(f), reduction="none")
     return losses.sum(-1)
 
 
-def _binary_cross_entropy_error(f: Tensor, y: Tensor) -> Tensor:
+def _binary_cross_entropy_error(
+    f: Float[Tensor, "*R N c"], y: Float[Tensor, "*#R N c"]
+) -> Float[Tensor, "*R N c"]:
     return torch.sigmoid(f).sub_(y)
 
 
-def _binary_cross_entropy_curvature(f: Tensor) -> Tensor:
+def _binary_cross_entropy_curvature(f: Float[Tensor, "*R N c"]) -> Float[Tensor, "*R N c c"]:
     p = torch.sigmoid(f)
     return torch.diag_embed(p * (1 - p))
 

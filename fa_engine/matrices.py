@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from math import prod
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from fa_engine.layers import Layer
@@ -91,7 +92,7 @@ class Matrices:
         if self.follows_weights:
             self.refresh(0)
 
-    def make(self) -> tuple[Tensor, ...]:
+    def make(self) -> tuple[Float[Tensor, "R _n_out _n_in"], ...]:
         """Drawn from the top layer down, so that FA and DFA share the matrix of the top layer."""
         like, options = self.network.weights[0], self.options
         downwards = self.shapes[::-1]
@@ -105,7 +106,7 @@ class Matrices:
         """Becomes the mean of what is redrawn at every step, until the next refresh."""
 
     def products(
-        self, directions: Sequence[Product | None], signal: Tensor, past: Pass
+        self, directions: Sequence[Product | None], signal: Float[Tensor, "*R N c"], past: Pass
     ) -> list[Product | None]:
         """Per matrix what the optimiser moves it by; empty where matrices are not learned so."""
         return []
@@ -122,7 +123,7 @@ class WeightMatrices(Matrices):
     routes = ("layerwise", "none")
     is_drawn = False
 
-    def make(self) -> tuple[Tensor, ...]:
+    def make(self) -> tuple[Float[Tensor, "R _n_out _n_in"], ...]:
         return self.network.weights[1:] if self.shapes else ()
 
     def state(self) -> dict[str, Tensor]:
@@ -137,7 +138,7 @@ class TiedMatrices(Matrices):
     routes = ("layerwise",)
     is_drawn = False
 
-    def make(self) -> tuple[Tensor, ...]:
+    def make(self) -> tuple[Float[Tensor, "R _n_out _n_in"], ...]:
         return tuple(w.clone() for w in self.network.weights[1:])
 
     def refresh(self, step: int) -> None:
@@ -151,7 +152,7 @@ class SignMatrices(TiedMatrices):
     title = "The signs of the weights"
     motion = "jumps"
 
-    def make(self) -> tuple[Tensor, ...]:
+    def make(self) -> tuple[Float[Tensor, "R _n_out _n_in"], ...]:
         std = self.options.how.std
         self._scales = [n_in**-0.5 if std is None else std for _, n_in in self.shapes]
         return super().make()
@@ -171,7 +172,7 @@ class SignedRandomMatrices(Matrices):
     routes = ("layerwise",)
     keeps_rank = False  # signs of their own make it full
 
-    def make(self) -> tuple[Tensor, ...]:
+    def make(self) -> tuple[Float[Tensor, "R _n_out _n_in"], ...]:
         self._magnitudes = tuple(m.abs_() for m in super().make())
         return tuple(m.clone() for m in self._magnitudes)
 
@@ -220,7 +221,7 @@ class LearnedMatrices(Matrices):
     routes = ("layerwise", "direct")
 
     def products(
-        self, directions: Sequence[Product | None], signal: Tensor, past: Pass
+        self, directions: Sequence[Product | None], signal: Float[Tensor, "*R N c"], past: Pass
     ) -> list[Product | None]:
         if self.route == "layerwise":
             return list(directions[1:])

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from fa_engine.activations import Activation
@@ -30,7 +31,9 @@ class Product:
 
     __slots__ = ("_matrix", "delta", "input")
 
-    def __init__(self, delta: Tensor, input: Tensor) -> None:
+    def __init__(
+        self, delta: Float[Tensor, "*R N n_out"], input: Float[Tensor, "*R N fan_in"]
+    ) -> None:
         self.delta, self.input = delta, input
         self._matrix: Tensor | None = None
 
@@ -41,13 +44,13 @@ class Product:
         replicates = s.shape[0] if s.ndim == 3 else 1
         return replicates * s.shape[-1] * h.shape[-1] <= SMALL_VALUES
 
-    def matrix(self) -> Tensor:
+    def matrix(self) -> Float[Tensor, "*R n_out fan_in"]:
         """``(..., n_out, fan_in)``, formed once. Do not write into it."""
         if self._matrix is None:
             self._matrix = self._form()
         return self._matrix
 
-    def own_matrix(self) -> Tensor:
+    def own_matrix(self) -> Float[Tensor, "*R n_out fan_in"]:
         """The same, of the caller's own: ``torch.optim`` adds momentum to a gradient in place."""
         return self._form() if self._matrix is None else self._matrix.clone()
 
@@ -68,11 +71,11 @@ class Pass:
         outputs: ``f``.
     """
 
-    inputs: list[Tensor]
-    kept: list[Tensor]
+    inputs: list[Float[Tensor, "*R _m _n"]]
+    kept: list[Float[Tensor, "*R _m _n"]]
     memos: list[tuple[Tensor, ...]]
-    hidden: list[Tensor]
-    outputs: Tensor
+    hidden: list[Float[Tensor, "*R N _n"]]
+    outputs: Float[Tensor, "*R N c"]
 
 
 class Network:
@@ -90,8 +93,8 @@ class Network:
     def __init__(
         self,
         layers: Sequence[Layer],
-        weights: Sequence[Tensor],
-        biases: Sequence[Tensor],
+        weights: Sequence[Float[Tensor, "R _n_out _fan_in"]],
+        biases: Sequence[Float[Tensor, "R _n_out"]],
         activation: Activation,
         has_bias: bool = True,
     ) -> None:
@@ -133,17 +136,17 @@ class Network:
         biases = [torch.zeros(len(seeds), n_out, device=device, dtype=dtype) for n_out, _ in shapes]
         return cls(layers, weights, biases, activation, has_bias)
 
-    def operand(self, tensor: Tensor) -> Tensor:
+    def operand(self, tensor: Float[Tensor, "R ..."]) -> Tensor:
         """``tensor`` of shape ``(R, ...)`` as the products want it: without ``R`` where R = 1."""
         return tensor[0] if self.replicates == 1 else tensor
 
-    def shared(self, operand: Tensor) -> Tensor:
+    def shared(self, operand: Float[Tensor, "m n"]) -> Float[Tensor, "*R m n"]:
         """``(m, n)``, the same for all replicates, as an operand; without a copy."""
         if self.replicates == 1:
             return operand
         return operand.expand(self.replicates, *operand.shape)
 
-    def forward(self, x: Tensor) -> Pass:
+    def forward(self, x: Float[Tensor, "N n_0"]) -> Pass:
         """Runs all replicates on the same samples.
 
         Args:
@@ -163,7 +166,12 @@ class Network:
         outputs = self._affine(self._bias_rows[last], inputs[last], self._transposed[last])
         return Pass(inputs, kept, memos, hidden, outputs)
 
-    def down(self, layer: int, delta: Tensor, matrix: Tensor) -> Tensor:
+    def down(
+        self,
+        layer: int,
+        delta: Float[Tensor, "*R m n_out"],
+        matrix: Float[Tensor, "*R n_out fan_in"],
+    ) -> Float[Tensor, "*R N n"]:
         """Carries the delta of ``layer`` through a matrix to the outputs of the layer below.
 
         Args:
@@ -176,12 +184,16 @@ class Network:
         """
         return self.layers[layer].scatter(self.matmul(delta, matrix))
 
-    def through(self, layer: int, back: Tensor, past: Pass) -> Tensor:
+    def through(
+        self, layer: int, back: Float[Tensor, "*R N n"], past: Pass
+    ) -> Float[Tensor, "*R m n_out"]:
         """From what arrives at a hidden layer's outputs to its delta; may overwrite ``back``."""
         back = self.layers[layer].expand(back, past.memos[layer])
         return self.activation.pullback_(back, past.kept[layer])
 
-    def true_deltas(self, top: Tensor, past: Pass) -> list[Tensor]:
+    def true_deltas(
+        self, top: Float[Tensor, "*R N c"], past: Pass
+    ) -> list[Float[Tensor, "*R _m _n"]]:
         """``d_l`` of every layer, bottom first (docs/MATH.md, section 1).
 
         Args:

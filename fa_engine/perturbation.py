@@ -12,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Float, Float64, Int64
+from numpy.typing import NDArray
 from torch import Tensor
 
 from fa_engine.alignment import Array
@@ -54,13 +56,13 @@ class Return:
         e_folding: steps in which plain steps make it e times as large or as small; nan likewise.
     """
 
-    steps: Array
-    distance: Array
-    separation: Array
-    outputs: Array
-    loss: Array
-    reference_distance: Array
-    reference_loss: Array
+    steps: Int64[NDArray[np.int64], " T"]
+    distance: Float64[Array, "M T"]
+    separation: Float64[Array, "M T"]
+    outputs: Float64[Array, "M T"]
+    loss: Float64[Array, "M T"]
+    reference_distance: Float64[Array, " T"]
+    reference_loss: Float64[Array, " T"]
     epsilon: float
     mode: complex
     e_folding: float
@@ -220,7 +222,9 @@ def _check_size(parent: Trainer, directions: int, copies: int) -> None:
         )
 
 
-def _random(trainer: Trainer, start: list[Tensor], directions: int, seed: int) -> list[Tensor]:
+def _random(
+    trainer: Trainer, start: list[Tensor], directions: int, seed: int
+) -> list[Float[Tensor, "{directions} ..."]]:
     """Per parameter ``(M, ...)``; of length 1 over all that learn."""
     config, layers = trainer.config, trainer.network.n_layers
     source = generator(seed, KICK)
@@ -239,7 +243,7 @@ def _random(trainer: Trainer, start: list[Tensor], directions: int, seed: int) -
     ]
 
 
-def _distances(parameters: list[Tensor], to: list[Tensor]) -> Array:
+def _distances(parameters: list[Float[Tensor, "R ..."]], to: list[Tensor]) -> Float64[Array, " R"]:
     """``(R,)`` Euclidean, summed in float64."""
     terms = [
         (p - other).square().flatten(1).sum(1, dtype=torch.float64)

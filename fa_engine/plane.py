@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float64
 from numpy.typing import ArrayLike, NDArray
 
 from fa_engine.config import Problem
@@ -59,10 +60,10 @@ class Fixed:
         stability: ``(P,)`` the smaller real part of the two eigenvalues of ``du/dw`` there.
     """
 
-    curve: Array
-    curve_stability: Array
-    points: Array
-    stability: Array
+    curve: Float64[Array, "M 2"]
+    curve_stability: Float64[Array, " M"]
+    points: Float64[Array, "P 2"]
+    stability: Float64[Array, " P"]
 
 
 @dataclass(frozen=True)
@@ -75,9 +76,9 @@ class Paths:
         cosine: ``(steps + 1, S)`` of the update and the true gradient there, without noise.
     """
 
-    w: Array
-    loss: Array
-    cosine: Array
+    w: Float64[Array, "T S 2"]
+    loss: Float64[Array, "T S"]
+    cosine: Float64[Array, "T S"]
 
 
 @dataclass(frozen=True)
@@ -136,26 +137,26 @@ class Plane:
         """
         return float(np.cbrt(-self.feedback * self.slope))
 
-    def error(self, w: ArrayLike) -> Array:
+    def error(self, w: ArrayLike) -> Float64[Array, "*P {len(self.x)}"]:
         """``e = f - t y``, ``(..., N)``."""
         return self._pass(w)[0]
 
-    def loss(self, w: ArrayLike) -> Array:
+    def loss(self, w: ArrayLike) -> Float64[Array, "*P"]:
         """``mean(e^2) / 2``, ``(...)``."""
         return _half_square(self.error(w))
 
-    def update(self, w: ArrayLike, scheme: str) -> Array:
+    def update(self, w: ArrayLike, scheme: str) -> Float64[Array, "*P 2"]:
         """The update direction ``u = P^T e / N``, ``(..., 2)``; a step is ``w <- w - eta u``."""
         w = _points(w)
         e, h, slope = self._pass(w)
         carried = self._carrier(w, scheme) * (e * slope).mean(-1)
         return np.stack([carried, (e * h).mean(-1)], -1)
 
-    def cosine(self, w: ArrayLike, scheme: str) -> Array:
+    def cosine(self, w: ArrayLike, scheme: str) -> Float64[Array, "*P"]:
         """Cosine of the update and the true gradient, ``(...)``; ``nan`` where one of them is 0."""
         return _cosine(self.update(w, scheme), self.update(w, "bp"))
 
-    def kernel(self, w: ArrayLike, scheme: str) -> Array:
+    def kernel(self, w: ArrayLike, scheme: str) -> Float64[Array, "*P {len(self.x)} {len(self.x)}"]:
         """``K = J P^T / N``, ``(..., N, N)``: along the walk ``df/dt = -K e`` (section 4)."""
         w = _points(w)
         _, h, slope = self._pass(w)
@@ -163,7 +164,7 @@ class Plane:
         pseudo = np.stack([self._carrier(w, scheme)[..., None] * slope, h], -1)
         return np.asarray(true @ np.swapaxes(pseudo, -1, -2) / len(self.x))
 
-    def jacobian(self, w: ArrayLike, scheme: str) -> Array:
+    def jacobian(self, w: ArrayLike, scheme: str) -> Float64[Array, "*P 2 2"]:
         """``du/dw``, ``(..., 2, 2)``: near a fixed point the walk is ``dw/dt = -(du/dw) w``.
 
         Where ``e = 0`` its eigenvalues are those of ``K`` that are not 0; where only ``P^T e = 0``
@@ -182,11 +183,11 @@ class Plane:
         rows = [np.stack([own, into], -1), np.stack([across, (h * h).mean(-1)], -1)]
         return np.stack(rows, -2)
 
-    def stability(self, w: ArrayLike, scheme: str) -> Array:
+    def stability(self, w: ArrayLike, scheme: str) -> Float64[Array, "*P"]:
         """Smaller real part of the eigenvalues of ``du/dw``, ``(...)``: positive is stable."""
         return np.asarray(np.linalg.eigvals(self.jacobian(w, scheme)).real.min(-1))
 
-    def invariant(self, w: ArrayLike, scheme: str) -> Array:
+    def invariant(self, w: ArrayLike, scheme: str) -> Float64[Array, "*P"]:
         """What the continuous walk conserves, ``(...)``; ``nan`` where there is no such thing.
 
         ``S(w1) - b w2`` for FA and ``2 S(w1) - w2^2`` for BP, where ``dS/dw1 = h / (phi' x)``:
@@ -200,7 +201,9 @@ class Plane:
         s = self._arc(w[..., 0])
         return s - self.feedback * top if _known(scheme) == "fa" else 2 * s - top * top
 
-    def level(self, start: ArrayLike, scheme: str, reach: float, points: int = 121) -> Array:
+    def level(
+        self, start: ArrayLike, scheme: str, reach: float, points: int = 121
+    ) -> Float64[Array, "n 2"]:
         """The curve through ``start`` on which the invariant is constant, ``(points, 2)``.
 
         It is the piece within ``abs(w) <= reach`` that the walk from ``start`` cannot leave; empty
@@ -254,7 +257,7 @@ class Plane:
         learning_rate: float,
         steps: int,
         noise: float = 0.0,
-        draws: Array | None = None,
+        draws: Float64[Array, "S more 2"] | None = None,
     ) -> Paths:
         """Trajectories ``w <- w - eta (u + noise z)`` from all of ``starts``, ``(S, 2)``, at once.
 
@@ -298,7 +301,9 @@ class Plane:
     def _unfed(self, scheme: str) -> bool:
         return scheme == "fa" and self.feedback == 0
 
-    def _pass(self, w: ArrayLike) -> tuple[Array, Array, Array]:
+    def _pass(
+        self, w: ArrayLike
+    ) -> tuple[Float64[Array, "*P N"], Float64[Array, "*P N"], Float64[Array, "*P N"]]:
         """Errors, hidden outputs and ``phi'(w1 x) x``, each ``(..., N)``."""
         w = _points(w)
         x = np.array(self.x)
@@ -307,9 +312,9 @@ class Plane:
         slope = (1 - h * h) * x if self.activation == "tanh" else np.broadcast_to(x, a.shape)
         return w[..., 1:] * h - self.target * np.array(self.y), h, slope
 
-    def _carrier(self, w: Array, scheme: str) -> Array:
+    def _carrier(self, w: Float64[Array, "*P 2"], scheme: str) -> Float64[Array, "*P"]:
         """What carries the error back: ``b``, or for BP ``w2`` itself."""
-        return np.full(w.shape[:-1], self.feedback) if _known(scheme) == "fa" else w[..., 1]
+        return np.full(w.shape[:-1], float(self.feedback)) if _known(scheme) == "fa" else w[..., 1]
 
     def _arc(self, w1: Array) -> Array:
         if self.activation == "linear":
@@ -333,7 +338,7 @@ class Plane:
         e, _, slope = self._pass(self._best(w1))
         return float(e @ slope)
 
-    def _curve(self, scheme: str, reach: float, points: int) -> Array:
+    def _curve(self, scheme: str, reach: float, points: int) -> Float64[Array, "M 2"]:
         """Both branches, with the point at which stability changes as a point of the curve."""
         sizes = np.geomspace(reach / 100, reach, points)
         pieces = []
@@ -354,7 +359,7 @@ class Plane:
     def _across(self, w1: float, scheme: str) -> float:
         return float(np.trace(self.jacobian(self._best(w1), scheme)))
 
-    def _dead(self, reach: float = 0.0) -> Array:
+    def _dead(self, reach: float = 0.0) -> Float64[Array, "P 2"]:
         """BP's fixed points with ``w2 = 0``: ``sum(y h) = 0``, at ``w1 = 0`` and perhaps beyond."""
         roots = [0.0]
         if reach:
@@ -362,7 +367,7 @@ class Plane:
         return np.array([(w1, 0.0) for w1 in roots])
 
 
-def noise_draws(starts: int, steps: int, seed: int = 0) -> Array:
+def noise_draws(starts: int, steps: int, seed: int = 0) -> Float64[Array, "{starts} {steps} 2"]:
     """``(starts, steps, 2)`` standard normal numbers; start ``i`` has a generator of its own.
 
     So another start, or another number of steps, changes none of those before.
@@ -373,11 +378,11 @@ def noise_draws(starts: int, steps: int, seed: int = 0) -> Array:
     )[:starts]
 
 
-def _half_square(e: Array) -> Array:
+def _half_square(e: Float64[Array, "*P N"]) -> Float64[Array, "*P"]:
     return np.asarray((e * e).mean(-1) / 2)
 
 
-def _cosine(u: Array, g: Array) -> Array:
+def _cosine(u: Float64[Array, "*P 2"], g: Float64[Array, "*P 2"]) -> Float64[Array, "*P"]:
     size = np.hypot(u[..., 0], u[..., 1]) * np.hypot(g[..., 0], g[..., 1])
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(np.clip((u * g).sum(-1) / np.where(size == 0, np.nan, size), -1, 1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from fa_engine.config import NotAllowed, RunConfig
@@ -25,8 +26,8 @@ class Probe:
         y: ``(N, c)``.
     """
 
-    x: Tensor
-    y: Tensor
+    x: Float[Tensor, "N n_0"]
+    y: Float[Tensor, "N c"]
 
 
 def probe_set(data: Dataset, n_samples: int, *, seed: int | None = None) -> Probe:

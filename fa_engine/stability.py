@@ -25,6 +25,7 @@ from typing import TypeVar
 
 import numpy as np
 import torch
+from jaxtyping import Complex128, Float, Float64
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -78,24 +79,24 @@ class Spectrum:
 
     n_samples: int
     resolution: float
-    eigenvalues: ComplexArray
-    symmetric: Array | None
-    error_eigenvalues: ComplexArray | None
-    kernel_rate: Array
-    product_rate: Array
-    finite_rate: Array | None
-    angle_deg: Array
-    error_left: Array | None = None
-    roots: ComplexArray | None = None
+    eigenvalues: Complex128[ComplexArray, "R Nc"]
+    symmetric: Float64[Array, "R Nc"] | None
+    error_eigenvalues: Complex128[ComplexArray, "R modes"] | None
+    kernel_rate: Float64[Array, " R"]
+    product_rate: Float64[Array, " R"]
+    finite_rate: Float64[Array, " R"] | None
+    angle_deg: Float64[Array, " R"]
+    error_left: Float64[Array, " R"] | None = None
+    roots: Complex128[ComplexArray, "R m"] | None = None
 
     @property
-    def growth(self) -> Array | None:
+    def growth(self) -> Float64[Array, " R"] | None:
         """``(R,)`` what a late network's fastest error is multiplied by at a step; None without a
         delay."""
         return None if self.roots is None else np.abs(self.roots[:, 0])
 
     @property
-    def n_outside(self) -> Array | None:
+    def n_outside(self) -> Float64[Array, " R"] | None:
         """``(R,)`` roots outside the unit circle, beyond rounding; None without a delay."""
         if self.roots is None:
             return None
@@ -104,41 +105,41 @@ class Spectrum:
         return found
 
     @property
-    def min_real(self) -> Array:
+    def min_real(self) -> Float64[Array, " R"]:
         """``(R,)`` smallest real part of the eigenvalues of ``K``."""
         return self.eigenvalues.real[:, 0]
 
     @property
-    def max_real(self) -> Array:
+    def max_real(self) -> Float64[Array, " R"]:
         """``(R,)`` largest real part."""
         return self.eigenvalues.real[:, -1]
 
     @property
-    def n_unstable(self) -> Array:
+    def n_unstable(self) -> Float64[Array, " R"]:
         """``(R,)`` eigenvalues of ``K`` with a negative real part."""
         return _n_unstable(self.eigenvalues, self.resolution)
 
     @property
-    def unstable_share(self) -> Array:
+    def unstable_share(self) -> Float64[Array, " R"]:
         """``(R,)`` their share, from 0 to 1."""
         return _unstable_share(self.eigenvalues, self.resolution)
 
     @property
-    def error_unstable_share(self) -> Array | None:
+    def error_unstable_share(self) -> Float64[Array, " R"] | None:
         """``(R,)`` the share of unstable modes of ``H K``, None where there is none."""
         if self.error_eigenvalues is None:
             return None
         return _unstable_share(self.error_eigenvalues, self.resolution)
 
     @property
-    def misaligned_share(self) -> Array | None:
+    def misaligned_share(self) -> Float64[Array, " R"] | None:
         """``(R,)`` the share of directions of error in which the update points uphill: negative
         eigenvalues of the symmetric part. None where that was not asked for."""
         if self.symmetric is None:
             return None
         return _unstable_share(self.symmetric, self.resolution)
 
-    def overshooting_share(self, learning_rate: float) -> Array:
+    def overshooting_share(self, learning_rate: float) -> Float64[Array, " R"]:
         """``(R,)`` the share of modes that decay in continuous time, ``Re lambda > 0``, and that a
         step of this size makes grow: ``abs(1 - eta lambda) > 1``. Of ``H K`` where there is one.
         """
@@ -236,9 +237,9 @@ class Direction:
         eigenvalue: ``(R,)`` the mode's.
     """
 
-    weights: tuple[Tensor, ...]
-    biases: tuple[Tensor, ...]
-    eigenvalue: ComplexArray
+    weights: tuple[Float[Tensor, "R _n_out _fan_in"], ...]
+    biases: tuple[Float[Tensor, "R _n_out"], ...]
+    eigenvalue: Complex128[ComplexArray, " R"]
 
 
 def least_stable(trainer: Trainer, probe: Probe) -> Direction:
@@ -271,7 +272,7 @@ def e_folding(mode: complex, learning_rate: float) -> float:
         return float(1 / np.abs(np.log(np.abs(1 - learning_rate * mode))))
 
 
-def _quickest(modes: ComplexArray, learning_rate: float) -> int:
+def _quickest(modes: Complex128[ComplexArray, " m"], learning_rate: float) -> int:
     return int(np.abs(1 - learning_rate * modes).argmin())
 
 
@@ -334,13 +335,13 @@ def along(trainer: Trainer, probe: Probe, choose: Callable[[ComplexArray], int])
     )
 
 
-def _lengths(network: Network, operand: Tensor) -> Tensor:
+def _lengths(network: Network, operand: Float[Tensor, "*R m n"]) -> Float[Tensor, " _R"]:
     """``(R,)`` of an operand, over all samples."""
     found: Tensor = stacked(network, operand).flatten(1).norm(dim=1)
     return found
 
 
-def _eigenvalues(matrix: Tensor) -> ComplexArray:
+def _eigenvalues(matrix: Float64[Tensor, "m m"]) -> Complex128[ComplexArray, " m"]:
     """``(m,)`` by rising real part; nan where the matrix is not finite."""
     if not torch.isfinite(matrix).all():
         return np.full(len(matrix), complex(np.nan, np.nan))
@@ -348,7 +349,7 @@ def _eigenvalues(matrix: Tensor) -> ComplexArray:
     return found[np.argsort(found.real, kind="stable")]
 
 
-def _hermitian(matrix: Tensor) -> Array:
+def _hermitian(matrix: Float64[Tensor, "m m"]) -> Float64[Array, " m"]:
     """``(m,)`` of a symmetric matrix, rising; nan where it is not finite."""
     if not torch.isfinite(matrix).all():
         return np.full(len(matrix), np.nan)
@@ -356,7 +357,9 @@ def _hermitian(matrix: Tensor) -> Array:
     return found
 
 
-def _n_unstable(modes: Array | ComplexArray, resolution: float) -> Array:
+def _n_unstable(
+    modes: Float64[Array, "R m"] | Complex128[ComplexArray, "R m"], resolution: float
+) -> Float64[Array, " R"]:
     """``(R,)`` how many have a negative real part, beyond rounding."""
     floor = resolution * np.abs(modes).max(1, keepdims=True)
     count: Array = (modes.real < -floor).sum(1).astype(float)
@@ -364,7 +367,9 @@ def _n_unstable(modes: Array | ComplexArray, resolution: float) -> Array:
     return count
 
 
-def _unstable_share(modes: Array | ComplexArray, resolution: float) -> Array:
+def _unstable_share(
+    modes: Float64[Array, "R m"] | Complex128[ComplexArray, "R m"], resolution: float
+) -> Float64[Array, " R"]:
     """``(R,)`` their share."""
     share: Array = _n_unstable(modes, resolution) / modes.shape[1]
     return share

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Float, Float64, Int64
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -48,10 +49,10 @@ class Measurement(Walk, Alignment):
 
     step: int
     epoch: float
-    loss: Array
-    accuracy: Array
-    test_loss: Array | None
-    test_accuracy: Array | None
+    loss: Float64[Array, " R"]
+    accuracy: Float64[Array, " R"]
+    test_loss: Float64[Array, " R"] | None
+    test_accuracy: Float64[Array, " R"] | None
 
 
 class Trainer:
@@ -243,7 +244,7 @@ class Trainer:
                     )
         return measurement and self._of_the_finite(measurement)
 
-    def _finite(self, *others: Tensor) -> NDArray[np.bool_]:
+    def _finite(self, *others: Tensor) -> Bool[NDArray[np.bool_], " R"]:
         """``(R,)``: whether all weights and biases of a replicate are finite, and all ``others``.
 
         A weight can be inf where the loss is not: a saturated unit says 1 whatever drives it.
@@ -274,14 +275,14 @@ class Trainer:
         return replace(measurement, **masked)
 
     @torch.inference_mode()
-    def evaluate(self) -> tuple[Array, Array]:
+    def evaluate(self) -> tuple[Float64[Array, " R"], Float64[Array, " R"]]:
         """Loss and accuracy of every replicate on the whole test set, ``(R,)`` each; nan for those
         that have diverged."""
         loss, accuracy = self._evaluated()
         loss[self.diverged] = accuracy[self.diverged] = np.nan
         return loss, accuracy
 
-    def _evaluated(self) -> tuple[Array, Array]:
+    def _evaluated(self) -> tuple[Float64[Array, " R"], Float64[Array, " R"]]:
         loss, accuracy = np.zeros((2, self.config.replicates))
         n_test = len(self.data.x_test)
         values = self.config.replicates * sum(layer.operand_size for layer in self.network.layers)
@@ -295,7 +296,9 @@ class Trainer:
         return loss / n_test, accuracy / n_test
 
     @unwarned
-    def _scores(self, f: Tensor, y: Tensor) -> tuple[Array, Array]:
+    def _scores(
+        self, f: Float[Tensor, "*R N c"], y: Float[Tensor, "N c"]
+    ) -> tuple[Float64[Array, " replicates"], Float64[Array, " replicates"]]:
         """Loss and accuracy of outputs ``f``, ``(R,)`` each, summed in float64 on the host.
 
         Where the loss is not finite there is no accuracy: the largest of nan is the first class.
@@ -413,7 +416,7 @@ class Trainer:
         _, factor = SCHEDULES[config.schedule]
         return factor(self.epoch, config.epochs, config.schedule_every, config.schedule_factor)
 
-    def _batch(self) -> tuple[Tensor, Tensor]:
+    def _batch(self) -> tuple[Float[Tensor, "N n_0"], Float[Tensor, "N c"]]:
         """The next batch: ``x`` of shape ``(N, n_0)`` and ``y`` of shape ``(N, c)``.
 
         All replicates see the same batches, and so do all runs on a data set: what differs
@@ -430,7 +433,7 @@ class Trainer:
         chosen = self._order[rows]
         return self.data.x_train.index_select(0, chosen), self.data.y_train.index_select(0, chosen)
 
-    def _see_diverged(self, finite: NDArray[np.bool_]) -> None:
+    def _see_diverged(self, finite: Bool[NDArray[np.bool_], " R"]) -> None:
         """Notes the step for those of the replicates ``(R,)`` that are no longer finite."""
         for replicate in np.flatnonzero(~finite & ~self.diverged).tolist():
             self.diverged_at[replicate] = self.step
@@ -440,9 +443,9 @@ class Trainer:
     def _measure(
         self,
         directions: list[Product | None],
-        true: list[Tensor],
+        true: list[Float[Tensor, "*R _m _n"]],
         past: Pass,
-        y: Tensor,
+        y: Float[Tensor, "N c"],
         last: bool,
     ) -> Measurement:
         f = past.outputs
@@ -478,7 +481,7 @@ class Trainer:
         )
 
 
-def _largest(outputs: Tensor) -> NDArray[np.int64]:
+def _largest(outputs: Float[Tensor, "*R N c"]) -> Int64[NDArray[np.int64], "*R N"]:
     """``(..., N)`` on the host: which output is largest. Few outputs NumPy compares faster."""
     on_host = outputs.device.type == "cpu"
     found: NDArray[np.int64] = (

@@ -14,6 +14,7 @@ from itertools import accumulate
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Float, Float64
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -53,13 +54,13 @@ class Walk:
             scheme in force took over.
     """
 
-    displacement: Array | None = None
-    path_length: Array | None = None
-    update_cosine: Array | None = None
-    loss_change: Array | None = None
-    predicted_loss_change: Array | None = None
-    conserved: Array | None = None
-    conserved_drift: Array | None = None
+    displacement: Float64[Array, "R L"] | None = None
+    path_length: Float64[Array, "R L"] | None = None
+    update_cosine: Float64[Array, "R L"] | None = None
+    loss_change: Float64[Array, " R"] | None = None
+    predicted_loss_change: Float64[Array, " R"] | None = None
+    conserved: Float64[Array, "R H"] | None = None
+    conserved_drift: Float64[Array, "R H"] | None = None
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Conserving:
     """
 
     layer: int
-    matrix: Tensor
+    matrix: Float[Tensor, "R n_out n_in"]
     bias_share: float
 
 
@@ -87,8 +88,8 @@ class _Squares:
         unreliable: ``(L,)`` where inner products with this update have to be of formed matrices.
     """
 
-    values: Array
-    unreliable: NDArray[np.bool_]
+    values: Float64[Array, "R L"]
+    unreliable: Bool[NDArray[np.bool_], " L"]
 
 
 class Walker:
@@ -173,8 +174,12 @@ class Walker:
 
     @unwarned
     def changes(
-        self, true: Sequence[Tensor], past: Pass, before: Array, after: Array
-    ) -> tuple[Array, Array]:
+        self,
+        true: Sequence[Float[Tensor, "*R _m _n"]],
+        past: Pass,
+        before: Float64[Array, " R"],
+        after: Float64[Array, " R"],
+    ) -> tuple[Float64[Array, " R"], Float64[Array, " R"]]:
         """What the step just taken did to the loss on its batch, and was predicted to do.
 
         Args:
@@ -235,14 +240,14 @@ class Walker:
                 previous.append(Product(s, network.shared(h) if layer == 0 else h))
         self._previous = previous
 
-    def _conserved(self, pair: Conserving) -> Tensor:
+    def _conserved(self, pair: Conserving) -> Float64[Tensor, "R n"]:
         """``(R, n_l)``: what each hidden unit conserves, in float64."""
         weights, bias = self._network.weights, self._network.biases[pair.layer].double()
         squared = weights[pair.layer].double().square().sum(-1)
         squared += pair.bias_share * bias.square()
         return squared / 2 - (pair.matrix.double() * weights[pair.layer + 1].double()).sum(-2)
 
-    def _update_cosine(self, directions: Sequence[Product | None]) -> Array:
+    def _update_cosine(self, directions: Sequence[Product | None]) -> Float64[Array, "R L"]:
         previous = self._previous
         self._squares = self._squared(directions)
         if self._previous_squares is None:
@@ -270,7 +275,7 @@ class Walker:
 
     def _inner_products(
         self, left: Sequence[Product | None], right: Sequence[Product | None]
-    ) -> Array:
+    ) -> Float64[Array, "R L"]:
         """``(R, L)``; nan where a layer hears nothing."""
         return self._columns(
             [
@@ -279,7 +284,7 @@ class Walker:
             ]
         )
 
-    def _columns(self, columns: Sequence[Tensor | None]) -> Array:
+    def _columns(self, columns: Sequence[Float64[Tensor, "*R"] | None]) -> Float64[Array, "_R L"]:
         """``(R, L)`` on the host, from ``(R)`` or ``()`` of each layer; None is nan."""
         weights = self._network.weights
         undefined = weights[0].new_full((len(weights[0]),), torch.nan, dtype=torch.float64)
@@ -287,7 +292,7 @@ class Walker:
         found: Array = torch.stack(filled, 1).cpu().numpy()
         return found
 
-    def _norms(self, row_norms: Tensor) -> Array:
+    def _norms(self, row_norms: Float[Tensor, "*T rows"]) -> Float64[Array, "*T L"]:
         """Norms of all layers, ``(..., L)``, from those of their rows, ``(..., sum n_out)``."""
         rows = row_norms.cpu().numpy().astype(np.float64)
         squared: Array = np.add.reduceat(rows * rows, [0, *self._ends[:-1]], axis=-1)
@@ -334,6 +339,6 @@ def conserving(
     return found
 
 
-def _row_norms(matrices: Sequence[Tensor]) -> Tensor:
+def _row_norms(matrices: Sequence[Float[Tensor, "R _n_out _n_in"]]) -> Float[Tensor, "R rows"]:
     """Norms of all rows of matrices ``(R, n_out, n_in)`` side by side, ``(R, sum n_out)``."""
     return torch.cat([torch.linalg.vector_norm(matrix, dim=-1) for matrix in matrices], -1)

@@ -4,7 +4,9 @@ import os
 from pathlib import Path
 
 import pytest
+import shapes
 from hypothesis import HealthCheck, settings
+from jaxtyping import install_import_hook
 
 # Several processes, each with a thread per core, slow each other down. Set before anything imports
 # torch; the processes that tests start inherit it.
@@ -25,7 +27,16 @@ settings.register_profile("same", derandomize=True, **_patient)
 settings.register_profile("search", max_examples=3000, print_blob=True, **_patient)
 settings.load_profile("same")
 
+# The engine's shapes are checked while testing, and only then: before anything imports it.
+install_import_hook("fa_engine", "shapes.checked")
+
 HERE = Path(__file__).parent
+
+
+@pytest.fixture(autouse=True)
+def _shapes():
+    """The shapes of this test's first calls are checked, whatever was called before it."""
+    shapes.check_anew()
 
 
 @pytest.hookimpl(tryfirst=True)
