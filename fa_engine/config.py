@@ -168,6 +168,26 @@ def _knob(
     )
 
 
+def _without_effect(asked: str) -> str:
+    """Which schemes have no matrix that a knob says something of.
+
+    They take it and leave it alone, so that a run can be handed from scheme to scheme, and one
+    configuration raced under several.
+
+    Args:
+        asked: the attribute of :class:`fa_engine.matrices.Matrices` that says it of a matrix.
+    """
+    names = [
+        row.short
+        for row in SCHEMES.values()
+        if row.route == "none" or not getattr(MATRICES[row.matrix], asked)
+    ]
+    return f"Of no effect under {', '.join(names[:-1])} and {names[-1]}."
+
+
+_UNDRAWN, _UNSCALED = _without_effect("is_drawn"), _without_effect("is_scaled")
+
+
 class RunConfig(BaseModel):
     """A run, complete and validated. Immutable; ``replace`` makes a changed copy.
 
@@ -304,7 +324,7 @@ class RunConfig(BaseModel):
     feedback_std: float | None = _knob(
         None,
         "Feedback scale",
-        "Standard deviation of the feedback matrices; empty: 1/sqrt(fan-in).",
+        "Standard deviation of the feedback matrices; empty: 1/sqrt(fan-in). " + _UNSCALED,
         unit="std",
         ge=0,
         le=100,
@@ -314,7 +334,7 @@ class RunConfig(BaseModel):
     feedback_init: str = _knob(
         "normal",
         "Feedback distribution",
-        "Distribution the feedback matrices are drawn from.",
+        "Distribution the feedback matrices are drawn from. " + _UNDRAWN,
         options={name: name for name in DISTRIBUTIONS if name != "zero"},
         group="feedback",
     )
@@ -322,7 +342,7 @@ class RunConfig(BaseModel):
         1.0,
         "Feedback density",
         "Share of the units above (direct: of the outputs) that each hidden unit hears, at least "
-        "one; what it hears keeps its variance.",
+        "one; what it hears keeps its variance. " + _UNDRAWN,
         gt=0,
         le=1,
         group="feedback",
@@ -330,7 +350,7 @@ class RunConfig(BaseModel):
     feedback_rank: int | None = _knob(
         None,
         "Feedback rank",
-        "Rank of the feedback matrices; empty: full.",
+        "Rank of the feedback matrices; empty: full. " + _UNDRAWN,
         ge=1,
         group="feedback",
         empty="full",
@@ -338,7 +358,7 @@ class RunConfig(BaseModel):
     feedback_seed: int | None = _knob(
         None,
         "Feedback seed",
-        "Seed of the feedback matrices alone; empty: as the weights.",
+        "Seed of the feedback matrices alone; empty: as the weights. " + _UNDRAWN,
         ge=0,
         lt=2**31,
         group="feedback",

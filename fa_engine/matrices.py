@@ -71,6 +71,7 @@ class Matrices:
         routes: the routes it is defined for.
         follows_weights: made from the weights before each step.
         is_drawn: made, at the start at least, from random draws.
+        is_scaled: made with the feedback scale.
         keeps_rank: what is drawn with a rank carries the signal with that rank.
         sees_noise: learned from samples of noise.
         motion: how they move where no error is left, a key of :data:`fa_engine.decides.MOTIONS`.
@@ -81,6 +82,7 @@ class Matrices:
     follows_weights = False  # what make() draws is not yet what the first step uses
     routes: tuple[str, ...] = ("layerwise", "direct", "none")
     is_drawn = True
+    is_scaled = True
     keeps_rank = True
     sees_noise = False
     motion = "none"
@@ -122,6 +124,7 @@ class WeightMatrices(Matrices):
     title = "The weights themselves"
     routes = ("layerwise", "none")
     is_drawn = False
+    is_scaled = False
 
     def make(self) -> tuple[Float[Tensor, "R _n_out _n_in"], ...]:
         return self.network.weights[1:] if self.shapes else ()
@@ -137,6 +140,7 @@ class TiedMatrices(Matrices):
     follows_weights = True
     routes = ("layerwise",)
     is_drawn = False
+    is_scaled = False
 
     def make(self) -> tuple[Float[Tensor, "R _n_out _n_in"], ...]:
         return tuple(w.clone() for w in self.network.weights[1:])
@@ -151,6 +155,7 @@ class SignMatrices(TiedMatrices):
 
     title = "The signs of the weights"
     motion = "jumps"
+    is_scaled = True
 
     def make(self) -> tuple[Float[Tensor, "R _n_out _n_in"], ...]:
         std = self.options.how.std

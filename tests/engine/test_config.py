@@ -5,9 +5,11 @@ import re
 
 import numpy as np
 import pytest
+import torch
 from pydantic import ValidationError
 
 from fa_engine import SCHEMES, Limits, RunConfig, Trainer, allowed, bounds, problems
+from fa_engine.matrices import MATRICES
 
 BAD = [
     ("dataset", "imagenet", "digits, mnist"),
@@ -226,3 +228,29 @@ def test_every_field_explains_itself():
         assert scheme.explanation.endswith(".")
         assert scheme.source
         assert not scheme.deviation or scheme.deviation.endswith(".")
+
+
+KNOBS = {
+    "feedback_std": 0.7,
+    "feedback_init": "uniform",
+    "feedback_density": 0.5,
+    "feedback_rank": 2,
+    "feedback_seed": 99,
+}
+
+
+@pytest.mark.parametrize("knob", KNOBS)
+def test_a_knob_names_the_schemes_that_it_changes_nothing_in(knob):
+    text = RunConfig.model_fields[knob].description
+    listed = re.search(r"Of no effect under (.*?) and (\w+)\.", text)
+    named = {*listed[1].split(", "), listed[2]}
+    for scheme, row in SCHEMES.items():
+        if knob == "feedback_rank" and not MATRICES[row.matrix].keeps_rank:
+            continue  # refused, see above
+        config = RunConfig(scheme=scheme, replicates=1)
+        before, after = (
+            Trainer(config.replace(**{knob: value})).feedback.matrices
+            for value in (getattr(config, knob), KNOBS[knob])
+        )
+        same = all(map(torch.equal, before, after))
+        assert same == (row.short in named), scheme
