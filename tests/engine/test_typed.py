@@ -6,10 +6,8 @@ from pydantic import ValidationError
 from fa_engine import RunConfig, problems
 from fa_engine.typed import Unclear, entries, real, whole
 
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
+UNDERSTOOD = {
+    whole: [
         ("1024", 1024),
         ("65,536", 65_536),
         ("1,024,000", 1_024_000),
@@ -21,46 +19,37 @@ from fa_engine.typed import Unclear, entries, real, whole
         ("-3", -3),
         ("007", 7),
     ],
-)
-def test_a_whole_number_is_understood(text, value):
-    assert whole(text) == value
-
-
-@pytest.mark.parametrize(
-    ("text", "hint"),
-    [
+    real: [("0.1", 0.1), (" 1e-3 ", 0.001), ("5.", 5), (".5", 0.5), ("1E2", 100), ("０.１", 0.1)],
+}
+REFUSED = {
+    whole: [
         ("1.000", "write 1000 or 1"),
         ("65.536", "write 65536"),
         *((text, "") for text in ("1.0", "1.5", "1,00", "10,00", "1000,000", "0,100", "1,024 000")),
         *((text, "") for text in ("", "1e3", "nan", "0x10", "1__0", ",", "1,", "²", "−3")),
     ],
-)
-def test_what_may_not_be_one_whole_number_is_refused(text, hint):
-    with pytest.raises(Unclear) as refused:
-        whole(text)
-    assert refused.value.hint == hint
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [("0.1", 0.1), (" 1e-3 ", 0.001), ("5.", 5), (".5", 0.5), ("1E2", 100), ("０.１", 0.1)],
-)
-def test_a_number_is_understood(text, value):
-    assert real(text) == value
-
-
-@pytest.mark.parametrize(
-    ("text", "hint"),
-    [
+    real: [
         ("0,1", "write 0.1"),
         ("1,5", "write 1.5"),
         ("1,500", "write 1500 or 1.5"),
         *((text, "") for text in ("", "nan", "inf", "-Infinity", "1 000", "1_0", "1,5e3", "0x1")),
     ],
-)
-def test_what_may_not_be_one_number_is_refused(text, hint):
+}
+
+
+def of_both(cases):
+    return [(read, *case) for read, own in cases.items() for case in own]
+
+
+@pytest.mark.parametrize(("read", "text", "value"), of_both(UNDERSTOOD))
+def test_a_number_is_understood(read, text, value):
+    assert read(text) == value
+
+
+@pytest.mark.parametrize(("read", "text", "hint"), of_both(REFUSED))
+def test_what_may_not_be_one_number_is_refused(read, text, hint):
     with pytest.raises(Unclear) as refused:
-        real(text)
+        read(text)
     assert refused.value.hint == hint
 
 
