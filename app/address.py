@@ -144,9 +144,12 @@ def _problems(error: ValidationError) -> list[Problem]:
         if e["loc"] and "allowed" not in e.get("ctx", {})
     }
     return [
-        replace(p, allowed=said[p.field].removeprefix("Input should be ")) if p.field in said else p
-        for p in problems(error)
+        replace(p, allowed=_plain(said[p.field])) if p.field in said else p for p in problems(error)
     ]
+
+
+def _plain(message: str) -> str:
+    return message.removeprefix("Value error, ").removeprefix("Input should be ")
 
 
 def _titled(kind: type[BaseModel], problem: Problem) -> Problem:

@@ -12,8 +12,11 @@ from dash.exceptions import PreventUpdate
 from app.components import aria
 from app.components.charts import chart
 from app.components.plane_controls import SLIDERS, TITLES, controls
+from app.components.plane_state import CONTROLS, PlaneState
 from app.components.plane_words import INTRO, TEXTS, THEORY
+from app.components.share import copy_link
 from app.components.shell import note
+from app.components.state import follow_state, state_parts
 from app.figures.palette import DARK, LIGHT, Rgb, css
 from app.figures.plane import PLANE_CONFIG, along_figure, plane_figure
 from app.figures.plane_view import MAX_STARTS, REACH, View, setup, unstable_start
@@ -44,7 +47,11 @@ def layout(_context: Context) -> Component:
             controls(),
             html.Div(
                 [
-                    html.H2("Two weights", className="plane-title"),
+                    *state_parts("plane"),
+                    html.Div(
+                        [html.H2("Two weights", className="plane-title"), copy_link()],
+                        className="form-head",
+                    ),
                     _formula(INTRO, "plane-intro"),
                     _legend(),
                     html.Div(
@@ -138,6 +145,7 @@ def _legend() -> Component:
 
 def register(app: Dash, _context: Context) -> None:
     """Callbacks of the page. What follows a slider is in assets/plane.js."""
+    follow_state(app, "plane", PlaneState, CONTROLS)
     moved = [*((id_, "value") for id_ in _CONTROLS), ("plane-background", "checked")]
 
     app.clientside_callback(

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
 from app.address import BESIDE, Reading, defaults, read, write
+from app.components.plane_state import PlaneState, start_pairs, start_texts
 from app.components.presets import FIRST, PRESETS
 from fa_engine import SCHEMES, Limits, RunConfig
 
@@ -143,3 +144,21 @@ def test_any_model_has_addresses() -> None:
 
 def test_fields_have_names_of_their_own() -> None:
     assert not set(BESIDE) & set(RunConfig.model_fields)
+
+
+def test_the_plane_page_has_addresses() -> None:
+    begin = defaults(PlaneState)
+    state = PlaneState(case="tanh", target=-1.5, noise=0.2, background=False, starts=("0.5:1.0",))
+    search = write(state.model_dump(), begin)
+    assert search == "case=tanh&target=-1.5&noise=0.2&background=no&starts=0.5:1"
+    assert PlaneState(**read(PlaneState, search).values) == state
+    assert write(PlaneState().model_dump(), begin) == ""
+    assert PlaneState(**read(PlaneState, "starts=").values).starts == ()
+    assert start_pairs(start_texts([[0.25, -3]])) == [[0.25, -3.0]]
+    for wrong in ("starts=1", "starts=1:9", "starts=a:b", "starts=" + ",".join(["1:1"] * 6)):
+        (problem,) = read(PlaneState, wrong).problems
+        assert problem.title == "Trajectories"
+        assert "at most 5 pairs of weights" in problem.words
+    assert read(PlaneState, "target=5").problems[0].words == (
+        "Target = '5': allowed is less than or equal to 2"
+    )

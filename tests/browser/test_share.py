@@ -108,3 +108,20 @@ def test_charts_alone_and_larger_type(page: Page, site: Site) -> None:
     page.go_back()
     expect(page.locator(".field-scheme input").first).to_have_value("Backpropagation")
     until(page, "() => location.search === '?type=large&scheme=bp'")
+
+
+def test_the_plane_is_its_address(page: Page, site: Site) -> None:
+    page.goto(f"{site.url}/plane?case=tanh&target=1.5&starts=0.5:1,-1:2&noise=7")
+    note = page.locator("#plane-note-address")
+    expect(note).to_contain_text("Gradient noise = '7': allowed is less than or equal to 1")
+    expect(page.locator("#plane-target-value")).to_have_text("1.50")
+    page.locator("#plane-feedback [role=slider]").press("ArrowRight")
+    page.locator("#plane-clear").click()
+    until(page, "() => location.search === '?case=tanh&target=1.5&feedback=1.05&starts='")
+    page.get_by_role("link", name="Walk", exact=True).click()
+    until(page, "() => location.pathname === '/walk'")
+    expect(page.locator(".lab-lead")).to_be_visible()
+    page.go_back()
+    expect(page.locator("#plane-target-value")).to_have_text("1.50")
+    expect(page.locator("#plane-feedback-value")).to_have_text("1.05")
+    expect(page.locator("#plane-case")).to_have_value("tanh, one sample")
