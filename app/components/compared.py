@@ -163,7 +163,10 @@ def differences(comparison: Comparison) -> Component:
         return html.P("With one run there is nothing that differs.", className="soft")
     if not found:
         return html.P("The configurations are the same in every field.", className="soft")
-    head = [html.Th("", scope="col"), *(html.Th(_name(comparison, r), scope="col") for r in runs)]
+    head = [
+        html.Th("setting", scope="col"),
+        *(html.Th(_name(comparison, r), scope="col") for r in runs),
+    ]
     rows = [
         html.Tr([html.Th(FIELDS[name], scope="row"), *(html.Td(value) for value in values)])
         for name, values in found.items()
@@ -179,7 +182,7 @@ def result_table(comparison: Comparison, selection: Selection) -> Component:
     across = AXES[selection.x].lower()
     cursor = "" if selection.cursor is None else f" {selection.cursor:,.6g}"
     titles = (
-        *("", "best", f"at {across}", "last", f"at cursor{cursor}"),
+        *("run", "best", f"at {across}", "last", f"at cursor{cursor}"),
         *("mean", "± std", "smallest", "largest", "networks"),
     )
     head = [html.Th(title, scope="col") for title in titles]

@@ -26,7 +26,7 @@ def race_buttons() -> Component:
                 "Race",
                 id="race",
                 size="md",
-                variant="light",
+                variant="default",
                 className="act-race",
                 **{"aria-description": "The configuration under several schemes, side by side"},
             ),
@@ -37,7 +37,7 @@ def race_buttons() -> Component:
                             html.Span(className="caret"),
                             id="race-choose",
                             size="md",
-                            variant="light",
+                            variant="default",
                             className="act-race-choose",
                             **aria("What the race is over"),
                         )

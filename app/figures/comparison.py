@@ -183,7 +183,7 @@ def angle_figure(
                 "x": as_list(cloud.angle),
                 "y": as_list(cloud.accuracy),
                 "customdata": cloud.step.tolist(),
-                "line": {"color": css(paint.colour(colours), 0.35), "width": 1},
+                "line": {"color": css(paint.colour(colours), 0.7), "width": 1},
                 "marker": {
                     "size": 6,
                     "symbol": symbols[place % len(symbols)],

@@ -83,12 +83,15 @@ def layout(_context: Context) -> Component:
                         "pans, a double click shows all.",
                         className="soft",
                     ),
-                    html.Div(id="compare-readout", className="compare-scroll"),
+                    html.Div(
+                        id="compare-readout",
+                        className="compare-scroll",
+                        tabIndex=0,
+                        role="region",
+                        **aria("Values at the cursor"),
+                    ),
                 ],
                 className="panel",
-                tabIndex=0,
-                role="region",
-                **aria("Values at the cursor"),
             ),
             html.Div(
                 [

@@ -90,7 +90,12 @@ def test_no_rule_is_broken_before_any_run(calm: Page, empty_site: Site) -> None:
 
 
 def test_no_rule_is_broken_beside_a_run(calm: Page, site: Site, finished: str) -> None:
-    for address, chart in (("/", "charts"), ("/stability", "stab-series"), ("/walk", "walk-msd")):
+    for address, chart in (
+        ("/", "charts"),
+        ("/compare", "compare-loss"),
+        ("/stability", "stab-series"),
+        ("/walk", "walk-msd"),
+    ):
         opened(calm, site, f"{address}?run={finished}")
         until(calm, DRAWN, chart)
         assert broken_in_any_look(calm) == [], address
