@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks import engine, export, live, machine, plane, stability, tracking
+from benchmarks import comparing, engine, export, live, machine, plane, stability, tracking
 
 PARTS = {
     "engine": engine.main,
@@ -13,6 +13,7 @@ PARTS = {
     "plane": plane.main,
     "export": export.main,
     "live": live.main,
+    "comparing": comparing.main,
 }
 
 

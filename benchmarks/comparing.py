@@ -15,12 +15,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from live import page
 from werkzeug.serving import make_server
 
 from app.server import create_app
 from app.settings import Settings
 from app.store import Draft, Progress, RunState
+from benchmarks.live import page
 from fa_engine import Measurement, RunConfig, Trainer
 
 RUNS, STREAMING, POINTS = 20, 4, 2_000

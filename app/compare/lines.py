@@ -22,7 +22,7 @@ from fa_engine.measures import Measure
 Array = NDArray[Any]
 
 POINTS = 24_000
-"""Of all lines of a page together."""
+"""Of all lines and bands of a page together: what a browser draws again within a frame."""
 
 MOST, LEAST = 800, 64  # of one line
 _CHUNK = 16  # points that are chosen together
@@ -216,7 +216,7 @@ def upto(x: Array, values: Array, cursor: float) -> tuple[Array, Array]:
 
 def per_line(lines: int) -> int:
     """Points that one of so many lines of a page may have."""
-    return max(LEAST, min(MOST, POINTS // max(1, lines)))
+    return max(LEAST, min(MOST, POINTS // (3 * max(1, lines))))  # a band has two edges
 
 
 def _read_off(x: Array, own: Array, values: Array) -> Array:

@@ -151,5 +151,5 @@ def test_a_short_line_is_not_thinned() -> None:
 
 def test_many_lines_have_fewer_points_each() -> None:
     assert per_line(1) == MOST
-    assert per_line(80) == 300
+    assert per_line(80) == 100
     assert per_line(10_000) == LEAST
