@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks import comparing, engine, export, live, machine, plane, stability, tracking
+from benchmarks import comparing, engine, export, live, machine, plane, runs, stability, tracking
 
 PARTS = {
     "engine": engine.main,
@@ -14,6 +14,7 @@ PARTS = {
     "export": export.main,
     "live": live.main,
     "comparing": comparing.main,
+    "runs": runs.main,
 }
 
 

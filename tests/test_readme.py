@@ -116,10 +116,24 @@ def test_the_readme_has_every_request_and_no_other(tmp_path: Path) -> None:
     assert {(method, path.partition("?")[0]) for method, path in REQUESTS} == served
 
 
+MANY: dict[str, dict[str, Any]] = {
+    "/api/runs/delete": {},
+    "/api/runs/restore": {},
+    "/api/runs/commands": {"command": "stop"},
+}
+"""Requests that name runs in their bodies, and what else is there."""
+
+
 def sent(method: str, path: str, run_id: str) -> list[Any]:
     """The bodies that the README says this request may have."""
     if method == "GET" or method == "DELETE":
         return [None]
+    if path in MANY:
+        return [{"ids": [run_id], **MANY[path]}]
+    if path == "/api/room/free":
+        return [{"what": ["deleted", "cache"]}]
+    if path.endswith("/restore"):
+        return [{}]
     if path.endswith("/commands"):
         return [
             *({"command": name} for name in ("pause", "step", "resume", "checkpoint")),
@@ -129,7 +143,9 @@ def sent(method: str, path: str, run_id: str) -> list[Any]:
             {"command": "stop"},
         ]
     if method == "PATCH":
-        return [{"name": "renamed"}]
+        changes = {"note": "a note", "tags": ["a"], "pinned": True}
+        some = [{"ids": [run_id], **changes}] if path == "/api/runs" else []
+        return some or [{"name": "renamed", **changes}]
     config = {"hidden": [8], "replicates": 2, "epochs": 1}
     named = {"config": config, "name": "child"}
     return [{"config": config}, named, named | {"parent": {"run_id": run_id, "step": 0}}]
@@ -138,14 +154,14 @@ def sent(method: str, path: str, run_id: str) -> list[Any]:
 @pytest.mark.parametrize(("method", "path"), REQUESTS)
 def test_a_request_of_the_readme_is_answered(method: str, path: str, url: str, run_id: str) -> None:
     asked = run_id
-    if method != "GET" and "<id>" in path:  # on a run of its own, which goes on
+    if method != "GET" and ("<id>" in path or path in MANY):  # on a run of its own, which goes on
         long = {"config": {"hidden": [8], "epochs": 9000}}
         asked = json.loads(ask(f"{url}/api/runs", "POST", long))["run_id"]
     address = url + path.replace("<id>", asked).replace("SEQ", "0")
     if path == "/api/import":
         assert ask(address, method, json.loads(ask(f"{url}/api/runs/{run_id}/export.json")))
         return
-    for body in sent(method, path, run_id):
+    for body in sent(method, path, asked if path in MANY else run_id):
         assert ask(address, method, body) or method == "DELETE"
 
 

@@ -89,7 +89,7 @@ def shell(links: Sequence[Link]) -> Any:
                         [
                             dmc.MenuTarget(
                                 dmc.Button(
-                                    "Runs",
+                                    "Recent",
                                     id="runs-button",
                                     variant="default",
                                     size="sm",
@@ -138,7 +138,8 @@ def register(app: Dash, store: Store, links: Sequence[Link]) -> None:
     )
     def recent(_clicks: int | None, pathname: str | None) -> list[Component]:
         here = next((link for link in links if link.path == pathname and link.of_run), links[0])
-        return runs_list(store.runs(limit=_RECENT), here.path, links[0].path)
+        every = next(link.path for link in links if link.name == "Runs")
+        return runs_list(store.runs(limit=_RECENT), here.path, links[0].path, every)
 
     app.clientside_callback(
         ClientsideFunction("shell", "title"), Input("url", "pathname"), State("titles", "data")
@@ -188,9 +189,11 @@ def nav(links: Sequence[Link], pathname: str | None, run_id: str | None) -> list
     ]
 
 
-def runs_list(runs: Sequence[Run], path: str, home: str = "/") -> list[Component]:
+def runs_list(
+    runs: Sequence[Run], path: str, home: str = "/", every: str = "/runs"
+) -> list[Component]:
     """The recent runs, newest first, each a way to open it on the page at ``path``; without any the
-    way to the page at ``home``, where one is started."""
+    way to the page at ``home``, where one is started. All of them are at ``every``."""
     if not runs:
         return [dmc.MenuLabel("No runs yet"), dmc.MenuItem("Train a first one", href=home)]
     return [
@@ -215,6 +218,8 @@ def runs_list(runs: Sequence[Run], path: str, home: str = "/") -> list[Component
             )
             for run in runs
         ),
+        dmc.MenuDivider(),
+        dmc.MenuItem("All runs", href=every),
     ]
 
 

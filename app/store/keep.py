@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,6 +78,14 @@ class Keep:
         count = select(func.count()).select_from(runs).where(chosen(listing))
         with self._reader.connect() as connection:
             return connection.execute(count).scalar_one()
+
+    def names(self, run_ids: Collection[str]) -> dict[str, str]:
+        """The names of these runs by id; those that are not there are left out."""
+        query = select(runs.c.id, runs.c.name).where(
+            runs.c.id.in_(list(run_ids)), runs.c.deleted_at.is_(None)
+        )
+        with self._reader.connect() as connection:
+            return {row.id: row.name for row in connection.execute(query)}
 
     def deleted_ids(self) -> list[str]:
         """The runs that can be restored."""

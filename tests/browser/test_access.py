@@ -12,7 +12,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 pytestmark = pytest.mark.browser
 
-PAGES = ("/", "/compare", "/stability", "/walk", "/plane")
+CHARTED = ("/", "/compare", "/stability", "/walk", "/plane")
+PAGES = ("/runs", *CHARTED)
 # Every chart of the page has been drawn once, and every notice of it has come to rest.
 SETTLED = """() => {
     const charts = [...document.querySelectorAll('.chart')];
@@ -125,7 +126,7 @@ def test_no_rule_is_broken_while_a_run_goes_on(calm: Page, site: Site) -> None:
 def test_every_chart_has_a_name_and_says_its_last_values(
     page: Page, site: Site, finished: str
 ) -> None:
-    for address in PAGES:
+    for address in CHARTED:
         opened(page, site, f"{address}?run={finished}")
         figures = page.get_by_role("figure").all()
         graphs = page.locator(".js-plotly-plot").count()
