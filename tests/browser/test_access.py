@@ -100,6 +100,11 @@ def test_no_rule_is_broken_beside_a_run(calm: Page, site: Site, finished: str) -
         opened(calm, site, f"{address}?run={finished}")
         until(calm, DRAWN, chart)
         assert broken_in_any_look(calm) == [], address
+    opened(calm, site, "/runs")
+    expect(calm.locator(".ag-row .runs-name a").first).to_be_visible()
+    assert broken_in_any_look(calm) == []
+    opened(calm, site, f"/walk?run={finished}")
+    until(calm, DRAWN, "walk-msd")
     expect(calm.locator("#walk-shares ~ .coming")).to_be_hidden()
     for theme in ("light", "dark"):
         wear(calm, theme, 1280, 860)
