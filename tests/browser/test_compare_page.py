@@ -21,6 +21,9 @@ LINES = """() => Object.fromEntries(
     document.querySelector('#compare-loss .js-plotly-plot').data
         .filter(({ meta }) => meta && meta.median)
         .map(({ name, x, line }) => [name, [x.length, line.color]]))"""
+# Where they end.
+ENDS = """document.querySelector('#compare-loss .js-plotly-plot').data
+    .filter(({ meta }) => meta && meta.median).map(({ x }) => x.at(-1))"""
 RANGES = """() => [...document.querySelectorAll('#compare-charts .js-plotly-plot')]
     .map(gd => gd._fullLayout.xaxis.range.map(Math.round))"""
 
@@ -57,16 +60,13 @@ def test_one_click_races_three_schemes_and_their_lines_grow_and_end(page: Page, 
     race_id = parse_qs(urlsplit(page.url).query)["race"][0]
     wait(lambda: site.get(f"/api/races/{race_id}")["ended"])
     until(page, "() => document.querySelectorAll('.chip .dot-finished').length === 3")
+    runs = [site.get(f"/api/runs/{i}") for i in site.get(f"/api/races/{race_id}")["run_ids"]]
+    assert {run["config"]["hidden"] == [12, 8] for run in runs} == {True}
+    # A chip may say it a frame before the line is drawn.
+    until(page, f"steps => String({ENDS}) === String(steps)", [run["total_steps"] for run in runs])
     lines = page.evaluate(LINES)
     assert len({colour for _, colour in lines.values()}) == 3
     assert min(points for points, _ in lines.values()) > 100
-    runs = [site.get(f"/api/runs/{i}") for i in site.get(f"/api/races/{race_id}")["run_ids"]]
-    assert {run["config"]["hidden"] == [12, 8] for run in runs} == {True}
-    last = page.evaluate(
-        "() => document.querySelector('#compare-loss .js-plotly-plot').data"
-        ".filter(t => t.meta && t.meta.median).map(t => t.x.at(-1))"
-    )
-    assert last == [run["total_steps"] for run in runs]
     until(page, "() => document.querySelector('#compare-results table') !== null")
 
 
