@@ -199,7 +199,8 @@ class Plane:
         if not self.one_curve:
             return np.full(top.shape, np.nan)
         s = self._arc(w[..., 0])
-        return s - self.feedback * top if _known(scheme) == "fa" else 2 * s - top * top
+        kept = s - self.feedback * top if _known(scheme) == "fa" else 2 * s - top * top
+        return np.asarray(kept)  # of a single point a number otherwise
 
     def level(
         self, start: ArrayLike, scheme: str, reach: float, points: int = 121
@@ -314,7 +315,8 @@ class Plane:
 
     def _carrier(self, w: Float64[Array, "*P 2"], scheme: str) -> Float64[Array, "*P"]:
         """What carries the error back: ``b``, or for BP ``w2`` itself."""
-        return np.full(w.shape[:-1], float(self.feedback)) if _known(scheme) == "fa" else w[..., 1]
+        fixed = np.full(w.shape[:-1], float(self.feedback))
+        return fixed if _known(scheme) == "fa" else np.asarray(w[..., 1])
 
     def _arc(self, w1: Array) -> Array:
         if self.activation == "linear":
