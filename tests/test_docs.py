@@ -35,7 +35,7 @@ def test_every_scheme_command_and_data_set_is_in_the_readme(name):
 @pytest.mark.parametrize(
     "name",
     [
-        *{*SCHEMES, *SIGNALS, *MATRICES, *MEASURES},
+        *sorted({*SCHEMES, *SIGNALS, *MATRICES, *MEASURES}),
         *(
             field.name
             for field in (*fields(Alignment), *fields(Walk))
