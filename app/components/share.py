@@ -64,6 +64,7 @@ def import_button() -> Component:
         "Import a run …",
         className="import-run",
         type="button",
+        role="menuitem",  # a menu has no other children
         title="A file that “Export, JSON” has made",
         **data(**{"import": "runs"}),
     )

@@ -79,6 +79,8 @@ def test_a_link_opens_the_configuration_that_was_seen(
         page.locator("#export-json").click()
     expect(page.locator(".export-list")).to_be_hidden()
     for text, said in ((download.value.path().read_bytes(), "Imported"), (b"[]", "format")):
+        page.reload()  # with the menu closed
+        until(page, "() => faLive.run && faLive.run.ended")
         page.locator("#runs-button").click()
         with page.expect_file_chooser() as chooser:
             page.locator(".import-run").click()
