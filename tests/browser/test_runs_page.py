@@ -37,6 +37,7 @@ def test_a_run_is_found_renamed_noted_deleted_and_brought_back(
     page: Page, site: Site, runs: dict[str, str]
 ) -> None:
     apple, pear = runs["apple"], runs["pear"]
+    page.set_viewport_size({"width": 2600, "height": 860})  # columns out of sight are not there
     page.goto(site.url)
     page.locator("#nav").get_by_role("link", name="Runs").click()
     expect(cell(page, pear, "name")).to_contain_text("pear")
