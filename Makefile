@@ -36,7 +36,7 @@ bench: $(dev)  ## measure against the peers, side by side
 	$(python) -m benchmarks
 
 pictures: $(dev)  ## take the pictures of docs/images from the running dashboard
-	scripts/install_browser.sh $(python)
+	scripts/install_test_tools.sh $(python)
 	$(python) -m scripts.pictures $(PICTURES)
 
 format: $(dev)  ## format the code and fix what can be fixed

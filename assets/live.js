@@ -404,6 +404,11 @@
     return window.dash_clientside.no_update;
   };
 
+  /* Every click is a step of its own; of two that come while the page is busy Dash tells one. */
+  document.addEventListener("click", ({ target }) => {
+    if (target.closest("#step:not([disabled])")) order("step")(1);
+  });
+
   function learningRate(value) {
     const run = view.run;
     if (!run || run.ended || value === undefined || value === null) {
@@ -476,7 +481,6 @@
     adopt,
     pause: order("pause"),
     resume: order("resume"),
-    step: order("step"),
     stop: order("stop"),
     learning_rate: learningRate,
     scheme,

@@ -206,3 +206,11 @@ def test_torch_is_left_to_pip_where_no_index_answers(install_torch):
         said, version = install_torch(f"http://127.0.0.1:{silent.getsockname()[1]}")
     assert "taking what pip finds" in said
     assert version == ""
+
+
+def test_every_script_that_the_makefile_calls_is_there():
+    called = set(re.findall(r"\bscripts/[\w.]+", (ROOT / "Makefile").read_text()))
+    assert called
+    assert {name for name in called if not (ROOT / name).exists()} == set()
+    modules = set(re.findall(r"-m (scripts|benchmarks)\.?(\w*)", (ROOT / "Makefile").read_text()))
+    assert all((ROOT / folder / f"{name or '__main__'}.py").exists() for folder, name in modules)

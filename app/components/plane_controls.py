@@ -129,6 +129,7 @@ def _weight(name: str, title: str) -> Any:
         label=title,
         value="0.5",
         size="sm",
+        debounce=True,  # Enter says what is in it
         autoComplete="off",
         inputProps={"inputMode": "decimal"},
     )

@@ -129,6 +129,7 @@ def _bar() -> Component:
                         placeholder="a tag",
                         size="xs",
                         w=110,
+                        debounce=True,  # Enter says what is in it
                         autoComplete="off",
                         **aria("Tag for the runs that are ticked"),
                     ),

@@ -290,7 +290,7 @@ def register(app: Dash, context: Context) -> None:
         Output("live-sink", "title"),
         Input("run-named", "data"),
     )
-    for name in ("pause", "resume", "step", "stop"):
+    for name in ("pause", "resume", "stop"):  # steps are counted by assets/live.js
         app.clientside_callback(
             ClientsideFunction("live", name),
             Output("live-sink", "data-" + name),

@@ -9,10 +9,11 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
+from urllib.error import HTTPError
 
 from playwright.sync_api import Page
 from waiting import PATIENCE_MS, PATIENCE_S, wait
@@ -90,11 +91,12 @@ def served(state: Path) -> Iterator[Site]:
             assert process.wait(PATIENCE_S) == 0
 
 
-def stop_all(site: Site) -> None:
-    """Stops the runs that go on, so that the worker is free."""
+def stop_all(site: Site, besides: Collection[str] = ()) -> None:
+    """Stops the runs that go on, so that the worker is free; those whose ids are named go on."""
     for run in site.runs():
-        if not run["ended"]:
-            site.post(f"/api/runs/{run['id']}/commands", {"command": "stop"})
+        if not run["ended"] and run["id"] not in besides:
+            with suppress(HTTPError):  # 409: it has ended since
+                site.post(f"/api/runs/{run['id']}/commands", {"command": "stop"})
 
 
 def wear(page: Page, theme: Literal["light", "dark"], width: int, height: int) -> None:

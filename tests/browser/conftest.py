@@ -53,6 +53,14 @@ def free_worker(site: Site) -> Iterator[None]:
     stop_all(site)
 
 
+@pytest.fixture(autouse=True)
+def ended_runs(site: Site) -> Iterator[None]:
+    """What a test left going, because it failed, does not hold up the next one's runs."""
+    before = {run["id"] for run in site.runs()}
+    yield
+    stop_all(site, besides=before)
+
+
 @pytest.fixture(scope="session")
 def playwright() -> Iterator[Playwright]:
     """One for all: a process cannot have two."""

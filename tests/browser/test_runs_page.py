@@ -74,6 +74,8 @@ def test_a_run_is_found_renamed_noted_deleted_and_brought_back(
     page.keyboard.press("Enter")
     wait(lambda: site.get(f"/api/runs/{apple}")["note"] == "with cinnamon")
     expect(cell(page, apple, "note")).to_have_text("with cinnamon")
+    page.locator("#runs-search").fill("")
+    expect(page.locator("#runs-count")).not_to_contain_text("found")
     page.locator("#runs-search").fill("cinnamon")
     expect(page.locator("#runs-count")).to_have_text("1 run found")
     before = site.get(f"/api/runs/{apple}")

@@ -507,9 +507,9 @@ def test_tabs_share_a_stream_and_see_the_same(context: BrowserContext, site: Sit
     assert steps(one)[-1] == steps(two)[-1]
     assert len(set(steps(one)) ^ set(steps(two))) == 0 or len(steps(one)) >= 900
     for page in (one, two):
-        # The stream is the shared worker's: a browser has only six connections a host.
-        asked = page.evaluate("performance.getEntriesByType('resource').map(r => r.name)")
-        assert not any(address.rpartition("/")[2].startswith("stream") for address in asked)
+        # The stream is the shared worker's: a browser has only six connections a host. A machine so
+        # busy that the worker is late has the tab take one of its own, and give it back.
+        until(page, "() => faLive.link.kind() === 'shared'")
     two.close()
     one.bring_to_front()
     before = points(one)
@@ -655,8 +655,8 @@ def test_a_few_steps_have_whole_ticks_each_once(page: Page, site: Site) -> None:
     until(page, f"() => faLive.gd && faLive.meta && faLive.meta.run && ({POINTS})('loss') > 0")
     ticks = """() => [...document.querySelectorAll('#charts .xaxislayer-above .xtick text')]
         .map(text => text.textContent)"""
-    for _ in range(2):
-        page.click("#step")
+    # Two at once, before the page has come to hear of one: both count.
+    page.evaluate("() => { const { step } = window; step.click(); step.click(); }")
     until(page, "() => faLive.drawn === faLive.head && faLive.run.step === 3")
     until(page, f"() => ({ticks})().length > 1 && new Set(({ticks})()).size === ({ticks})().length")
     assert page.evaluate(ticks)[:3] == ["0", "1", "2"]
@@ -700,10 +700,16 @@ def test_an_unknown_run_is_said(page: Page, site: Site) -> None:
 
 
 def test_a_narrow_screen_has_one_column_and_no_sideways(chromium: Browser, site: Site) -> None:
-    run_id = site.start(epochs=20)
+    run_id = site.start(**LONG)
     page = chromium.new_page(viewport={"width": 390, "height": 844})
     open_run(page, site, run_id)
     assert page.evaluate("document.documentElement.scrollWidth") == 390
+    cut = """() => [...document.querySelectorAll('.actions .mantine-Button-label')]
+        .filter(label => label.scrollWidth > label.clientWidth).map(label => label.textContent)"""
+    assert page.evaluate(cut) == []
+    stop(site, run_id)
+    state(page, "stopped")
+    assert page.evaluate(cut) == []
     charts = page.locator("#charts").bounding_box()
     form = page.locator(".form").bounding_box()
     assert charts
