@@ -22,6 +22,7 @@ from app.store import (
     Store,
     StoreError,
     UnknownCheckpoint,
+    UnknownReport,
     UnknownRun,
 )
 from app.store.labels import NAME, is_name
@@ -131,6 +132,7 @@ def errors_as_json(flask: Flask) -> None:
 
     @flask.errorhandler(UnknownRun)
     @flask.errorhandler(UnknownCheckpoint)
+    @flask.errorhandler(UnknownReport)
     def unknown(error: StoreError) -> ResponseReturnValue:
         return jsonify({"error": str(error)}), 404
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from spectree import Response, SpecTree
 
 from app.compare.race import MAX_RACED
+from app.report import Content, ReportChart
 from app.room import FREEABLE, Freed, Taken
 from app.store import Command, Labels, RunState
 from app.store.listing import COLUMNS, MOST
@@ -225,6 +226,22 @@ class RaceSent(BaseModel):
     sent: int = Field(description="runs that it went to: those that had not ended")
 
 
+class ReportView(BaseModel):
+    """A report as it is kept. Times are unix seconds."""
+
+    id: str
+    title: str
+    charts: list[ReportChart]
+    created_at: float
+    changed_at: float
+
+
+class ReportPage(BaseModel):
+    """The reports, those changed last first."""
+
+    reports: list[ReportView]
+
+
 class Wrong(BaseModel):
     """One thing that is wrong."""
 
@@ -262,6 +279,11 @@ _PARTS: dict[str, dict[str, Any]] = {
     "races.create": {"json": NewRace, "answer": CreatedRace, "code": 201},
     "races.race": {"answer": RaceView, "run": True},
     "races.command": {"json": Command, "answer": RaceSent, "code": 202, "run": True},
+    "reports.all_reports": {"answer": ReportPage},
+    "reports.create": {"json": Content, "answer": ReportView, "code": 201},
+    "reports.report": {"answer": ReportView, "run": True},
+    "reports.change": {"json": Content, "answer": ReportView, "run": True},
+    "reports.restore": {"answer": ReportView, "run": True},
     "keep.taken": {"answer": Taken},
     "keep.free": {"json": What, "answer": Freed},
 }

@@ -25,6 +25,7 @@ from app.lab import Desk
 from app.live import Hub, live_blueprint
 from app.pages import PAGES, Context
 from app.races import races_blueprint
+from app.reports_api import reports_blueprint
 from app.room import Room
 from app.settings import Settings, settings_or_exit
 from app.store import Store
@@ -83,6 +84,7 @@ def create_app(settings: Settings | None = None) -> WebApp:
     flask.register_blueprint(keep_blueprint(flask.store, room))
     comparer = Comparer(flask.store)
     flask.register_blueprint(races_blueprint(flask.store, settings, comparer))
+    flask.register_blueprint(reports_blueprint(flask.store, comparer))
     flask.register_blueprint(document_blueprint())
     flask.register_blueprint(export_blueprint(flask.store, settings, backfills))
     flask.register_blueprint(import_blueprint(flask.store))
@@ -144,7 +146,10 @@ def _dash(flask: Flask, context: Context) -> Dash:
             {"name": "color-scheme", "content": "light dark"},
         ],
     )
-    links = [frame.Link(base + page.path[1:], page.name, page.title, page.of_run) for page in PAGES]
+    links = [
+        frame.Link(base + page.path[1:], page.name, page.title, page.of_run, page.in_navigation)
+        for page in PAGES
+    ]
     dash.layout = frame.shell(links)
     frame.register(dash, context.store, links)
     pages = {link.path: page for link, page in zip(links, PAGES, strict=True)}

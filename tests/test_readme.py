@@ -107,7 +107,7 @@ def test_every_python_block_of_the_readme_is_run_here(
 def test_the_readme_has_every_request_and_no_other(tmp_path: Path) -> None:
     app = create_app(Settings(state_dir=tmp_path, workers=0))
     served = {
-        (method, rule.rule.replace("<run_id>", "<id>"))
+        (method, re.sub("<(run|report)_id>", "<id>", rule.rule))
         for rule in app.url_map.iter_rules()
         # Races are told of in prose, and a comparison is its page's own.
         if re.match(r"/api/(?!<path|races|compare)|/healthz", rule.rule)
@@ -133,6 +133,8 @@ def sent(method: str, path: str, run_id: str) -> list[Any]:
         return [{"ids": [run_id], **MANY[path]}]
     if path == "/api/room/free":
         return [{"what": ["deleted", "cache"]}]
+    if path.startswith("/api/reports"):
+        return [{}] if path.endswith("/restore") else [{"title": "Alignment", "charts": []}]
     if path.endswith("/restore"):
         return [{}]
     if path.endswith("/commands"):
@@ -155,7 +157,9 @@ def sent(method: str, path: str, run_id: str) -> list[Any]:
 @pytest.mark.parametrize(("method", "path"), REQUESTS)
 def test_a_request_of_the_readme_is_answered(method: str, path: str, url: str, run_id: str) -> None:
     asked = run_id
-    if method != "GET" and ("<id>" in path or path in MANY):  # on a run of its own, which goes on
+    if path.startswith("/api/reports/"):
+        asked = json.loads(ask(f"{url}/api/reports", "POST", {}))["id"]
+    elif method != "GET" and ("<id>" in path or path in MANY):  # on a run of its own, which goes on
         long = {"config": {"hidden": [8], "epochs": 9000}}
         asked = json.loads(ask(f"{url}/api/runs", "POST", long))["run_id"]
     address = url + path.replace("<id>", asked).replace("SEQ", "0")

@@ -2,6 +2,7 @@
 
 from app.compare.comparison import Comparer, Comparison
 from app.compare.differences import differing, results
+from app.compare.drawing import figure_of
 from app.compare.lines import Line, Panel
 from app.compare.race import Race, create_race, race_values
 from app.compare.selection import MAX_RUNS, Selection
@@ -16,6 +17,7 @@ __all__ = [
     "Selection",
     "create_race",
     "differing",
+    "figure_of",
     "race_values",
     "results",
 ]

@@ -12,7 +12,8 @@ from dash.development.base_component import Component
 from app.compare import Selection
 from app.compare.selection import ALIGNED, AXES, FIELDS, REPLICATES
 from app.components import aria
-from app.store import Run
+from app.components.share import copy_link
+from app.store import Report, Run
 from fa_engine.measures import MEASURES
 
 CHOSEN = ("measures", "x", "align", "colour", "group", "replicates", "smoothing", "log", "layers")
@@ -170,11 +171,50 @@ def going_buttons() -> Component:
                 for name in GOING
             ),
             html.Span(id="compare-turns", className="soft", role="status"),
+            html.Div(className="spring"),
+            _report_menu(),
+            copy_link(),
         ],
         className="compare-going",
         role="group",
         **aria("All runs that are shown"),
     )
+
+
+def _report_menu() -> Any:
+    """Puts the charts that are shown into a report; the list is made when it opens."""
+    return dmc.Menu(
+        [
+            dmc.MenuTarget(
+                dmc.Button(
+                    "Report",
+                    id="compare-report",
+                    variant="default",
+                    size="sm",
+                    rightSection=html.Span(className="caret"),
+                )
+            ),
+            dmc.MenuDropdown(html.Div(id="compare-reports", className="runs-list")),
+        ],
+        position="bottom-end",
+        width=300,
+        shadow="sm",
+        withinPortal=False,
+    )
+
+
+def report_items(found: Sequence[Report], every: str) -> list[Component]:
+    """What that menu holds: a new report, those that there are, and all of them at ``every``."""
+
+    def item(to: str, *words: str) -> Any:
+        return dmc.MenuItem(list(words), id={"type": "report-to", "report": to}, n_clicks=0)
+
+    return [
+        item("new", "A new report of these charts"),
+        *(item(report.id, f"Add them to “{report.title}”") for report in found),
+        dmc.MenuDivider(),
+        dmc.MenuItem("All reports", href=every),
+    ]
 
 
 def _options(titles: dict[str, str]) -> list[dict[str, str]]:

@@ -8,34 +8,15 @@ from typing import Any
 from dash import html
 from dash.development.base_component import Component
 
-from app.compare import Comparison, Panel, Selection, differing, results
+from app.compare import Comparison, Panel, Selection, differing, figure_of, results
 from app.compare.differences import shown
 from app.compare.selection import AXES, FIELDS
 from app.components import address, aria, attributes, data
 from app.components.charts import chart
 from app.divergence import state_class, state_words
-from app.figures.comparison import COMPARE_CONFIG, Frame, panel_figure
+from app.figures.comparison import COMPARE_CONFIG
 from app.figures.palette import css, palette
 from app.store import Run
-
-
-def figure_of(
-    panel: Panel, comparison: Comparison, selection: Selection, theme: str | None
-) -> dict[str, Any]:
-    """The chart of a panel."""
-    frame = Frame(
-        key=panel.key,
-        title=panel.title,
-        unit=panel.measure.unit,
-        across=AXES[selection.x].lower(),
-        extent=comparison.extent,
-        log=panel.measure.name in selection.log,
-        log_x="x" in selection.log,
-        band=selection.replicates != "none",
-        going=comparison.going,
-        revision=f"{selection.x}/{selection.align}/{selection.log}",
-    )
-    return panel_figure(frame, panel.lines, comparison.names, comparison.paints, theme)
 
 
 def charts(comparison: Comparison, selection: Selection, theme: str | None) -> list[Component]:

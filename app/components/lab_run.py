@@ -11,6 +11,7 @@ from dash.development.base_component import Component
 
 from app.components import address
 from app.components.charts import chart
+from app.components.share import copy_link
 from app.divergence import divergence, state_class, state_words
 from app.lab import Answer
 from app.settings import Settings
@@ -81,8 +82,11 @@ def looked_at(known: Any, at: int, drawn: Sequence[Any] | None) -> Checkpoint | 
 
 
 def run_line(prefix: str) -> Component:
-    """Name, state and scheme of the run, or what to do where there is none."""
-    return html.Div(id=f"{prefix}-run", className="lab-run")
+    """Name, state and scheme of the run, or what to do where there is none; and a link to what is
+    seen."""
+    return html.Div(
+        [html.Div(id=f"{prefix}-run", className="lab-run"), copy_link()], className="lab-head"
+    )
 
 
 def parent_name(store: Store, run: Run) -> str:

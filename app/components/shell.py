@@ -61,12 +61,14 @@ class Link:
         name: one word.
         title: of the browser's tab.
         of_run: whether it shows the run that the address names.
+        in_navigation: whether the navigation leads to it.
     """
 
     path: str
     name: str
     title: str
     of_run: bool
+    in_navigation: bool = True
 
 
 def shell(links: Sequence[Link]) -> Any:
@@ -186,6 +188,7 @@ def nav(links: Sequence[Link], pathname: str | None, run_id: str | None) -> list
             **({"aria-current": "page"} if link.path == pathname else {}),
         )
         for link in links
+        if link.in_navigation
     ]
 
 

@@ -26,6 +26,7 @@ class Control:
         prop: of the component.
         shown: what the component has for a value of the model.
         told: the other way round.
+        into: component and property that take what an address says, where they are others.
     """
 
     field: str
@@ -33,6 +34,7 @@ class Control:
     prop: str = "value"
     shown: Callable[[Any], Any] = lambda value: value
     told: Callable[[Any], Any] = lambda value: value
+    into: tuple[str, str] | None = None
 
 
 def state_parts(prefix: str) -> list[Component]:
@@ -59,7 +61,7 @@ def follow_state(
     )
 
     @app.callback(
-        *(Output(control.id, control.prop, allow_duplicate=True) for control in controls),
+        *(Output(*_taker(control), allow_duplicate=True) for control in controls),
         Output(f"{prefix}-note-address", "children"),
         Output(f"{prefix}-note-address", "hide"),
         Output(f"{prefix}-given", "data"),
@@ -110,3 +112,7 @@ def follow_state(
         begun,
         prevent_initial_call=True,
     )
+
+
+def _taker(control: Control) -> tuple[Any, str]:
+    return control.into or (control.id, control.prop)

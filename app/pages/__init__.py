@@ -3,11 +3,12 @@
 from app.pages.base import Context, Page
 from app.pages.compare import COMPARE
 from app.pages.plane import PLANE
+from app.pages.report import REPORT
 from app.pages.runs import RUNS
 from app.pages.stability import STABILITY
 from app.pages.train import TRAIN
 from app.pages.walk import WALK
 
-PAGES = (TRAIN, RUNS, COMPARE, STABILITY, WALK, PLANE)
+PAGES = (TRAIN, RUNS, COMPARE, STABILITY, WALK, PLANE, REPORT)
 
 __all__ = ["PAGES", "Context", "Page"]

@@ -39,6 +39,7 @@ class Page:
         layout: makes its content.
         register: hands its callbacks to an app.
         of_run: whether it shows the run that the address names, ``?run=ID``.
+        in_navigation: whether the navigation leads to it; else another page does.
     """
 
     path: str
@@ -47,3 +48,4 @@ class Page:
     layout: Callable[[Context], Component]
     register: Callable[[Dash, Context], None]
     of_run: bool = True
+    in_navigation: bool = True

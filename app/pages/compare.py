@@ -31,6 +31,7 @@ from app.components.lab_run import BLANK, panel
 from app.components.shell import note, run_of
 from app.figures.comparison import angle_figure, descent_figure
 from app.pages.base import Context, Page
+from app.pages.compare_report import register_reporting
 from app.store import StoreError
 from fa_engine import problems
 
@@ -299,6 +300,7 @@ def register(app: Dash, context: Context) -> None:
         update = {"runs": (), "race": race.race_id, "cursor": None}
         return search_of(selection.model_copy(update=update)), no_update
 
+    register_reporting(app, context, selection_of)
     app.clientside_callback(
         ClientsideFunction("compare", "adopt"),
         Output("compare-sink", "title"),

@@ -12,13 +12,13 @@ from dash.exceptions import PreventUpdate
 
 from app.components.asking import LOOK_MS, one_at_a_time
 from app.components.lab_run import graph, looked_at, panel, waiting_words
+from app.components.lab_state import KICK
 from app.components.params import given, param_fields
 from app.figures.stability import return_figure
 from app.lab import Arrays, KickParams, checked
 from app.pages.base import Context
 
 _CAME_BACK, _LEFT = 0.8, 1.25  # how far apart in the end, as a multiple of the beginning
-_KICK = ("along", "epsilon", "directions", "steps", "seed")
 
 
 def kick_panel() -> Component:
@@ -33,7 +33,7 @@ def kick_panel() -> Component:
             [
                 html.Div(
                     [
-                        *param_fields("kick", KickParams, _KICK),
+                        *param_fields("kick", KickParams, KICK),
                         dmc.Group(
                             [
                                 dmc.Button("Kick", id="stab-kick-go", size="sm"),
@@ -71,28 +71,36 @@ def register_kick(app: Dash, context: Context) -> None:
         Output("stab-kick", "data"),
         Output(kick, "error"),
         Output("stab-kick-tick", "disabled", allow_duplicate=True),
+        Output("stab-kicked", "data"),
         Input("stab-kick-go", "n_clicks"),
+        Input("stab-drawn", "data"),
         State(kick, "value"),
         State(look, "value"),
         State("stab-checkpoints", "data"),
         State("stab-at", "value"),
-        State("stab-drawn", "data"),
+        State("stab-kicked", "data"),
+        State("stab-kick", "data"),
         prevent_initial_call=True,
     )
     def begin_kick(
         clicks: int | None,
+        drawn: list[Any] | None,
         _kick: list[Any],
         _look: list[Any],
         known: dict[str, Any] | None,
         at: int,
-        drawn: list[Any] | None,
+        kicked: bool | None,
+        before: dict[str, Any] | None,
     ) -> Any:
-        if not clicks:
+        # An address may ask for it as well: as soon as the checkpoint that it names is shown.
+        pressed = bool(clicks) and ctx.triggered_id == "stab-kick-go"
+        if not pressed and not (kicked and before is None and drawn and drawn[1]):
             raise PreventUpdate
         names = [output["id"]["name"] for output in ctx.outputs_list[1]]
         place = looked_at(known, at, drawn)
         if place is None:
-            return {"said": "There is no checkpoint to kick."}, [None] * len(names), True
+            said = "There is no checkpoint to kick."
+            return {"said": said}, [None] * len(names), True, False
         look_values = given(ctx.states_list[1])
         values = given(ctx.states_list[0]) | {
             "run_id": place.run_id,
@@ -107,9 +115,9 @@ def register_kick(app: Dash, context: Context) -> None:
             # What belongs to a field far above is said here as well.
             others = [message for name, message in wrong.items() if name not in names]
             said = " ".join(["Nothing was kicked.", *others])
-            return {"said": said}, [wrong.get(name) for name in names], True
+            return {"said": said}, [wrong.get(name) for name in names], True, False
         desk.again(params)
-        return {"params": params.model_dump()}, [None] * len(names), False
+        return {"params": params.model_dump()}, [None] * len(names), False, True
 
     @one_at_a_time(
         app,
@@ -139,13 +147,15 @@ def register_kick(app: Dash, context: Context) -> None:
 
     @app.callback(
         Output("stab-kick", "data", allow_duplicate=True),
+        Output("stab-kicked", "data", allow_duplicate=True),
         Input("stab-kick-stop", "n_clicks"),
         prevent_initial_call=True,
     )
     def leave_kick(clicks: int | None) -> Any:
         if not clicks:
             raise PreventUpdate
-        return {"said": "The kick was left off."}  # what nobody asks for is not computed on
+        # What nobody asks for is not computed on.
+        return {"said": "The kick was left off."}, False
 
 
 def _kick_words(a: Arrays, params: KickParams) -> str:

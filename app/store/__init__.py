@@ -23,6 +23,7 @@ from app.store.records import (
     UnknownCheckpoint,
     UnknownRun,
 )
+from app.store.reports import Report, Reports, UnknownReport
 from app.store.tasks import Ask, Task, Tasks, TaskState
 
 __all__ = [
@@ -45,6 +46,8 @@ __all__ = [
     "Listing",
     "Parent",
     "Progress",
+    "Report",
+    "Reports",
     "Run",
     "RunEnded",
     "RunState",
@@ -55,6 +58,7 @@ __all__ = [
     "TaskState",
     "Tasks",
     "UnknownCheckpoint",
+    "UnknownReport",
     "UnknownRun",
     "pack",
     "unpack",

@@ -36,6 +36,7 @@ from app.store.records import (
     UnknownCheckpoint,
     UnknownRun,
 )
+from app.store.reports import Reports
 from app.store.rows import RUN_COLUMNS, append, as_run, distinct_name, new_id, order, write
 from app.store.summary import described, words_of
 from app.store.tables import commands, events, runs
@@ -55,6 +56,7 @@ class Store:
         tasks: what is to be computed beside training.
         keep: the list of runs, and what people put to them.
         copies: runs that leave and come piece by piece.
+        reports: charts with a paragraph beside each.
     """
 
     def __init__(self, url: str) -> None:
@@ -62,6 +64,7 @@ class Store:
         self.tasks = Tasks(self._reader, self._writer)
         self.keep = Keep(self._reader, self._writer)
         self.copies = Copies(self._reader, self._writer)
+        self.reports = Reports(self._reader, self._writer)
 
     def close(self) -> None:
         """Closes all connections."""

@@ -104,3 +104,15 @@ tasks = Table(
     Column("lease_until", Double),
     Index("tasks_by_state", "state", "rank", "number"),
 )
+
+reports = Table(
+    "reports",
+    metadata,
+    Column("number", _Number, primary_key=True, autoincrement=True),
+    Column("id", String(32), nullable=False, unique=True),
+    Column("title", String, nullable=False),
+    Column("charts", JSON, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("changed_at", Double, nullable=False),
+    Column("deleted_at", Double),
+)

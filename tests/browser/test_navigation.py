@@ -6,9 +6,10 @@ import pytest
 from browser_helpers import ENDLESS, Site, until
 from playwright.sync_api import BrowserContext, Page, expect
 
-from app.pages import PAGES
+from app.pages import PAGES as ALL_PAGES
 
 pytestmark = pytest.mark.browser
+PAGES = [page for page in ALL_PAGES if page.in_navigation]
 
 STEPS = "Array.from(faLive.gd.data[faLive.meta.places.loss.median].x)"
 DRAWN = f"""() => window.faLive && faLive.gd && faLive.gd.isConnected && faLive.meta
