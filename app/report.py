@@ -9,7 +9,7 @@ from html import escape
 from typing import Any
 
 import plotly.io
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from app.address import defaults, read, write
@@ -35,7 +35,30 @@ _COMPARISON = "the address of a comparison behind its question mark, such as run
 _PANEL = "a measure, with a layer behind a slash where it has layers, or angle or descent"
 
 
-class ReportChart(BaseModel):
+class _Said(BaseModel):
+    """What is of another kind than its field is said in the words of its description."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, data: Any) -> Any:
+        if isinstance(data, cls):
+            return data
+        names = ", ".join(cls.model_fields)
+        if not isinstance(data, dict):
+            _refuse("body", data, f"an object of {names}")
+        for name in data.keys() - cls.model_fields.keys():
+            _refuse(str(name), data[name], f"one of the fields {names}")
+        for name, field in cls.model_fields.items():
+            value = data.get(name)
+            kind: type = list if name == "charts" else str
+            if (field.is_required() or value is not None) and not isinstance(value, kind):
+                _refuse(name, value, field.description or "a text")
+        return data
+
+
+class ReportChart(_Said):
     """A chart of a report.
 
     Attributes:
@@ -44,8 +67,6 @@ class ReportChart(BaseModel):
         panel: which chart of it: ``loss``, ``gradient_angle_deg/2``, ``angle``, ``descent``.
         text: the paragraph beside it.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str = Field(default_factory=new_id, title="Chart", max_length=40)
     comparison: str = Field(title="Comparison", description=_COMPARISON)
@@ -63,7 +84,7 @@ class ReportChart(BaseModel):
 
     @field_validator("panel")
     @classmethod
-    def _known(cls, value: str) -> str:
+    def _drawable(cls, value: str) -> str:
         name, slash, layer = value.partition("/")
         if value not in OF_ALL and (name not in MEASURES or (slash and not _counts(layer))):
             _refuse("panel", value, _PANEL)
@@ -82,10 +103,8 @@ class ReportChart(BaseModel):
         return Selection(**read(Selection, self.comparison, beside=_BESIDE).values)
 
 
-class Content(BaseModel):
+class Content(_Said):
     """What a person puts into a report; what is left out stays as it is."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     title: str | None = Field(None, title="Title", description=_TITLE)
     charts: list[ReportChart] | None = Field(None, title="Charts", description=_CHARTS)
@@ -217,7 +236,10 @@ def as_page(report: Report, drawn: Sequence[Drawn]) -> str:
         figure = ""
         if one.figure is not None:
             figure = plotly.io.to_html(
-                {"data": one.figure["data"], "layout": one.figure["layout"]},
+                {
+                    "data": one.figure["data"],
+                    "layout": {k: v for k, v in one.figure["layout"].items() if k != "template"},
+                },
                 config={"displaylogo": False, "responsive": True},
                 include_plotlyjs=not scripted,
                 include_mathjax=False,

@@ -19,7 +19,7 @@ from app.components.share import copy_link
 from app.components.shell import note
 from app.figures.comparison import COMPARE_CONFIG
 from app.pages.base import Context, Page
-from app.report import LONGEST_TEXT, Content, Drawn, ReportChart, charts_of, draw
+from app.report import Content, Drawn, ReportChart, charts_of, draw
 from app.store import Report, StoreError
 from fa_engine import problems
 
@@ -237,7 +237,6 @@ def _section(drawn: Drawn, count: int) -> Component:
                         placeholder="What this chart shows",
                         autosize=True,
                         minRows=4,
-                        maxLength=LONGEST_TEXT,
                         **aria(f"Paragraph beside {drawn.title}"),
                     ),
                     *(html.P(words, className="soft") for words in drawn.said),
