@@ -108,6 +108,46 @@
     return true;
   }
 
+  /* The shape of a line, or of areas, with a gap wherever something is null. Null where a point has no
+     place on an axis. */
+  function shape(across, up, { x, y }, closed) {
+    let found = "";
+    let open = false;
+    for (let i = 0; i < x.length; i += 1) {
+      if (x[i] === null || y[i] === null) {
+        if (open && closed) found += "Z";
+        open = false;
+        continue;
+      }
+      const [left, top] = [across.d2p(x[i]), up.d2p(y[i])];
+      if (!isFinite(left) || !isFinite(top)) return null;
+      found += `${open ? "L" : "M"}${left.toFixed(2)},${top.toFixed(2)}`;
+      open = true;
+    }
+    return open && closed ? `${found}Z` : found;
+  }
+
+  /* Puts other lines and areas in place of those that are drawn (index of a trace -> { x, y, mode });
+     the figure's data are the caller's. False, and nothing is done, where plotly drew none. */
+  function replace(gd, traces) {
+    const { xaxis } = gd._fullLayout;
+    const groups = groupsOf(gd);
+    const tasks = [];
+    for (const [index, line] of traces) {
+      const full = gd._fullData[index];
+      const group = groups.get(index);
+      if (!full || !group || line.mode !== full.mode || full.mode !== "lines") return false;
+      const area = full.fill === "toself";
+      const [path, ...more] = group.querySelectorAll(area ? ".js-fill" : ".lines > .js-line");
+      const drawn = path && shape(xaxis, axisOf(gd, full), line, area);
+      if (!drawn) return false;
+      tasks.push(() => path.setAttribute("d", drawn));
+      for (const rest of more) tasks.push(() => rest.setAttribute("d", "M0,0")); // it is in the first
+    }
+    for (const task of tasks) task();
+    return true;
+  }
+
   /* A task for each word after the title; null for one that plotly has not made yet. */
   function wordsOf(gd, groups, index) {
     const trace = gd.data[index];
@@ -133,5 +173,5 @@
     );
   }
 
-  window.QuickDraw = { extend, move, holds, pixels };
+  window.QuickDraw = { extend, move, replace, shape, holds, pixels };
 })();

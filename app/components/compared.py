@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from dash import html
@@ -11,7 +10,7 @@ from dash.development.base_component import Component
 from app.compare import Comparison, Panel, Selection, differing, figure_of, results
 from app.compare.differences import shown
 from app.compare.selection import AXES, FIELDS
-from app.components import address, aria, attributes, data
+from app.components import address, attributes, data
 from app.components.charts import chart
 from app.divergence import state_class, state_words
 from app.figures.comparison import COMPARE_CONFIG
@@ -136,65 +135,53 @@ def _swatch(colour: str, dash: str) -> Component:
     return html.Span(className="swatch", style={"borderTop": f"3px {style} {colour}"})
 
 
-def differences(comparison: Comparison) -> Component:
-    """A table of the fields that differ, a column a run."""
+def differences(comparison: Comparison) -> dict[str, Any]:
+    """A table of the fields that differ, a column a run; for assets/compare-numbers.js."""
     runs = comparison.runs
     found = differing(runs) if runs else {}
     if len(runs) < 2:
-        return html.P("With one run there is nothing that differs.", className="soft")
+        return {"said": "With one run there is nothing that differs."}
     if not found:
-        return html.P("The configurations are the same in every field.", className="soft")
-    head = [
-        html.Th("setting", scope="col"),
-        *(html.Th(_name(comparison, r), scope="col") for r in runs),
-    ]
-    rows = [
-        html.Tr([html.Th(FIELDS[name], scope="row"), *(html.Td(value) for value in values)])
-        for name, values in found.items()
-    ]
-    return _table("Fields that differ", head, rows)
+        return {"said": "The configurations are the same in every field."}
+    return {
+        "name": "Fields that differ",
+        "head": ["setting", *(_name(comparison, run) for run in runs)],
+        "rows": [[FIELDS[name], *values] for name, values in found.items()],
+    }
 
 
-def result_table(comparison: Comparison, selection: Selection) -> Component:
-    """Best, last and at-cursor value of each line, and the spread over its replicates."""
+def result_table(comparison: Comparison, selection: Selection) -> dict[str, Any]:
+    """Best, last and at-cursor value of each line, and the spread over its replicates.
+
+    For assets/compare-numbers.js: twenty runs are a thousand cells, and as many components would
+    keep the browser busy for seconds, every time. A row of two is a heading: words, and a unit.
+    """
     rows = results(comparison.panels, comparison.names)
     if not rows:
-        return html.P("Nothing is measured yet.", className="soft")
+        return {"said": "Nothing is measured yet."}
     across = AXES[selection.x].lower()
     cursor = "" if selection.cursor is None else f" {selection.cursor:,.6g}"
-    titles = (
-        *("run", "best", f"at {across}", "last", f"at cursor{cursor}"),
-        *("mean", "± std", "smallest", "largest", "networks"),
-    )
-    head = [html.Th(title, scope="col") for title in titles]
-    body = []
+    told: list[list[str]] = []
     before = None
     for row in rows:
         unit = row["unit"]
         if row["measure"] != before:
             before = row["measure"]
-            words = [html.Th([before, " ", html.Span(unit, className="unit")], colSpan=len(titles))]
-            body.append(html.Tr(words, className="table-part"))
+            told.append([before, unit])
         at = "–" if row["best_at"] is None else f"{row['best_at']:,.6g}"
-        cells = [
-            *(shown(row["best"], unit), at, shown(row["last"], unit), shown(row["cursor"], unit)),
-            *(shown(row[name], unit) for name in ("mean", "std", "min", "max")),
-            f"{row['replicates']:,}",
-        ]
-        body.append(
-            html.Tr([html.Th(row["line"], scope="row"), *(html.Td(cell) for cell in cells)])
+        told.append(
+            [
+                *(row["line"], shown(row["best"], unit), at),
+                *(shown(row[name], unit) for name in ("last", "cursor")),
+                *(shown(row[name], unit) for name in ("mean", "std", "min", "max")),
+                f"{row['replicates']:,}",
+            ]
         )
-    return _table("Results", head, body)
-
-
-def _table(name: str, head: Sequence[Component], rows: Sequence[Component]) -> Component:
-    return html.Div(
-        html.Table([html.Thead(html.Tr(head)), html.Tbody(rows)], className="compare-table"),
-        className="compare-scroll",
-        role="region",
-        tabIndex=0,
-        **aria(name),
-    )
+    head = [
+        *("run", "best", f"at {across}", "last", f"at cursor{cursor}"),
+        *("mean", "± std", "smallest", "largest", "networks"),
+    ]
+    return {"name": "Results", "head": head, "rows": told}
 
 
 def _name(comparison: Comparison, run: Run) -> str:

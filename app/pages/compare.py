@@ -49,6 +49,7 @@ def layout(_context: Context) -> Component:
             dcc.Store(id="compare-known"),
             dcc.Store(id="compare-chosen"),
             dcc.Store(id="compare-out"),
+            dcc.Store(id="compare-numbers"),
             dcc.Store(id="compare-beat", data=0),
             dcc.Store(id="compare-anew", data=0),
             html.Div(id="compare-sink", hidden=True),
@@ -207,10 +208,7 @@ def register(app: Dash, context: Context) -> None:
         )
 
     @app.callback(
-        Output("compare-results", "children"),
-        Output("compare-differences", "children"),
-        Output("compare-angle", "figure"),
-        Output("compare-descent", "figure"),
+        Output("compare-numbers", "data"),
         Output("compare-turns", "children"),
         *(Output(control_id(name), "disabled") for name in GOING),
         Input("url", "search"),
@@ -234,10 +232,17 @@ def register(app: Dash, context: Context) -> None:
             "reset": not comparison.runs,
         }
         return (
-            result_table(comparison, selection),
-            differences(comparison),
-            angle_figure(comparer.clouds(selection), paints, theme),
-            descent_figure(comparer.shares(selection), theme),
+            {
+                "tables": {
+                    "compare-results": result_table(comparison, selection),
+                    "compare-differences": differences(comparison),
+                },
+                "figures": {
+                    "compare-angle": angle_figure(comparer.clouds(selection), paints, theme),
+                    "compare-descent": descent_figure(comparer.shares(selection), theme),
+                },
+                "live": ctx.triggered_id == "compare-beat",
+            },
             turn_words(comparison.runs, settings.workers),
             *(disabled[name] for name in GOING),
         )
@@ -305,6 +310,11 @@ def register(app: Dash, context: Context) -> None:
         ClientsideFunction("compare", "adopt"),
         Output("compare-sink", "title"),
         Input("compare-known", "data"),
+    )
+    app.clientside_callback(
+        ClientsideFunction("compare_numbers", "show"),
+        Output("compare-sink", "data-numbers"),
+        Input("compare-numbers", "data"),
     )
 
 
