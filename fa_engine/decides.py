@@ -6,12 +6,16 @@ without error and compares.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from fa_engine.config import RunConfig
 from fa_engine.feedback import SIGNALS, Scheme
 from fa_engine.matrices import MATRICES
 from fa_engine.optimizers import OPTIMIZERS
+
+FLAT = "squared_error"
+"""The loss whose H is the identity: what is said of K is said of H K for every other."""
 
 # Matrices by what moves them where no error is left, and what K decides then.
 MOTIONS = {
@@ -46,6 +50,10 @@ ADAPTIVE = (
     "small error as for a large one: K does not decide whether they stay."
 )
 MOMENTUM = "With momentum {momentum:g} it is about {faster:.3g} times as fast as K alone says."
+CURVED = (
+    "With this loss an error changes by H K, where H = de/df is what the loss makes of the "
+    "outputs: modes of K alone decide nothing."
+)
 DELAY = (
     "Its modules hear late. An error that changes is not what it was: with steps of this length "
     "the roots of all modules together decide, stable inside the unit circle, and K alone as the "
@@ -59,8 +67,8 @@ class Decision:
 
     Attributes:
         rests: a point without error is a fixed point of the scheme.
-        stability: whether it stays there is told by the modes of ``K``: to first order, in the
-            mean, or until a weight changes its sign.
+        stability: whether it stays there is told by the modes of ``K``, of ``H K`` for another loss
+            than squared error: to first order, in the mean, or until a weight changes its sign.
         of_moment: ``K`` itself moves on where no error is left.
         pace: mode ``lambda`` is ``1 - eta lambda`` times as long after a step.
         words: the same in sentences.
@@ -99,6 +107,8 @@ def decision(scheme: Scheme, config: RunConfig) -> Decision:
     late = hears and config.delay_modules > 1
     if late:
         words.append(DELAY)
+    if config.loss != FLAT:
+        words = [re.sub(r"\bK\b", "H K", sentence) for sentence in words] + [CURVED]
     rests = not config.weight_decay
     return Decision(
         rests=rests,

@@ -30,14 +30,18 @@ def _modes(a: Arrays) -> list[_Row]:
     modes = len(a["eigenvalues"])
     told = f"{int(a['n_unstable'])} of {modes}"
     share = f"{100 * float(a['unstable_share']):.1f} %"
-    if a["stability"]:
+    by_error = "error_unstable_share" in a  # another loss than squared error: H K decides
+    if by_error:
+        rows = [("Modes of K below 0", told, f"{share}; by themselves they decide nothing")]
+    elif a["stability"]:
         rows = [("Unstable modes", told, share)]
     elif a["of_moment"]:
         rows = [("Modes below 0 at this moment", told, share)]
     else:
         rows = [("Real part below 0", told, f"{share}, of the error were it sent this way")]
-    leaves = "error_unstable_share" not in a and bool(a["n_unstable"])
-    own = _pace(a, "eigenvalues") if leaves else ""
+    if by_error:
+        rows.append(_of_error(a))
+    own = _pace(a, "eigenvalues") if not by_error and bool(a["n_unstable"]) else ""
     rows += [
         ("Smallest real part", f"{float(a['min_real']):.3g}", own),
         ("Largest real part", f"{float(a['max_real']):.3g}", ""),
@@ -51,11 +55,6 @@ def _modes(a: Arrays) -> list[_Row]:
     if a["stability"] and a["pace"]:
         overshoots = f"{100 * float(a['overshooting_share']):.1f} %"
         rows.append(("Modes that a step overshoots", overshoots, "stable, but |1 − ηλ| > 1"))
-    if "error_unstable_share" in a:
-        share = f"{100 * float(a['error_unstable_share']):.1f} %"
-        name = "Unstable modes of H K" if a["stability"] else "Modes of H K below 0"
-        pace = _pace(a, "error_eigenvalues") if float(a["error_unstable_share"]) > 0 else ""
-        rows.append((name, share, pace or "what softmax makes of K"))
     uphill = f"{100 * float(a['misaligned_share']):.1f} %"
     if str(a["signal"]) == "error":
         rows.append(("Errors it would follow uphill", uphill, "negative modes of (K + Kᵀ)/2"))
@@ -65,6 +64,20 @@ def _modes(a: Arrays) -> list[_Row]:
         ("Error left", f"{float(a['error_left']):.3g}", "root mean square of an output's"),
     ]
     return rows
+
+
+def _of_error(a: Arrays) -> _Row:
+    """The modes of ``H K``, by which the error itself changes."""
+    share, modes = float(a["error_unstable_share"]), len(a["error_eigenvalues"])
+    if a["stability"]:
+        name = "Unstable modes of H K"
+    elif a["of_moment"]:
+        name = "Modes of H K below 0 at this moment"
+    else:
+        name = "Modes of H K below 0"
+    pace = _pace(a, "error_eigenvalues") if share > 0 else ""
+    remark = f"{100 * share:.1f} %" + (f", {pace}" if pace else "")
+    return name, f"{round(share * modes)} of {modes}", remark
 
 
 def _pace(a: Arrays, which: str) -> str:
@@ -80,7 +93,7 @@ def _rates(a: Arrays) -> list[Component]:
     if str(a["signal"]) == "error":
         title, form, remark = "Alignment is this quadratic form", "−eᵀK e/N", "from the kernel"
     else:
-        title, form = "What the loss falls at", "−(eᵀK_L e + eᵀK_h s)/N"
+        title, form = "What the loss changes at", "−(eᵀK_L e + eᵀK_h s)/N"
         remark = "from the output layer's kernel, and the hidden layers' with s, what they are sent"
     rates = [
         (form, float(a["kernel_rate"]), remark),

@@ -57,17 +57,21 @@ def spectrum_figure(
     floor = float(spectrum["resolution"]) * float(np.abs(modes).max(initial=0.0))
     below = modes.real < -floor
     of_moment = bool(spectrum.get("of_moment", False))
-    told = bool(spectrum.get("stability", True)) or of_moment
+    decided = bool(spectrum.get("stability", True)) or of_moment
     now = " now" if of_moment else ""
-    # Where nothing is decided a mode is a mode, on whichever side.
-    good, bad = (colours.stable, colours.unstable) if told else (colours.accent, colours.accent)
-    names = ("stable", "unstable") if told else ("above 0", "below 0")
+    # Where nothing is decided a mode is a mode, on whichever side. With another loss than squared
+    # error it is H K that decides, in a row of its own.
+    told = decided and "error_eigenvalues" not in spectrum
+    neutral = (colours.accent, colours.accent)
+    deciding = (colours.stable, colours.unstable) if decided else neutral
+    good, bad = deciding if told else neutral
+    names = ("stable", "unstable") if told and not of_moment else (f"above 0{now}", f"below 0{now}")
     traces = [
         _modes(modes[~below], names[0], good, across),
         _modes(modes[below], names[1], bad, across),
     ]
     for place, (name, remark) in enumerate(rows):
-        inks = (colours.soft, colours.soft) if name == "bp" else (good, bad)
+        inks = (colours.soft, colours.soft) if name == "bp" else deciding
         if name == "symmetric":
             inks = (colours.stable, colours.unstable)
         traces.append(_row(np.sort(spectrum[name].real), place, name, remark, floor, inks, across))
@@ -86,7 +90,7 @@ def spectrum_figure(
             colours,
             meta={
                 **picture("Spectrum of the feedback kernel"),
-                **({"words": _words(modes, below, names[1])} if len(modes) else {}),
+                **({"words": _words(modes, below, names[1], spectrum)} if len(modes) else {}),
             },
             margin={"l": 62, "r": 12, "t": 44, "b": 44},
             xaxis=axis(
@@ -147,10 +151,14 @@ def spectrum_figure(
     )
 
 
-def _words(modes: NDArray[Any], below: NDArray[Any], name: str) -> str:
+def _words(modes: NDArray[Any], below: NDArray[Any], name: str, spectrum: Arrays) -> str:
     """All that the spectrum comes to, in one sentence; ``name`` is that of the modes ``below``."""
     ends = f"real parts from {modes.real.min():.3g} to {modes.real.max():.3g}."
-    return f"{len(modes)} modes, {int(below.sum())} of them {name}; {ends}"
+    said = f"{len(modes)} modes, {int(below.sum())} of them {name}; {ends}"
+    if "error_unstable_share" not in spectrum:
+        return said
+    share = 100 * float(spectrum["error_unstable_share"])
+    return f"{said} Of H K, which decides with this loss, {share:.1f} % are below 0."
 
 
 def _ends(modes: NDArray[Any], across: SymmetricLog, colours: Palette) -> list[dict[str, Any]]:

@@ -35,6 +35,7 @@ from app.store import Checkpoint, Run
 _READY, _PENDING = "lab-split", "lab-split pending"  # what is shown belongs to another checkpoint
 _SERIES = ("unstable_share", "min_real", "angle_deg")
 _DECIDED = ("stability", "of_moment")
+_OF_ERROR = ("error_unstable_share", "error_eigenvalues")
 
 
 def spectrum_panel() -> Component:
@@ -71,8 +72,8 @@ def series_panel() -> Component:
     """What the checkpoints' spectra come to."""
     return panel(
         "Through training",
-        "The share of modes with a negative real part and the smallest real part, beside the angle "
-        "between update and gradient at the same steps.",
+        "The share of modes with a negative real part and the smallest real part, of what decides "
+        "with this loss, beside the angle between update and gradient at the same steps.",
         dmc.SegmentedControl(
             id="stab-scale",
             data=[
@@ -256,7 +257,10 @@ def _series_figure(
     for place, checkpoint in enumerate(found):
         if answers[checkpoint.seq].packed is None:
             continue
-        a = answers[checkpoint.seq].arrays(*_SERIES, *_DECIDED)
+        a = dict(answers[checkpoint.seq].arrays(*_SERIES, *_DECIDED, *_OF_ERROR))
+        if "error_unstable_share" in a:  # another loss than squared error: H K decides
+            a["unstable_share"] = a["error_unstable_share"]
+            a["min_real"] = a["error_eigenvalues"].real.min()
         series["decided"][place] = any(bool(a[name]) for name in _DECIDED)
         for name in _SERIES:
             if series["decided"][place] or name == "angle_deg":

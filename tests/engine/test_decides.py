@@ -34,6 +34,8 @@ def without_error(config):
     x = data.x_train[:N]
     first = Trainer(config.replace(replicates=1))
     y = first.network.forward(x).outputs
+    if config.loss == "cross_entropy":
+        y = torch.softmax(y, -1)
 
     def tiled(values):
         return values.repeat(719, 1)
@@ -114,17 +116,19 @@ def test_it_rests_where_it_is_said_to(scheme):
         assert "decides nothing there" in said.words[0]
 
 
+@pytest.mark.parametrize("loss", ["squared_error", "cross_entropy"])
 @pytest.mark.parametrize("scheme", ["fa", "dfa", "kp", "dkp", "usf", "frsf"])
-def test_a_mode_below_0_leaves_at_its_pace(scheme):
-    """`MOTIONS` none, learned (to first order, `K` of this moment) and jumps (no sign changes)."""
-    config = CONFIG.replace(scheme=scheme)
+def test_a_mode_below_0_leaves_at_its_pace(scheme, loss):
+    """`MOTIONS` none, learned (to first order, `K` of this moment) and jumps (no sign changes); of
+    `H K` with another loss, `CURVED`."""
+    config = CONFIG.replace(scheme=scheme, loss=loss)
     if scheme in ("usf", "frsf"):
         # Signs agree with the weights: with one sign turned over at the top something leaves.
         config = config.replace(hidden=(8, 8, 7))
     said = decision(config.composition, config)
     assert said.stability
     assert said.pace
-    trainer, probe, mode = leaving(config, 0.002)
+    trainer, probe, mode = leaving(config, 0.002 if loss == "squared_error" else 0.0002)
     before = [m.clone() for m in trainer.feedback.matrices]
     steps = round(1.0 / (0.01 * -mode))
     found = perturb_and_return(
@@ -140,6 +144,30 @@ def test_a_mode_below_0_leaves_at_its_pace(scheme):
     assert expected > 2.5
     np.testing.assert_allclose(found.distance[:, -1] / 1e-7, expected, rtol=0.02)
     assert all(map(torch.equal, before, trainer.feedback.matrices))
+
+
+def test_modes_of_the_kernel_alone_decide_nothing_of_another_loss():
+    """`CURVED`: some of K are below 0 and none of H K, and nothing leaves, whatever the kick."""
+    config = CONFIG.replace(loss="cross_entropy", learning_rate=0.3)
+    assert decides.CURVED in words(config)
+    assert decides.CURVED not in words(CONFIG)
+    assert all("H K" in sentence for sentence in words(config))
+    for seed in range(200):
+        trainer, probe = without_error(config.replace(seed=seed))
+        found = spectrum(trainer, probe)
+        if found.unstable_share[0] > 0.04 and found.error_unstable_share[0] == 0:
+            break
+    else:
+        raise AssertionError("no such network among two hundred")
+    for bias in trainer.network.biases:
+        bias.add_(torch.randn(bias.shape, generator=torch.Generator().manual_seed(1)) * 1e-4)
+    losses = []
+    for _ in range(3):
+        f = trainer.network.forward(probe.x).outputs
+        losses.append(float((torch.softmax(f, -1) - probe.y).square().sum()))
+        advance(trainer, 1000)
+    start, middle, end = losses
+    assert end < middle < start
 
 
 @pytest.mark.parametrize("scheme", ["usf", "frsf"])

@@ -305,9 +305,17 @@ def test_the_numbers_of_the_panel_are_found_on_the_axis() -> None:
 def test_only_backpropagation_is_grey_and_nothing_is_called_stable_where_nothing_is_decided() -> (
     None
 ):
-    told = spectrum_figure(SPECTRUM | {"error_eigenvalues": MODES})
-    grey = {trace.name for trace in told.data[2:] if len(set(trace.marker.line.color)) == 1}
+    by_error = {"error_eigenvalues": MODES, "error_unstable_share": np.array(0.25)}
+    other = spectrum_figure(SPECTRUM | by_error)
+    grey = {trace.name for trace in other.data[2:] if len(set(trace.marker.line.color)) == 1}
     assert grey == {"bp"}
+    # With another loss modes of K decide nothing; those of H K do, and have their colours.
+    assert "these grow" not in text(other)
+    assert [trace.name for trace in other.data[:2]] == ["above 0", "below 0"]
+    assert "of them unstable" not in text(other)
+    assert "Of H K, which decides with this loss, 25.0 % are below 0." in text(other)
+    told = spectrum_figure(SPECTRUM)
+    assert [trace.name for trace in told.data[:2]] == ["stable", "unstable"]
     undecided = SPECTRUM | {"stability": np.array(False), "of_moment": np.array(False)}
     figure = spectrum_figure(undecided)
     assert "these grow" in text(told)
@@ -318,6 +326,8 @@ def test_only_backpropagation_is_grey_and_nothing_is_called_stable_where_nothing
     assert [trace.name for trace in figure.data[2:]] == ["bp"]  # it does not follow the error
     moment = spectrum_figure(undecided | {"of_moment": np.array(True)})
     assert "these grow now" in text(moment)
+    assert "below 0 now" in text(moment)
+    assert "unstable" not in text(moment)
 
 
 @pytest.mark.parametrize(
