@@ -49,23 +49,26 @@
     const named = Object.entries(meta.panels || {});
     const panels = new Map(named.map(([axis, name]) => [axis, [plain(name)]]));
     const wanted = ({ mode }) => !meta.weights || (mode || "").includes("lines");
-    let newest = null;
-    for (const trace of data.filter((trace) => told(trace) && wanted(trace))) {
-      const point = last(trace);
-      if (!point) continue;
+    const points = data
+      .filter((trace) => told(trace) && wanted(trace))
+      .map((trace) => [trace, last(trace)])
+      .filter(([, point]) => point);
+    const newest = points.reduce((most, [, [x]]) => (most === null || x > most ? x : most), null);
+    const title = titleOf(axisOf(layout, "x"));
+    // A line that ends before the others says where: a test value of long ago is none of now.
+    const early = (x) => (title && typeof x === "number" && x < newest ? ` (at ${number(x, 0)})` : "");
+    for (const [trace, point] of points) {
       const axis = trace.yaxis || "y";
       if (!panels.has(axis)) panels.set(axis, [meta.weights ? "" : titleOf(axisOf(layout, axis))]);
       const value = meta.weights
         ? `ends at ${number(point[0])}, ${number(point[1])}`
-        : written(point[1], trace.hovertemplate);
+        : written(point[1], trace.hovertemplate) + early(point[0]);
       panels.get(axis).push(`${plain(trace.name)} ${value}`);
-      if (newest === null || point[0] > newest) [newest] = point;
     }
     const said = [...panels.values()]
       .filter(([, ...values]) => values.length)
       .map(([name, ...values]) => `${name ? `${name}: ` : ""}${values.join("; ")}.`);
     if (said.length === 0) return NOTHING;
-    const title = titleOf(axisOf(layout, "x"));
     const there = title && typeof newest === "number" ? `${title} ${number(newest, 0)}` : "";
     const across = meta.weights ? "" : meta.across || there;
     if (across) said.unshift(`At ${across}.`);

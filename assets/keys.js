@@ -39,6 +39,10 @@
 
   if (window.document) {
     document.addEventListener("keydown", press);
+    // Space is the run's again after a click on a preset; who pressed it by a key stays there.
+    document.addEventListener("click", ({ target, detail }) => {
+      if (detail && target.closest(".preset")) document.activeElement.blur();
+    });
     document.addEventListener("click", ({ target }) => {
       if (target.closest("#keys-button")) $("keys").showModal();
       else if (target.closest("#keys-close") || target === $("keys")) $("keys").close();

@@ -57,7 +57,7 @@ class Column:
 
 COLUMNS = (
     Column("name", "Name", width=300, narrow=True, edited=True),
-    Column("state", "State", width=150, narrow=True),
+    Column("state", "State", width=190, narrow=True),
     Column("scheme", "Scheme", "the one in force now", width=125),
     Column("dataset", "Data", width=110),
     Column("architecture", "Layers", "hidden layers from the input up", width=120),

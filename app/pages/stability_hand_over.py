@@ -23,8 +23,8 @@ def hand_over_panel() -> Component:
         "Hand over",
         "Start any scheme from this checkpoint's weights. Give a minimum that "
         "backpropagation found to feedback alignment and see whether it leaves; any "
-        "minimum is stable for backpropagation. Learned feedback matrices "
-        "(Kolen-Pollack, weight mirror) begin anew.",
+        "minimum is stable for backpropagation whose steps do not overshoot. Learned feedback "
+        "matrices (Kolen-Pollack, weight mirror) begin anew.",
         hand_over_form(),
     )
 

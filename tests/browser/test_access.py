@@ -188,7 +188,9 @@ def test_figures_in_words(page: Page, site: Site) -> None:
     assert words([{**loss, "y": [2, None]}], steps) == "At step 0. train 2."
     panels = {"meta": {"panels": {"y2": "Angle", "y": "<b>Loss</b>"}}} | steps
     both = [loss, {**angle, "x": [5, 900], "y": [90, 45.67]}, band]
-    assert words(both, panels) == "At step 1,200. Angle: layer 1 45.7°. Loss: train 0.1235."
+    assert words(both, panels) == (
+        "At step 1,200. Angle: layer 1 45.7° (at 900). Loss: train 0.1235."
+    )
     share = {"name": "test", "x": [3], "y": [0.9625], "hovertemplate": "%{y:.0%}"}
     assert words([share], {}) == "test 96.3 %."
     assert words([{**loss, "y": [1, 3.2e-7]}], {}) == "train 3.2e−7."
