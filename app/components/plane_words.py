@@ -16,8 +16,8 @@ _ALONG = (
     "along every walk. "
 )
 _TO_THE_LINE = (
-    _ALONG
-    + "While the cosine is negative the loss rises, with short enough steps. Nothing pulls the cosine up, but the walk can rest only where alignment holds."
+    _ALONG + "While the cosine is negative the loss rises, with short enough steps. Nothing pulls "
+    "the cosine up, but the walk can rest only where alignment holds."
 )
 TEXTS = {
     "fa": {
