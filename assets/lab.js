@@ -37,12 +37,6 @@
     return window.dash_clientside.no_update;
   }
 
-  /* The step of the checkpoint that is looked at, for the address; nothing for the newest. */
-  function stepNow(at, fresh, known) {
-    const found = (known && known.checkpoints) || [];
-    return fresh || at >= found.length - 1 ? null : found[at][0];
-  }
-
   window.dash_clientside = window.dash_clientside || {};
-  window.dash_clientside.lab = { play, name_run: nameRun, step_now: stepNow };
+  window.dash_clientside.lab = { play, name_run: nameRun };
 })();

@@ -1,16 +1,16 @@
-"""The addresses of the lab's pages: ``/stability?run=ID&step=4400&under=bp``,
+"""What a person chooses on the lab's pages, and the address of the Walk page:
 ``/walk?run=ID&plane=three&through=0,200,4400&drawn=yes``."""
 
 from __future__ import annotations
 
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from pydantic import Field, create_model
 
 from app.address import text_of
 from app.components.params import param_id
 from app.components.state import Control
-from app.lab import KickParams, LandscapeParams, Params, SpectrumParams
+from app.lab import LandscapeParams, Params
 
 LOOK = ("under", "n_samples", "replicate")
 """Parameters of the spectrum that a person chooses."""
@@ -32,20 +32,6 @@ def _fields(kind: type[Params], names: tuple[str, ...]) -> dict[str, Any]:
 
 def _own(default: Any, title: str, allowed: str, **constraints: Any) -> Any:
     return Field(default, title=title, json_schema_extra={"allowed": allowed}, **constraints)
-
-
-class _Stability(Params):
-    """What is to be seen on the Stability page.
-
-    Attributes:
-        step: of the checkpoint; nothing: the newest.
-        scale: of the steps below the curves.
-        kicked: whether copies are kicked as soon as the page is there.
-    """
-
-    step: int | None = _own(None, "Checkpoint", "the step of a checkpoint, from 0", ge=0)
-    scale: Literal["linear", "log"] = _own("linear", "Scale of the steps", "linear or log")
-    kicked: bool = _own(False, "Kicked", "yes or no")
 
 
 class _Walk(Params):
@@ -72,24 +58,12 @@ def _model(name: str, base: type[Params], *fields: dict[str, Any]) -> type[Param
     return cast("type[Params]", made)
 
 
-StabilityState = _model(
-    "StabilityState", _Stability, _fields(SpectrumParams, LOOK), _fields(KickParams, KICK)
-)
 WalkState = _model("WalkState", _Walk, _fields(LandscapeParams, PLANE))
 
 
 def _controls(group: str, names: tuple[str, ...]) -> list[Control]:
     return [Control(name, param_id(group, name), shown=text_of) for name in names]
 
-
-STABILITY_CONTROLS = (
-    Control("step", "stab-step-now", "data", into=("stab-step-asked", "data")),
-    *_controls("look", LOOK),
-    Control("scale", "stab-scale"),
-    *_controls("kick", KICK),
-    Control("kicked", "stab-kicked", "data", told=bool),
-)
-"""What holds each field of a :data:`StabilityState`."""
 
 WALK_CONTROLS = (
     *_controls("plane", PLANE),

@@ -49,7 +49,7 @@ DOCUMENT = """<!DOCTYPE html>
 """Around everything, as Dash fills it in; the language is what Dash's own leaves out."""
 PRIMARY = (25, 113, 194)
 """What Mantine calls blue 8: the ground of buttons, and the accent of a light page."""
-_RECENT = 20
+_RECENT = 8  # as many as need no scrolling: nothing in a menu would take the focus for it
 
 
 @dataclass(frozen=True)

@@ -278,8 +278,11 @@ def _move(one: ReportChart, to: str, title: str) -> Component:
 
 def _list(found: Sequence[Report]) -> list[Component]:
     intro = html.P(
-        "A report is a choice of charts with a paragraph beside each. Compare some runs, press "
-        "Report there, write, and hand on its address or one HTML file.",
+        [
+            "A report is a choice of charts with a paragraph beside each. ",
+            dcc.Link("Compare some runs", href=address("/compare")),
+            ", press Report there, write, and hand on its address or one HTML file.",
+        ],
         className="lab-lead",
     )
     rows = [

@@ -71,36 +71,28 @@ def register_kick(app: Dash, context: Context) -> None:
         Output("stab-kick", "data"),
         Output(kick, "error"),
         Output("stab-kick-tick", "disabled", allow_duplicate=True),
-        Output("stab-kicked", "data"),
         Input("stab-kick-go", "n_clicks"),
-        Input("stab-drawn", "data"),
         State(kick, "value"),
         State(look, "value"),
         State("stab-checkpoints", "data"),
         State("stab-at", "value"),
-        State("stab-kicked", "data"),
-        State("stab-kick", "data"),
+        State("stab-drawn", "data"),
         prevent_initial_call=True,
     )
     def begin_kick(
         clicks: int | None,
-        drawn: list[Any] | None,
         _kick: list[Any],
         _look: list[Any],
         known: dict[str, Any] | None,
         at: int,
-        kicked: bool | None,
-        before: dict[str, Any] | None,
+        drawn: list[Any] | None,
     ) -> Any:
-        # An address may ask for it as well: as soon as the checkpoint that it names is shown.
-        pressed = bool(clicks) and ctx.triggered_id == "stab-kick-go"
-        if not pressed and not (kicked and before is None and drawn and drawn[1]):
+        if not clicks:
             raise PreventUpdate
         names = [output["id"]["name"] for output in ctx.outputs_list[1]]
         place = looked_at(known, at, drawn)
         if place is None:
-            said = "There is no checkpoint to kick."
-            return {"said": said}, [None] * len(names), True, False
+            return {"said": "There is no checkpoint to kick."}, [None] * len(names), True
         look_values = given(ctx.states_list[1])
         values = given(ctx.states_list[0]) | {
             "run_id": place.run_id,
@@ -115,9 +107,9 @@ def register_kick(app: Dash, context: Context) -> None:
             # What belongs to a field far above is said here as well.
             others = [message for name, message in wrong.items() if name not in names]
             said = " ".join(["Nothing was kicked.", *others])
-            return {"said": said}, [wrong.get(name) for name in names], True, False
+            return {"said": said}, [wrong.get(name) for name in names], True
         desk.again(params)
-        return {"params": params.model_dump()}, [None] * len(names), False, True
+        return {"params": params.model_dump()}, [None] * len(names), False
 
     @one_at_a_time(
         app,
@@ -147,15 +139,13 @@ def register_kick(app: Dash, context: Context) -> None:
 
     @app.callback(
         Output("stab-kick", "data", allow_duplicate=True),
-        Output("stab-kicked", "data", allow_duplicate=True),
         Input("stab-kick-stop", "n_clicks"),
         prevent_initial_call=True,
     )
     def leave_kick(clicks: int | None) -> Any:
         if not clicks:
             raise PreventUpdate
-        # What nobody asks for is not computed on.
-        return {"said": "The kick was left off."}, False
+        return {"said": "The kick was left off."}  # what nobody asks for is not computed on
 
 
 def _kick_words(a: Arrays, params: KickParams) -> str:
