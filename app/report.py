@@ -27,7 +27,6 @@ UNTITLED = "Report"
 OF_ALL = {"angle": "Accuracy against hidden angle", "descent": "Each layer's share of the descent"}
 """Charts of a comparison that are of no single measure."""
 
-_BESIDE = ("show", "type", "run")
 _TITLE = f"a text of 1 to {LONGEST_TITLE} characters"
 _TEXT = f"a text of at most {LONGEST_TEXT:,} characters"
 _CHARTS = f"a list of at most {MOST_CHARTS} charts, each with comparison, panel and text"
@@ -76,7 +75,7 @@ class ReportChart(_Said):
     @field_validator("comparison")
     @classmethod
     def _readable(cls, value: str) -> str:
-        found = read(Selection, value, beside=_BESIDE)
+        found = read(Selection, value)
         if found.problems:
             wrong = found.problems[0]
             _refuse("comparison", wrong.value, f"{wrong.title}: {wrong.allowed}")
@@ -100,7 +99,7 @@ class ReportChart(_Said):
     @property
     def selection(self) -> Selection:
         """What is compared."""
-        return Selection(**read(Selection, self.comparison, beside=_BESIDE).values)
+        return Selection(**read(Selection, self.comparison).values)
 
 
 class Content(_Said):
@@ -143,6 +142,11 @@ class Drawn:
     title: str
     figure: dict[str, Any] | None
     said: Sequence[str]
+
+
+def kept(charts: Sequence[ReportChart]) -> list[dict[str, Any]]:
+    """Charts as the store keeps them; :func:`charts_of` reads them."""
+    return [chart.model_dump() for chart in charts]
 
 
 def charts_of(report: Report) -> list[ReportChart]:

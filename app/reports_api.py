@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from app.asked import body_of_request
 from app.compare import Comparer
-from app.report import UNTITLED, Content, as_page, charts_of, draw
+from app.report import UNTITLED, Content, as_page, charts_of, draw, kept
 from app.store import Report, Store
 
 _BODY = 'an object such as {"title": "Alignment", "charts": []}'
@@ -75,11 +75,6 @@ def changed(content: Content) -> Callable[[Report], tuple[str, list[Any]]]:
         return content.title or report.title, list(charts)
 
     return change
-
-
-def kept(charts: list[Any]) -> list[dict[str, Any]]:
-    """Charts as the store keeps them."""
-    return [chart.model_dump() for chart in charts]
 
 
 def view(report: Report) -> dict[str, Any]:

@@ -41,10 +41,11 @@ def _modes(a: Arrays) -> list[_Row]:
         rows = [("Real part below 0", told, f"{share}, of the error were it sent this way")]
     if by_error:
         rows.append(_of_error(a))
+    of = " of K" if by_error else ""
     own = _pace(a, "eigenvalues") if not by_error and bool(a["n_unstable"]) else ""
     rows += [
-        ("Smallest real part", f"{float(a['min_real']):.3g}", own),
-        ("Largest real part", f"{float(a['max_real']):.3g}", ""),
+        (f"Smallest real part{of}", f"{float(a['min_real']):.3g}", own),
+        (f"Largest real part{of}", f"{float(a['max_real']):.3g}", ""),
     ]
     if "growth" in a:
         outside = f"{int(a['n_outside'])} of {int(a['n_roots'])}"

@@ -49,8 +49,8 @@ def stability_figure(
     colours = palette(theme)
     last = int(steps[-1]) if len(steps) else 0
     panels = (
-        ("y", "unstable_share", "Modes below 0", "share of the modes of K", colours.unstable),
-        ("y2", "min_real", "Smallest real part", "of K", colours.control),
+        ("y", "unstable_share", "Modes below 0", "share of the modes", colours.unstable),
+        ("y2", "min_real", "Smallest real part", "of a mode", colours.control),
         ("y3", "angle_deg", "Angle", "of update to gradient", colours.accent),
     )
     domains = {"y": (0.71, 1.0), "y2": (0.36, 0.63), "y3": (0.0, 0.28)}

@@ -217,7 +217,7 @@ class KickParams(ProbeParams):
     along: str = _param(
         "telling",
         "Direction",
-        "A mode of K, both ways, or random ones. The telling one is the mode that grows, where "
+        "A mode, both ways, or random ones. The telling one is the mode that grows, where "
         f"one does within {PATIENCE:,} steps, and else the one that dies out quickest.",
         "one of " + ", ".join(_ALONG),
         options=_ALONG,

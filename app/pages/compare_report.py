@@ -15,7 +15,7 @@ from app.components import address
 from app.components.compare_controls import report_items
 from app.components.shell import note
 from app.pages.base import Context
-from app.report import UNTITLED, Content, charts_of, comparison_charts
+from app.report import UNTITLED, Content, charts_of, comparison_charts, kept
 from app.store import Report, StoreError
 from fa_engine import problems
 
@@ -53,7 +53,7 @@ def register_reporting(
         to = ctx.triggered_id["report"]
         try:
             if to == "new":
-                made = reports.create(UNTITLED, [chart.model_dump() for chart in charts])
+                made = reports.create(UNTITLED, kept(charts))
             else:
                 made = reports.change(to, lambda report: (report.title, _with(report, charts)))
         except ValidationError as error:
@@ -66,4 +66,4 @@ def register_reporting(
 
 def _with(report: Report, charts: Sequence[Any]) -> list[Any]:
     content = Content(charts=[*charts_of(report), *charts])
-    return [chart.model_dump() for chart in content.charts or ()]
+    return kept(content.charts or ())

@@ -19,7 +19,7 @@ from app.components.share import copy_link
 from app.components.shell import note
 from app.figures.comparison import COMPARE_CONFIG
 from app.pages.base import Context, Page
-from app.report import Content, Drawn, ReportChart, charts_of, draw
+from app.report import Content, Drawn, ReportChart, charts_of, draw, kept
 from app.store import Report, StoreError
 from fa_engine import problems
 
@@ -99,7 +99,7 @@ def register(app: Dash, context: Context) -> None:
                 {**one, "text": written.get(one["id"], one["text"]) or ""} for one in report.charts
             ]
             content = Content.model_validate({"title": title, "charts": charts})
-            return content.title or report.title, [c.model_dump() for c in content.charts or []]
+            return content.title or report.title, kept(content.charts or ())
 
         try:
             reports.change(report_id, change)

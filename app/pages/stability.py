@@ -31,10 +31,11 @@ from app.pages.stability_tracking import register_tracking
 _LEAD = r"""
 Where the error is what is sent back, the outputs move by $df/dt = -K e$. Here $K = J P^\top\!/N$
 pairs the true Jacobian $J$ with $P$, the one that the feedback believes in. At a point without
-error an eigenvalue with a negative real part is a direction in which the walk leaves. The loss
-falls at the rate $\langle g, u \rangle = e^\top K e / N$: alignment for every error means that
-$K + K^\top$ is positive definite, and then there is no such direction. Where an error is left the
-walk rests at $P^\top e = 0$, aligned or not.
+error an eigenvalue with a negative real part, of $H K$ with another loss than squared error, where
+$H = de/df$, is a direction in which the walk leaves. The loss falls at the rate
+$\langle g, u \rangle = e^\top K e / N$: alignment for every error means that $K + K^\top$ is
+positive definite, and then there is no such direction. Where an error is left the walk rests at
+$P^\top e = 0$, aligned or not.
 """
 
 

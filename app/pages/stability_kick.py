@@ -12,13 +12,13 @@ from dash.exceptions import PreventUpdate
 
 from app.components.asking import LOOK_MS, one_at_a_time
 from app.components.lab_run import graph, looked_at, panel, waiting_words
-from app.components.lab_state import KICK
 from app.components.params import given, param_fields
 from app.figures.stability import return_figure
 from app.lab import Arrays, KickParams, checked
 from app.pages.base import Context
 
 _CAME_BACK, _LEFT = 0.8, 1.25  # how far apart in the end, as a multiple of the beginning
+_KICK = ("along", "epsilon", "directions", "steps", "seed")
 
 
 def kick_panel() -> Component:
@@ -33,7 +33,7 @@ def kick_panel() -> Component:
             [
                 html.Div(
                     [
-                        *param_fields("kick", KickParams, KICK),
+                        *param_fields("kick", KickParams, _KICK),
                         dmc.Group(
                             [
                                 dmc.Button("Kick", id="stab-kick-go", size="sm"),

@@ -15,8 +15,8 @@ from app.address import defaults, text_of
 from app.components.asking import one_at_a_time
 from app.components.charts import chart
 from app.components.lab_run import panel, shown_checkpoints, waiting_words
-from app.components.lab_state import MAX_OTHERS, PLANE, WalkState
 from app.components.params import at_most, given, param_fields, param_id
+from app.components.walk_state import MAX_OTHERS, PLANE, WalkState
 from app.figures.walk import LANDSCAPE_CONFIG, landscape_figure, landscape_height
 from app.lab import Arrays, LandscapeParams, checked
 from app.pages.base import Context
@@ -97,7 +97,9 @@ def register_landscape(app: Dash, context: Context) -> None:
             for run in store.runs(limit=30)
             if run.id != own.id and _alike(own.run_config(), run.run_config())
         ]
-        return steps, others, own.id, no_update if shown == own.id else None
+        if shown == own.id:  # it has gone on: what was chosen and drawn stays
+            return steps, others, no_update, no_update
+        return steps, others, own.id, None
 
     @app.callback(
         Output("walk-through", "value"),

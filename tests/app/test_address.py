@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
 from app.address import BESIDE, Reading, defaults, read, write
-from app.components.lab_state import WALK_CONTROLS, WalkState
 from app.components.plane_state import CONTROLS, PlaneState, start_pairs, start_texts
 from app.components.presets import FIRST, PRESETS
+from app.components.walk_state import WALK_CONTROLS, WalkState
 from fa_engine import SCHEMES, Limits, RunConfig
 
 BEGIN = FIRST.config.model_dump()

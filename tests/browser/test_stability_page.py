@@ -146,7 +146,7 @@ def test_a_kick_is_watched(page: Page, site: Site) -> None:
     ticks = page.locator("#stab-return .xaxislayer-above .xtick text")
     expect(ticks).to_have_text(["0", "1", "2", "3"])
     steps.fill("40")
-    page.locator(".field", has_text="A mode of K, both ways").locator("input").first.click()
+    page.locator(".field", has_text="A mode, both ways").locator("input").first.click()
     page.get_by_role("option", name="Random").click()
     page.click("#stab-kick-go")
     until(page, f"() => ({RETURN})().some(y => y.length === 41)")
@@ -166,7 +166,7 @@ def test_a_long_kick_is_left_off_and_holds_nobody_up(page: Page, site: Site) -> 
     leave = page.get_by_role("button", name="Leave off")
     expect(leave).to_be_disabled()
     # The default way, along the least stable mode, has two directions alone.
-    page.locator(".field", has_text="A mode of K, both ways").locator("input").first.click()
+    page.locator(".field", has_text="A mode, both ways").locator("input").first.click()
     page.get_by_role("option", name="Random").click()
     page.locator(".field", has_text="How many, of random ones").locator("input").fill("64")
     page.locator(".field", has_text="How long they are trained on").locator("input").fill("20000")

@@ -1,5 +1,4 @@
-"""What a person chooses on the lab's pages, and the address of the Walk page:
-``/walk?run=ID&plane=three&through=0,200,4400&drawn=yes``."""
+"""The address of the Walk page: ``/walk?run=ID&plane=three&through=0,200,4400&drawn=yes``."""
 
 from __future__ import annotations
 
@@ -12,22 +11,11 @@ from app.components.params import param_id
 from app.components.state import Control
 from app.lab import LandscapeParams, Params
 
-LOOK = ("under", "n_samples", "replicate")
-"""Parameters of the spectrum that a person chooses."""
-
-KICK = ("along", "epsilon", "directions", "steps", "seed")
-"""And of a kick."""
-
 PLANE = ("plane", "replicate", "resolution", "n_samples")
-"""And of a loss surface."""
+"""Parameters of a loss surface that a person chooses."""
 
 MAX_OTHERS = 4
 """Runs on a loss surface beside the one that is looked at."""
-
-
-def _fields(kind: type[Params], names: tuple[str, ...]) -> dict[str, Any]:
-    """Parameters of ``kind`` as fields of another model, with their own words."""
-    return {name: (kind.model_fields[name].annotation, kind.model_fields[name]) for name in names}
 
 
 def _own(default: Any, title: str, allowed: str, **constraints: Any) -> Any:
@@ -52,21 +40,15 @@ class _Walk(Params):
     drawn: bool = _own(False, "Drawn", "yes or no")
 
 
-def _model(name: str, base: type[Params], *fields: dict[str, Any]) -> type[Params]:
-    merged = {field: row for group in fields for field, row in group.items()}
-    made = create_model(name, __base__=base, **cast(Any, merged))  # mypy knows no such call
-    return cast("type[Params]", made)
-
-
-WalkState = _model("WalkState", _Walk, _fields(LandscapeParams, PLANE))
-
-
-def _controls(group: str, names: tuple[str, ...]) -> list[Control]:
-    return [Control(name, param_id(group, name), shown=text_of) for name in names]
-
+# The parameters of the surface as they are, with their own words; mypy knows no such call.
+_FIELDS: Any = {
+    name: (LandscapeParams.model_fields[name].annotation, LandscapeParams.model_fields[name])
+    for name in PLANE
+}
+WalkState = cast("type[Params]", create_model("WalkState", __base__=_Walk, **_FIELDS))
 
 WALK_CONTROLS = (
-    *_controls("plane", PLANE),
+    *(Control(name, param_id("plane", name), shown=text_of) for name in PLANE),
     Control(
         *("through", "walk-through"),
         shown=list,
