@@ -182,7 +182,7 @@ def going_buttons() -> Component:
 
 
 def _report_menu() -> Any:
-    """Puts the charts that are shown into a report; the list is made when it opens."""
+    """Puts the charts that are shown into a report; the list is made with the page."""
     return dmc.Menu(
         [
             dmc.MenuTarget(

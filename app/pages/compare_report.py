@@ -30,10 +30,10 @@ def register_reporting(
 
     @app.callback(
         Output("compare-reports", "children"),
-        Input("compare-report", "n_clicks"),
-        Input("url", "pathname"),
+        Input("compare-known", "data"),
     )
-    def offer(_clicks: int | None, _pathname: str | None) -> list[Component]:
+    def offer(_known: dict[str, Any] | None) -> list[Component]:
+        # Not when the menu opens: an item that is replaced while it is clicked has heard nothing.
         return report_items(reports.reports(limit=_LISTED), address("/report"))
 
     @app.callback(
