@@ -13,6 +13,7 @@ from dash.exceptions import PreventUpdate
 from app.components.asking import LOOK_MS, one_at_a_time
 from app.components.lab_run import graph, looked_at, panel, waiting_words
 from app.components.params import given, param_fields
+from app.components.wrong import say_wrong, wrong_store
 from app.figures.stability import return_figure
 from app.lab import Arrays, KickParams, checked
 from app.pages.base import Context
@@ -33,6 +34,7 @@ def kick_panel() -> Component:
             [
                 html.Div(
                     [
+                        wrong_store("stab-kick-wrong"),
                         *param_fields("kick", KickParams, _KICK),
                         dmc.Group(
                             [
@@ -66,10 +68,11 @@ def register_kick(app: Dash, context: Context) -> None:
     """Callbacks of the panel."""
     store, desk = context.store, context.desk
     look, kick = ({"type": f"param-{group}", "name": ALL} for group in ("look", "kick"))
+    say_wrong(app, "stab-kick-wrong", kick)
 
     @app.callback(
         Output("stab-kick", "data"),
-        Output(kick, "error"),
+        Output("stab-kick-wrong", "data"),
         Output("stab-kick-tick", "disabled", allow_duplicate=True),
         Input("stab-kick-go", "n_clicks"),
         State(kick, "value"),
@@ -89,10 +92,9 @@ def register_kick(app: Dash, context: Context) -> None:
     ) -> Any:
         if not clicks:
             raise PreventUpdate
-        names = [output["id"]["name"] for output in ctx.outputs_list[1]]
         place = looked_at(known, at, drawn)
         if place is None:
-            return {"said": "There is no checkpoint to kick."}, [None] * len(names), True
+            return {"said": "There is no checkpoint to kick."}, {}, True
         look_values = given(ctx.states_list[1])
         values = given(ctx.states_list[0]) | {
             "run_id": place.run_id,
@@ -105,11 +107,12 @@ def register_kick(app: Dash, context: Context) -> None:
         params, wrong = checked(KickParams, values, store.run(place.run_id).run_config())
         if params is None:
             # What belongs to a field far above is said here as well.
-            others = [message for name, message in wrong.items() if name not in names]
+            own = {state["id"]["name"] for state in ctx.states_list[0]}
+            others = [message for name, message in wrong.items() if name not in own]
             said = " ".join(["Nothing was kicked.", *others])
-            return {"said": said}, [wrong.get(name) for name in names], True
+            return {"said": said}, wrong, True
         desk.again(params)
-        return {"params": params.model_dump()}, [None] * len(names), False
+        return {"params": params.model_dump()}, {}, False
 
     @one_at_a_time(
         app,

@@ -24,6 +24,7 @@ from app.components.lab_run import (
 from app.components.params import given, param_fields
 from app.components.series_words import series_words
 from app.components.spectrum_numbers import numbers
+from app.components.wrong import say_wrong, wrong_store
 from app.figures.spectrum import SPECTRUM_HEIGHT, spectrum_figure
 from app.figures.stability import stability_figure
 from app.lab import Answer, SpectrumParams, checked
@@ -45,6 +46,7 @@ def spectrum_panel() -> Component:
         "Each dot is a mode of K. What they decide of this scheme, and what not, stands beside the "
         "chart. Backpropagation's kernel of the same weights is drawn in grey: it never reaches "
         "the shaded half, below 0. The scale is one for all checkpoints.",
+        wrong_store("stab-wrong"),
         checkpoint_slider("stab"),
         html.P(id="stab-note", className="lab-note", role="status"),
         html.Div(
@@ -99,6 +101,7 @@ def register_spectrum(app: Dash, context: Context) -> None:
     """Callbacks of both panels."""
     store, desk = context.store, context.desk
     look = {"type": "param-look", "name": ALL}
+    say_wrong(app, "stab-wrong", look)
 
     @one_at_a_time(
         app,
@@ -114,7 +117,7 @@ def register_spectrum(app: Dash, context: Context) -> None:
         Output("stab-drawn", "data"),
         Output("stab-asked", "data"),
         Output("stab-tick", "disabled"),
-        Output(look, "error"),
+        Output("stab-wrong", "data"),
         Input("stab-checkpoints", "data"),
         Input("stab-at", "value"),
         Input(look, "value"),
@@ -138,27 +141,24 @@ def register_spectrum(app: Dash, context: Context) -> None:
             raise PreventUpdate
         found = shown_checkpoints(known)
         log = scale == "log"
-        names = [output["id"]["name"] for output in ctx.outputs_list[-1]]
-        fine = [None] * len(names)
         if not found:
             said = nothing_kept(context.settings) if known["run"] else ""
             signature = [known["run"], None, theme, scale]
             idle = known["run"] is None
             if signature == drawn:
-                return (*(no_update,) * 5, said, "", no_update, None, idle, fine)
+                return (*(no_update,) * 5, said, "", no_update, None, idle, {})
             series, _ = _series_figure([], {}, None, theme, log)
             empty = spectrum_figure(None, theme=theme)
-            return (empty, series, [], _READY, "", said, "", signature, None, idle, fine)
+            return (empty, series, [], _READY, "", said, "", signature, None, idle, {})
         place = min(at, len(found) - 1)
         values = given(ctx.inputs_list[2])
         begun, order = _in_order(found, place, asked)
         wanted, wrong = _spectra(store.run(known["run"]), [*begun, *order], values)
         if not wanted:
-            errors = [wrong.get(name) for name in names]
             signature = [known["run"], found[place].seq, "refused"]
             step = f"step {found[place].step:,}"
             kept = (no_update, no_update, no_update, _PENDING, step)
-            return (*kept, "", "", signature, None, known["ended"], errors)
+            return (*kept, "", "", signature, None, known["ended"], wrong)
         n = len(begun)
         stand = desk.ask(wanted[:n]) + desk.ask(wanted[n:])
         answers = {c.seq: a for c, a in zip([*begun, *order], stand, strict=True)}
@@ -173,10 +173,10 @@ def register_spectrum(app: Dash, context: Context) -> None:
         asked = coming.seq
         signature = [known["run"], shown.seq, values, theme, scale, done, len(found), now.pending]
         if signature == drawn:
-            return (*(no_update,) * 5, said, no_update, no_update, asked, idle, fine)
+            return (*(no_update,) * 5, said, no_update, no_update, asked, idle, {})
         series, went = _series_figure(found, answers, shown.step, theme, log)
         counted = went if done == len(found) else f"{went} {on_the_way}".strip()
-        rest = (f"step {shown.step:,}", said, counted, signature, asked, idle, fine)
+        rest: tuple[Any, ...] = (f"step {shown.step:,}", said, counted, signature, asked, idle, {})
         if now.packed is not None:
             arrays = now.arrays()
             figure = spectrum_figure(arrays, theme, _reach(answers))

@@ -33,6 +33,7 @@ from app.components.presets import FIRST, PRESETS
 from app.components.run_bar import actions, run_bar
 from app.components.share import address_words
 from app.components.shell import note, run_named, run_of
+from app.components.wrong import say_wrong, wrong_store
 from app.figures import History, training_figure
 from app.pages.base import Context, Page
 from app.pages.train_race import register_race
@@ -51,6 +52,7 @@ def layout(context: Context) -> Component:
             dcc.Store(id="refresh", data=0),
             dcc.Store(id="form-shown"),
             dcc.Store(id="form-checked"),
+            wrong_store("form-wrong"),
             dcc.Store(id="form-asked"),
             dcc.Store(id="form-given"),
             dcc.Store(id="form-order"),
@@ -114,6 +116,7 @@ def register(app: Dash, context: Context) -> None:
     store, limits = context.store, context.settings.limits
     checking = {"limits": limits}
     fields = {"type": "field", "name": ALL}
+    say_wrong(app, "form-wrong", fields)
 
     @app.callback(
         Output("charts", "figure"),
@@ -176,7 +179,7 @@ def register(app: Dash, context: Context) -> None:
             return None
 
     @app.callback(
-        Output(fields, "error"),
+        Output("form-wrong", "data"),
         Output("form-note", "children"),
         Output("form-note", "className"),
         Output("train", "disabled"),
@@ -191,10 +194,9 @@ def register(app: Dash, context: Context) -> None:
             raise PreventUpdate
         values = shown["values"]
         config, wrong = config_from(values, limits)
-        errors = [wrong.get(output["id"]["name"]) for output in ctx.outputs_list[0]]
         text = outline(config) if config else f"To mend: {titles(list(wrong))}"
         return (
-            errors,
+            wrong,
             text,
             "form-note" if config else "form-note wrong",
             config is None,

@@ -17,6 +17,7 @@ from app.components.charts import chart
 from app.components.lab_run import panel, shown_checkpoints, waiting_words
 from app.components.params import at_most, given, param_fields, param_id
 from app.components.walk_state import MAX_OTHERS, PLANE, WalkState
+from app.components.wrong import say_wrong, wrong_store
 from app.figures.walk import LANDSCAPE_CONFIG, landscape_figure, landscape_height
 from app.lab import Arrays, LandscapeParams, checked
 from app.pages.base import Context
@@ -40,6 +41,7 @@ def landscape_panel() -> Component:
             [
                 html.Div(
                     [
+                        wrong_store("walk-wrong"),
                         *param_fields("plane", LandscapeParams, PLANE),
                         dmc.MultiSelect(
                             id="walk-through",
@@ -74,6 +76,7 @@ def register_landscape(app: Dash, context: Context) -> None:
     """Callbacks of the panel."""
     store, desk = context.store, context.desk
     plane = {"type": "param-plane", "name": ALL}
+    say_wrong(app, "walk-wrong", plane)
 
     @app.callback(
         Output("walk-through", "data"),
@@ -130,7 +133,7 @@ def register_landscape(app: Dash, context: Context) -> None:
     @app.callback(
         Output("walk-plane", "data"),
         Output("walk-plane-note", "children", allow_duplicate=True),
-        Output(plane, "error"),
+        Output("walk-wrong", "data"),
         Output("walk-through", "error"),
         Output("walk-plane-tick", "disabled", allow_duplicate=True),
         Output("walk-drawn", "data"),
@@ -164,30 +167,27 @@ def register_landscape(app: Dash, context: Context) -> None:
         asked = pressed or (drawn and before is None)
         if not asked or not known or not known["run"]:
             raise PreventUpdate
-        names = [output["id"]["name"] for output in ctx.outputs_list[2]]
-        fine = [None] * len(names)
         kept = shown_checkpoints(known)
         if len(kept) < 3:
             said = "It takes three checkpoints at least."
-            return no_update, said, fine, None, no_update, False
+            return no_update, said, {}, None, no_update, False
         try:
             places = _chosen(kept, through or ())
             beside = [store.run(run_id) for run_id in others or ()]
         except NotAllowed as error:
-            return no_update, "", fine, error.problem.words, no_update, False
+            return no_update, "", {}, error.problem.words, no_update, False
         except UnknownRun as error:
-            return no_update, str(error), fine, None, no_update, False
+            return no_update, str(error), {}, None, no_update, False
         for run in beside:
             kept = [*kept, *store.checkpoints(run.id)]
         values = given(ctx.states_list[0]) | {"places": _places(kept), "through": places}
         own = store.run(known["run"]).run_config()
         others_have = {_called(run): run.run_config() for run in beside}
         params, wrong = checked(LandscapeParams, values, own, others_have)
-        errors = [wrong.get(name) for name in names]
         if params is None:
-            return no_update, "", errors, wrong.get("through"), no_update, False
+            return no_update, "", wrong, wrong.get("through"), no_update, False
         desk.again(params)
-        return params.model_dump(), "", errors, None, False, True
+        return params.model_dump(), "", {}, None, False, True
 
     @one_at_a_time(
         app,

@@ -106,31 +106,31 @@ def click(page: Page, name: str, w1: float, w2: float) -> None:
 
 def drag(page: Page, slider: str, share: float) -> None:
     """Drags the thumb of a slider to a share of its length."""
-    thumb = page.locator(f"#plane-{slider} [role=slider]").bounding_box()
-    track = page.locator(f"#plane-{slider}").bounding_box()
-    assert thumb
-    assert track
-    y = thumb["y"] + thumb["height"] / 2
-    page.mouse.move(thumb["x"] + thumb["width"] / 2, y)
-    page.mouse.down()
-    page.mouse.move(track["x"] + share * track["width"], y, steps=2)
+    x, y, width = _grip(page, slider)
+    page.mouse.move(x + share * width, y, steps=2)
     until(page, ARRIVED, [f"plane-{slider}", share])
     page.mouse.up()
 
 
 def long_drag(page: Page, slider: str) -> None:
     """Drags a thumb to and fro, and on to another place than where it was."""
+    x, y, width = _grip(page, slider)
+    for share in (0.3, 0.8, 0.45, 0.62):
+        page.mouse.move(x + share * width, y, steps=8)
+    until(page, ARRIVED, [f"plane-{slider}", 0.62])
+    page.mouse.up()
+
+
+def _grip(page: Page, slider: str) -> tuple[float, float, float]:
+    """The mouse down on the thumb of a slider; where the track begins, its height, its length."""
+    # Not before the thumb rests: another case has other words above it.
+    page.locator(f"#plane-{slider} [role=slider]").hover()
     track = page.locator(f"#plane-{slider}").bounding_box()
     thumb = page.locator(f"#plane-{slider} [role=slider]").bounding_box()
     assert track
     assert thumb
-    y = thumb["y"] + thumb["height"] / 2
-    page.mouse.move(thumb["x"] + thumb["width"] / 2, y)
     page.mouse.down()
-    for share in (0.3, 0.8, 0.45, 0.62):
-        page.mouse.move(track["x"] + share * track["width"], y, steps=8)
-    until(page, ARRIVED, [f"plane-{slider}", 0.62])
-    page.mouse.up()
+    return track["x"], thumb["y"] + thumb["height"] / 2, track["width"]
 
 
 def press(page: Page, slider: str, key: str, times: int) -> None:
@@ -143,7 +143,10 @@ def press(page: Page, slider: str, key: str, times: int) -> None:
 
 def choose(page: Page, case: str) -> None:
     page.click("#plane-case")
+    options = page.get_by_role("option")
     page.get_by_role("option", name=CASES[case]["title"], exact=True).click()
+    expect(options).to_have_count(0)  # the list lies over the sliders
+    held(page, "fa")
 
 
 def count(page: Page, wanted: int) -> None:

@@ -174,6 +174,7 @@ def test_what_moves_alone_is_drawn_as_if_all_were_drawn(page: Page, site: Site) 
     held(page, "fa")
     press(page, "rate", "End", 1)  # from discs to rings, and so by plotly
     held(page, "fa")
+    until(page, RESTED)
     # From here on, how often each plane is drawn in full; none is while rest is put off.
     page.evaluate(
         """() => { window.full = 0; const { redraw } = Plotly; const later = window.setTimeout;

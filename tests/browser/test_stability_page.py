@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
-from browser_helpers import Site, until, wait
-from playwright.sync_api import Browser, Page, expect
+from browser_helpers import Site, frames, until, wait
+from playwright.sync_api import Browser, Page, Route, expect
 
 pytestmark = pytest.mark.browser
 
@@ -90,6 +91,34 @@ def test_the_spectrum_of_every_checkpoint(page: Page, site: Site) -> None:
     field = page.locator(".field", has_text="Which of the run's networks").locator("input")
     field.fill("3")
     expect(page.get_by_text("Network = 3: allowed is from 1 to 2")).to_be_visible()
+
+
+def test_a_late_answer_takes_the_place_of_no_newer_one(page: Page, site: Site) -> None:
+    run_id = finished(site)
+    page.goto(f"{site.url}/stability?run={run_id}")
+    until(page, f"() => ({COUNT})().includes('of 640')")
+    note = page.locator("#stab-series-note")
+    expect(note).not_to_contain_text("are computed")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        asked = json.loads(route.request.post_data or "")
+        if "stab-spectrum.figure" in asked["output"] and not held:
+            held.append(route)
+        else:
+            route.continue_()
+
+    # Of the first checkpoint, whose answer comes when that of the one after is drawn.
+    page.route("**/_dash-update-component*", hold)
+    page.locator("#stab-at [role=slider]").press("Home")
+    wait(lambda: page.evaluate("1") and held)
+    page.locator("#stab-at [role=slider]").press("ArrowRight")
+    expect(page.locator("#stab-step")).to_have_text("step 1")
+    with page.expect_response(lambda answer: answer.request == held[0].request) as answer:
+        held[0].continue_()
+    answer.value.finished()
+    frames(page)
+    expect(page.locator("#stab-step")).to_have_text("step 1")
 
 
 def test_what_another_scheme_would_make_of_the_weights(page: Page, site: Site) -> None:

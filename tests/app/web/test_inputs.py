@@ -53,3 +53,13 @@ def test_enter_says_what_is_in_the_field_in_the_same_breath(app: WebApp) -> None
     }
     assert len(acting) >= 3
     assert fields == dict.fromkeys(acting, True)
+
+
+def test_no_answer_of_the_server_is_for_all_of_a_pattern(app: WebApp) -> None:
+    """Dash lets such an answer overtake a newer one: app/components/wrong.py says how."""
+    callbacks = app.test_client().get("/_dash-dependencies").get_json()
+    server = [asked["output"] for asked in callbacks if not asked["clientside_function"]]
+    assert len(server) > 40
+    assert [output for output in server if '["ALL"]' in output] == []
+    browser = {asked["output"] for asked in callbacks if asked["clientside_function"]}
+    assert '{"name":["ALL"],"type":"field"}.error' in browser
