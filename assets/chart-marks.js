@@ -17,6 +17,7 @@
 
   /* A value as it stands beside the end of its line. */
   function written(axis, value) {
+    if (value === null) return "–";
     if (axis === "y2") return `${(100 * value).toFixed(1)} %`;
     if (axis === "y3") return `${value.toFixed(1)}°`;
     return value >= 0.001 && value < 1000
@@ -85,7 +86,8 @@
       const ticks = span < FEW_STEPS ? whole(xaxis.range[0]) : { tickmode: "auto" };
       Object.assign(view.gd.layout.xaxis, ticks);
       const [low, high] = view.gd._fullLayout.yaxis.range;
-      const fits = view.meta.ticks.find(([decades]) => high - low > decades);
+      const seen = (value) => Math.log10(value) >= low && Math.log10(value) <= high;
+      const fits = view.meta.ticks.find(([d, values]) => high - low > d && values.some(seen));
       const [, tickvals, ticktext] = fits || [];
       Object.assign(
         view.gd.layout.yaxis,
@@ -155,6 +157,8 @@
       return widths.get(label);
     }
 
+    const lastOf = (y) => y.findLast((value) => value !== null) ?? null;
+
     /* The last value of every line, beside its end; moved apart where two would overlap, and then
        with a leader. */
     function showEnds(end, more) {
@@ -172,7 +176,9 @@
         const last = x[x.length - 1]; // a window elsewhere has other values beside it
         const here = y.length && (across.autorange || (last >= from && last <= to));
         const value = here ? y[y.length - 1] : null;
-        const share = value === null ? NaN : ((log ? Math.log10(value) : value) - low) / (high - low);
+        // A line that ended before, its networks having diverged say, has its name where it went.
+        const end = here ? lastOf(y) ?? lastOf(gd.data[index].y) : null;
+        const share = end === null ? NaN : ((log ? Math.log10(end) : end) - low) / (high - low);
         return { place, value, at: share * axis._length };
       });
       // An axis that follows the data will follow this value too; one that was zoomed may hide it.

@@ -37,6 +37,28 @@
     return window.dash_clientside.no_update;
   }
 
+  /* The step of the checkpoint that is looked at, for the address; nothing for the newest. */
+  function stepNow(at, fresh, known) {
+    const found = (known && known.checkpoints) || [];
+    return fresh || at >= found.length - 1 ? null : found[at][0];
+  }
+
+  /* What is shown when a button is pressed is what the button is about: by the time that Dash asks
+     the server, a run that goes on has another checkpoint. */
+  const ABOUT_WHAT_IS_SHOWN = "#stab-kick-go, #hand-start";
+  const pressed = ({ target }) => {
+    if (!target.closest(ABOUT_WHAT_IS_SHOWN)) return;
+    const { data } = window.dash_component_api.getLayout("stab-drawn").props;
+    window.dash_clientside.set_props("stab-pressed-at", { data });
+  };
+  document.addEventListener("click", pressed, { capture: true });
+
+  /* Presses Kick for an address that says so, as soon as the checkpoint that it names is drawn. */
+  function kickAsked(drawn, kicked, before, clicks) {
+    const due = kicked && !before && !clicks && drawn && drawn[1];
+    return due ? 1 : window.dash_clientside.no_update;
+  }
+
   window.dash_clientside = window.dash_clientside || {};
-  window.dash_clientside.lab = { play, name_run: nameRun };
+  window.dash_clientside.lab = { play, name_run: nameRun, step_now: stepNow, kick_asked: kickAsked };
 })();

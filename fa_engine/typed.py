@@ -70,6 +70,10 @@ def real(value: Any) -> Any:
         grouped = _GROUPED.fullmatch(text)
         either = f"{match[1]}{match[2]} or {float(decimal)!r}"
         raise Unclear(f"write {either if grouped else decimal}")
+    for groups, point in (",.", ".,"):
+        head, found, decimals = text.rpartition(point)
+        if found and decimals.isdigit() and _GROUPED.fullmatch(head.replace(groups, ",")):
+            raise Unclear(f"write {head.replace(groups, '')}.{decimals}")
     raise Unclear
 
 

@@ -72,12 +72,13 @@ def shown_checkpoints(known: dict[str, Any] | None) -> list[Checkpoint]:
     return [Checkpoint(known["run"], step, seq) for step, seq in known["checkpoints"]]
 
 
-def looked_at(known: Any, at: int, drawn: Sequence[Any] | None) -> Checkpoint | None:
-    """The checkpoint whose step the page names, or that at ``at`` where it names none yet."""
+def looked_at(known: Any, at: int, pressed_at: Sequence[Any] | None) -> Checkpoint | None:
+    """The checkpoint whose step the page named when a button was pressed (assets/lab.js), or that
+    at ``at`` where it named none yet."""
     found = shown_checkpoints(known)
     if not found:
         return None
-    named = [c for c in found if drawn and drawn[:2] == [c.run_id, c.seq]]
+    named = [c for c in found if pressed_at and pressed_at[:2] == [c.run_id, c.seq]]
     return named[0] if named else found[min(at, len(found) - 1)]
 
 

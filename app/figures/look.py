@@ -143,7 +143,7 @@ class SymmetricLog:
         places: NDArray[np.float64] = np.arcsinh(values / (2 * self._unit)) / np.log(10)
         return places
 
-    def ticks(self, every: int = 3) -> dict[str, Any]:
+    def ticks(self, every: int = 2) -> dict[str, Any]:
         """Its ticks: 0 and powers of ten, one in ``every`` with its number, from the largest on."""
         powers = list(self._powers)
         named = set(powers[::-every])

@@ -6,7 +6,7 @@ assets/spread.js, by the same rules); this is for the first look, and holds what
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from app.figures.palette import Palette, css
@@ -19,12 +19,20 @@ GAP_PX, LEAST_PX = 16.0, 12.5
 _LANE = (0.948, 0.962)
 _TEXTS = ("{}", "{}<br> ")
 
+
+def _each(digits: Iterable[int], powers: range) -> list[float]:
+    return [float(f"{digit}e{power}") for power in powers for digit in digits]
+
+
 # Ticks of the loss by the decades that it spans at least, the browser's choice too.
+_FINE = range(-11, 5)  # of two digits each: what a loss is while it is still on its way
 _LEVELS: tuple[tuple[float, Sequence[float]], ...] = (
-    (14.0, [10.0**power for power in range(-60, 60, 6)]),
-    (6.0, [10.0**power for power in range(-60, 60, 3)]),
-    (2.8, [10.0**power for power in range(-40, 40)]),
-    (0.6, [float(f"{digit}e{power}") for power in range(-40, 40) for digit in (1, 2, 5)]),
+    (14.0, _each([1], range(-60, 60, 6))),
+    (6.0, _each([1], range(-60, 60, 3))),
+    (2.8, _each([1], range(-40, 40))),
+    (0.6, _each([1, 2, 5], range(-40, 40))),
+    (0.25, _each([10, 12, 15, 20, 25, 30, 40, 50, 60, 80], _FINE)),
+    (0.1, _each([*range(10, 20), *range(20, 50, 2), *range(50, 100, 5)], _FINE)),
 )
 
 
@@ -77,7 +85,7 @@ def tick_levels() -> list[tuple[float, list[float], list[str]]]:
 def log_ticks(low: float, high: float) -> dict[str, Any]:
     """Ticks of a logarithmic axis from 10**low to 10**high: plotly's own crowd or vanish."""
     for decades, values, words in tick_levels():
-        if high - low > decades:
+        if high - low > decades and any(low <= math.log10(value) <= high for value in values):
             return {"tickmode": "array", "tickvals": values, "ticktext": words}
     return {"tickmode": "auto", "nticks": 5, "exponentformat": "power"}
 

@@ -107,7 +107,7 @@ def spectrum_figure(
                 "imaginary part",
                 domain=[rows_share + _ROWS_PX / total, 1],
                 range=[-edge, edge],
-                **across.ticks(),
+                **across.ticks(every=1),
             ),
             yaxis2=axis(
                 colours,

@@ -188,7 +188,7 @@ def training_figure(history: History, theme: str | None = None) -> go.Figure:
 def shown(axis: str, value: float | None) -> str:
     """A value as written at the end of its line. The browser writes live ones the same way."""
     if value is None:
-        return ""
+        return "–"
     if axis == "y2":
         return f"{100 * value:.1f} %"
     if axis == "y3":
@@ -287,7 +287,7 @@ def _words(
         for look, value in zip(looks, values, strict=True)
     ]
     remark, across = _remark(looks, axis, history) or (_BLANK, 0.5)
-    at = _ends(axis, looks, values, history)
+    at = _ends(axis, looks, history)
     stand: list[float | None] = [None] * len(looks)
     moved = []
     for index, (end, place) in at.items():
@@ -322,13 +322,11 @@ def _words(
     return trace, moved
 
 
-def _ends(
-    axis: str, looks: Sequence[_Look], values: Sequence[float | None], history: History
-) -> dict[int, tuple[float, float]]:
+def _ends(axis: str, looks: Sequence[_Look], history: History) -> dict[int, tuple[float, float]]:
     """For each line whose name has room: where it ends and where its name stands, as shares of the
     panel's height."""
     low, high = _span(axis, looks, history)
-    heights = [_height(axis, value) for value in values]
+    heights = [_height(axis, _went(history.lines.get(look.key, {}))) for look in looks]
     ends = {
         index: (height - low) / (high - low)
         for index, height in enumerate(heights)
@@ -397,6 +395,12 @@ def _span(axis: str, looks: Sequence[_Look], history: History) -> tuple[float, f
 def _last(lines: Lines) -> float | None:
     _, y = lines.get("median", ([], []))
     return y[-1] if y else None
+
+
+def _went(lines: Lines) -> float | None:
+    """The last value there was, of a line that may have ended before the others."""
+    _, y = lines.get("median", ([], []))
+    return next((value for value in reversed(y) if value is not None), None)
 
 
 def _layout(history: History, colours: Palette) -> dict[str, Any]:

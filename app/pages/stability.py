@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from dash import Dash, Input, Output, State, dcc, html
+from dash import ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
+from app.address import defaults, text_of
 from app.components.asking import LOOK_MS, one_at_a_time
 from app.components.lab_run import (
     name_run,
@@ -19,14 +21,18 @@ from app.components.lab_run import (
     shown_run,
     slider_marks,
 )
+from app.components.lab_state import STABILITY_CONTROLS, StabilityState
 from app.components.params import param_id
-from app.components.shell import run_named
+from app.components.shell import note, run_named
+from app.components.state import follow_state, state_parts
 from app.lab import SpectrumParams
 from app.pages.base import Context, Page
 from app.pages.stability_hand_over import hand_over_panel, register_hand_over
 from app.pages.stability_kick import kick_panel, register_kick
 from app.pages.stability_spectrum import register_spectrum, series_panel, spectrum_panel
 from app.pages.stability_tracking import register_tracking
+from app.store import Checkpoint
+from fa_engine import Problem
 
 _LEAD = r"""
 Where the error is what is sent back, the outputs move by $df/dt = -K e$. Here $K = J P^\top\!/N$
@@ -46,11 +52,16 @@ def layout(_context: Context) -> Component:
             dcc.Store(id="stab-checkpoints"),
             dcc.Store(id="stab-drawn"),
             dcc.Store(id="stab-asked"),
+            dcc.Store(id="stab-pressed-at"),  # what was drawn then
             dcc.Store(id="stab-kick"),
+            dcc.Store(id="stab-kicked"),  # whether the address is to say so
+            dcc.Store(id="stab-step-asked"),  # by the address
+            dcc.Store(id="stab-step-now"),  # nothing: the newest
             dcc.Store(id="stab-run-shown"),
             dcc.Interval(id="stab-run-tick", interval=LOOK_MS),
             dcc.Interval(id="stab-tick", interval=LOOK_MS),
             dcc.Interval(id="stab-kick-tick", interval=LOOK_MS, disabled=True),
+            *state_parts("stability"),
             run_line("stab"),
             dcc.Markdown(_LEAD, mathjax=True, className="lab-lead"),
             spectrum_panel(),
@@ -98,29 +109,47 @@ def register(app: Dash, context: Context) -> None:
 
     name_run(app, "stab-checkpoints")
 
+    follow_state(app, "stability", StabilityState, STABILITY_CONTROLS)
+
     @app.callback(
         Output("stab-at", "max"),
         Output("stab-at", "marks"),
         Output("stab-at", "value"),
         Output("stab-at", "disabled"),
         Output("stab-play", "disabled"),
+        Output("notes", "sendNotifications", allow_duplicate=True),
         Input("stab-checkpoints", "data"),
+        Input("stab-step-asked", "data"),
         State("stab-at", "value"),
         State("stab-at", "max"),
         State("stab-at", "disabled"),
+        prevent_initial_call="initial_duplicate",
     )
-    def places(known: dict[str, Any] | None, at: int, last: int, fresh: bool) -> Any:
+    def places(
+        known: dict[str, Any] | None, asked: int | None, at: int, last: int, fresh: bool
+    ) -> Any:
         found = shown_checkpoints(known)
         if len(found) < 2:
-            return 1, [], 0, True, True
+            return 1, [], 0, True, True, no_update
         newest = len(found) - 1
-        # Whoever looks at the newest goes on looking at the newest.
-        return newest, slider_marks(found), (newest if fresh or at >= last else at), False, False
+        said: Any = no_update
+        if fresh or ctx.triggered_id == "stab-step-asked":
+            place, said = _asked(found, asked)
+        else:  # whoever looks at the newest goes on looking at the newest
+            place = newest if at >= last else at
+        return newest, slider_marks(found), place, False, False, said
+
+    app.clientside_callback(
+        ClientsideFunction("lab", "step_now"),
+        Output("stab-step-now", "data"),
+        Input("stab-at", "value"),
+        Input("stab-at", "disabled"),
+        State("stab-checkpoints", "data"),
+    )
 
     @app.callback(
         Output("hand-rate", "value"),
         Output("hand-epochs", "value"),
-        Output(param_id("look", "n_samples"), "value"),
         Output("stab-run-shown", "data"),
         Output("stab-kick", "data", allow_duplicate=True),
         Output("stab-tracking-note", "children", allow_duplicate=True),
@@ -132,15 +161,39 @@ def register(app: Dash, context: Context) -> None:
         if not known or not known["run"] or known["run"] == shown:
             raise PreventUpdate
         run = store.run(known["run"])
-        config = run.run_config()
-        samples = str(SpectrumParams.default_samples(config))
-        return f"{run.learning_rate:g}", str(config.epochs), samples, run.id, None, ""
+        epochs = str(run.run_config().epochs)
+        return f"{run.learning_rate:g}", epochs, run.id, None, ""
+
+    @app.callback(
+        Output(param_id("look", "n_samples"), "value", allow_duplicate=True),
+        Input("stab-run-shown", "data"),
+        Input("stability-given", "data"),  # which puts there what the address says
+        State(param_id("look", "n_samples"), "value"),
+        prevent_initial_call=True,
+    )
+    def fit(shown: str | None, _given: int | None, samples: str) -> Any:
+        """A large network allows less than what the page begins with."""
+        if not shown or samples != text_of(defaults(StabilityState)["n_samples"]):
+            raise PreventUpdate
+        return str(SpectrumParams.default_samples(store.run(shown).run_config()))
 
     register_spectrum(app, context)
     register_tracking(app, context)
     register_kick(app, context)
     register_hand_over(app, context)
     play(app, "stab")
+
+
+def _asked(found: Sequence[Checkpoint], step: int | None) -> tuple[int, Any]:
+    """The place of the checkpoint that an address names, and a note where there is none."""
+    newest = len(found) - 1
+    if step is None:
+        return newest, no_update
+    place = max((n for n, kept in enumerate(found) if kept.step <= step), default=0)
+    if found[place].step == step:
+        return place, no_update
+    allowed = f"the step of a checkpoint that is kept; shown is {found[place].step:,}"
+    return place, note(Problem("step", step, allowed, "Checkpoint").words)
 
 
 STABILITY = Page("/stability", "Stability", "Stability · Feedback alignment", layout, register)

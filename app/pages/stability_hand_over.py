@@ -45,7 +45,7 @@ def register_hand_over(app: Dash, context: Context) -> None:
         State("hand-epochs", "value"),
         State("stab-checkpoints", "data"),
         State("stab-at", "value"),
-        State("stab-drawn", "data"),
+        State("stab-pressed-at", "data"),
         running=[(Output("hand-start", "loading"), True, False)],
         prevent_initial_call=True,
     )
@@ -56,12 +56,12 @@ def register_hand_over(app: Dash, context: Context) -> None:
         epochs: str,
         known: dict[str, Any] | None,
         at: int,
-        drawn: list[Any] | None,
+        pressed_at: list[Any] | None,
     ) -> Any:
         if not clicks:
             raise PreventUpdate
         stay = (no_update, no_update)
-        place = looked_at(known, at, drawn)
+        place = looked_at(known, at, pressed_at)
         if place is None:
             return *stay, note("There is no checkpoint to start from."), None, None
         parent = Parent(place.run_id, place.step)

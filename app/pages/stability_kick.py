@@ -6,12 +6,13 @@ from typing import Any
 
 import dash_mantine_components as dmc
 import numpy as np
-from dash import ALL, Dash, Input, Output, State, ctx, html
+from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, html
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
 from app.components.asking import LOOK_MS, one_at_a_time
 from app.components.lab_run import graph, looked_at, panel, waiting_words
+from app.components.lab_state import KICK
 from app.components.params import given, param_fields
 from app.components.wrong import say_wrong, wrong_store
 from app.figures.stability import return_figure
@@ -19,7 +20,6 @@ from app.lab import Arrays, KickParams, checked
 from app.pages.base import Context
 
 _CAME_BACK, _LEFT = 0.8, 1.25  # how far apart in the end, as a multiple of the beginning
-_KICK = ("along", "epsilon", "directions", "steps", "seed")
 
 
 def kick_panel() -> Component:
@@ -35,7 +35,7 @@ def kick_panel() -> Component:
                 html.Div(
                     [
                         wrong_store("stab-kick-wrong"),
-                        *param_fields("kick", KickParams, _KICK),
+                        *param_fields("kick", KickParams, KICK),
                         dmc.Group(
                             [
                                 dmc.Button("Kick", id="stab-kick-go", size="sm"),
@@ -70,16 +70,29 @@ def register_kick(app: Dash, context: Context) -> None:
     look, kick = ({"type": f"param-{group}", "name": ALL} for group in ("look", "kick"))
     say_wrong(app, "stab-kick-wrong", kick)
 
+    # An address may ask for a kick as well. It has no part in the callback of the button, whose
+    # answer would be dropped for that of a drawing that came after the click.
+    app.clientside_callback(
+        ClientsideFunction("lab", "kick_asked"),
+        Output("stab-kick-go", "n_clicks"),
+        Input("stab-drawn", "data"),
+        State("stab-kicked", "data"),
+        State("stab-kick", "data"),
+        State("stab-kick-go", "n_clicks"),
+        prevent_initial_call=True,
+    )
+
     @app.callback(
         Output("stab-kick", "data"),
         Output("stab-kick-wrong", "data"),
         Output("stab-kick-tick", "disabled", allow_duplicate=True),
+        Output("stab-kicked", "data"),
         Input("stab-kick-go", "n_clicks"),
         State(kick, "value"),
         State(look, "value"),
         State("stab-checkpoints", "data"),
         State("stab-at", "value"),
-        State("stab-drawn", "data"),
+        State("stab-pressed-at", "data"),
         prevent_initial_call=True,
     )
     def begin_kick(
@@ -88,13 +101,13 @@ def register_kick(app: Dash, context: Context) -> None:
         _look: list[Any],
         known: dict[str, Any] | None,
         at: int,
-        drawn: list[Any] | None,
+        pressed_at: list[Any] | None,
     ) -> Any:
         if not clicks:
             raise PreventUpdate
-        place = looked_at(known, at, drawn)
+        place = looked_at(known, at, pressed_at)
         if place is None:
-            return {"said": "There is no checkpoint to kick."}, {}, True
+            return {"said": "There is no checkpoint to kick."}, {}, True, False
         look_values = given(ctx.states_list[1])
         values = given(ctx.states_list[0]) | {
             "run_id": place.run_id,
@@ -110,9 +123,9 @@ def register_kick(app: Dash, context: Context) -> None:
             own = {state["id"]["name"] for state in ctx.states_list[0]}
             others = [message for name, message in wrong.items() if name not in own]
             said = " ".join(["Nothing was kicked.", *others])
-            return {"said": said}, wrong, True
+            return {"said": said}, wrong, True, False
         desk.again(params)
-        return {"params": params.model_dump()}, {}, False
+        return {"params": params.model_dump()}, {}, False, True
 
     @one_at_a_time(
         app,
@@ -142,13 +155,15 @@ def register_kick(app: Dash, context: Context) -> None:
 
     @app.callback(
         Output("stab-kick", "data", allow_duplicate=True),
+        Output("stab-kicked", "data", allow_duplicate=True),
         Input("stab-kick-stop", "n_clicks"),
         prevent_initial_call=True,
     )
     def leave_kick(clicks: int | None) -> Any:
         if not clicks:
             raise PreventUpdate
-        return {"said": "The kick was left off."}  # what nobody asks for is not computed on
+        # What nobody asks for is not computed on.
+        return {"said": "The kick was left off."}, False
 
 
 def _kick_words(a: Arrays, params: KickParams) -> str:

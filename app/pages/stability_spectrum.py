@@ -21,6 +21,7 @@ from app.components.lab_run import (
     shown_checkpoints,
     waiting_words,
 )
+from app.components.lab_state import LOOK
 from app.components.params import given, param_fields
 from app.components.series_words import series_words
 from app.components.spectrum_numbers import numbers
@@ -32,7 +33,6 @@ from app.pages.base import Context
 from app.pages.stability_tracking import tracking
 from app.store import Checkpoint, Run
 
-_LOOK = ("under", "n_samples", "replicate")
 _READY, _PENDING = "lab-split", "lab-split pending"  # what is shown belongs to another checkpoint
 _SERIES = ("unstable_share", "min_real", "angle_deg")
 _DECIDED = ("stability", "of_moment")
@@ -60,7 +60,7 @@ def spectrum_panel() -> Component:
                 html.Div(
                     [
                         html.Div(id="stab-numbers", className="lab-numbers"),
-                        *param_fields("look", SpectrumParams, _LOOK, settle_ms=300),
+                        *param_fields("look", SpectrumParams, LOOK, settle_ms=300),
                     ]
                 ),
             ],

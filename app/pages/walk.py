@@ -22,9 +22,9 @@ from app.components.lab_run import (
     shown_run,
     waiting_words,
 )
+from app.components.lab_state import WALK_CONTROLS, WalkState
 from app.components.shell import run_named
 from app.components.state import follow_state, state_parts
-from app.components.walk_state import WALK_CONTROLS, WalkState
 from app.figures.walk import (
     distances_figure,
     msd_figure,

@@ -15,8 +15,8 @@ from app.address import defaults, text_of
 from app.components.asking import one_at_a_time
 from app.components.charts import chart
 from app.components.lab_run import panel, shown_checkpoints, waiting_words
+from app.components.lab_state import MAX_OTHERS, PLANE, WalkState
 from app.components.params import at_most, given, param_fields, param_id
-from app.components.walk_state import MAX_OTHERS, PLANE, WalkState
 from app.components.wrong import say_wrong, wrong_store
 from app.figures.walk import LANDSCAPE_CONFIG, landscape_figure, landscape_height
 from app.lab import Arrays, LandscapeParams, checked

@@ -11,9 +11,14 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
 from app.address import BESIDE, Reading, defaults, read, write
+from app.components.lab_state import (
+    STABILITY_CONTROLS,
+    WALK_CONTROLS,
+    StabilityState,
+    WalkState,
+)
 from app.components.plane_state import CONTROLS, PlaneState, start_pairs, start_texts
 from app.components.presets import FIRST, PRESETS
-from app.components.walk_state import WALK_CONTROLS, WalkState
 from fa_engine import SCHEMES, Limits, RunConfig
 
 BEGIN = FIRST.config.model_dump()
@@ -165,7 +170,22 @@ def test_the_plane_page_has_addresses() -> None:
     )
 
 
-def test_the_walk_page_has_addresses() -> None:
+def test_the_lab_pages_have_addresses() -> None:
+    begin = defaults(StabilityState)
+    search = "step=4400&scale=log&kicked=yes&under=bp&epsilon=0.1"
+    state = StabilityState(**read(StabilityState, search).values)
+    assert state == StabilityState(step=4400, under="bp", scale="log", epsilon=0.1, kicked=True)
+    assert write(state.model_dump(), begin) == search
+    assert write(StabilityState().model_dump(), begin) == ""
+    found = read(StabilityState, "step=-1&scale=cubic&under=nothing&n_samples=1e9&replicate=two")
+    assert found.values == {}
+    assert {problem.words for problem in found.problems} == {
+        "Checkpoint = '-1': allowed is the step of a checkpoint, from 0",
+        "Scale of the steps = 'cubic': allowed is linear or log",
+        "Feedback = 'nothing': allowed is own or the name of a scheme",
+        "Probe set = '1e9': allowed is a whole number from 1 to 100,000",
+        "Network = 'two': allowed is a whole number from 1 to 1,000,000",
+    }
     begin = defaults(WalkState)
     search = "through=0,200,4400&others=abc&drawn=yes&plane=three&resolution=21"
     walk = WalkState(**read(WalkState, search).values)
@@ -177,7 +197,7 @@ def test_the_walk_page_has_addresses() -> None:
 
 @pytest.mark.parametrize(
     ("state", "controls"),
-    [(WalkState, WALK_CONTROLS), (PlaneState, CONTROLS)],
+    [(StabilityState, STABILITY_CONTROLS), (WalkState, WALK_CONTROLS), (PlaneState, CONTROLS)],
 )
 def test_every_field_of_a_page_has_a_control(state: Any, controls: Any) -> None:
     names = [control.field for control in controls]

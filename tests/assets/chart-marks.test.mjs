@@ -84,6 +84,22 @@ test("few steps have a tick each, many are left to plotly; decades as they have 
   assert.deepEqual(many.gd.layout.yaxis.tickvals, [1, 2, 5]);
 });
 
+test("a line that ended has its name where it went, and no value", () => {
+  const run = { config: { activation: "tanh" } };
+  const view = viewOf({ loss: { x: [1, 2, 3], y: [5, 0.1, null] }, run });
+  view.gd.data.push({ x: [0, 1, 0.5], y: [1, null, 0.5], text: ["", "", ""] });
+  view.meta.names = { gap: 16, least: 12, leader: 14, lead: "" };
+  const end = { axis: "y", keys: ["loss"], names: ["train"], trace: 3, title: "Loss", narrow: "", undefined: { other: "" } };
+  const words = (added) => {
+    ChartMarks(view).showEnds(end, new Map(added));
+    return [view.gd.data[3].text[1], view.gd.data[3].y[1]];
+  };
+  assert.deepEqual(words([]), ["train –", 1 / 3]); // of three decades from 0.01 on
+  assert.deepEqual(words([[0, { x: [4], y: [null] }]]), ["train –", 1 / 3]);
+  assert.deepEqual(words([[0, { x: [4, 5], y: [1, null] }]]), ["train –", 2 / 3]);
+  assert.deepEqual(words([[0, { x: [4], y: [1] }]]), ["train 1", 2 / 3]);
+});
+
 test("labels of changes do not overlap: the newer one stays, and counts the older", () => {
   const view = viewOf();
   const long = "lr 0.1 → 0.05 and more words"; // 200 px of 800

@@ -133,11 +133,36 @@ def test_the_plane_is_its_address(page: Page, site: Site) -> None:
     expect(page.locator("#plane-case")).to_have_value("tanh, one sample")
 
 
-def test_a_link_to_the_walk_opens_what_was_seen(page: Page, site: Site) -> None:
+def test_a_link_to_the_lab_opens_what_was_seen(page: Page, chromium: Browser, site: Site) -> None:
     config = {"hidden": [10, 8], "epochs": 3, "replicates": 2, "learning_rate": 0.1}
     run_id = site.start(**config)
     until_ended(site, run_id)
     step = site.get(f"/api/runs/{run_id}/checkpoints")["checkpoints"][1]["step"]
+    page.goto(f"{site.url}/stability?run={run_id}")
+    expect(page.locator("#stab-step")).to_have_text("step 66")
+    page.locator("#stab-at [role=slider]").press("Home")
+    page.locator("#stab-at [role=slider]").press("ArrowRight")
+    until(page, f"() => location.search === '?run={run_id}&step={step}'")
+    page.locator(".field", has_text="Probe set").locator("input").fill("20")
+    page.locator(".field", has_text="Length of the kick").locator("input").fill("0.1")
+    page.get_by_text("Log steps").click()
+    page.locator("#stab-kick-go").click()
+    expect(page.locator("#stab-kick-note")).to_contain_text(f"kicked at step {step}")
+    fields = f"step={step}&scale=log&kicked=yes&n_samples=20&epsilon=0.1"
+    until(page, f"() => location.search === '?run={run_id}&{fields}'")
+    said = page.locator("#stab-kick-note").inner_text()
+    other = chromium.new_page()
+    other.goto(page.url)
+    expect(other.locator("#stab-kick-note")).to_have_text(said)
+    expect(other.locator("#stab-step")).to_have_text(f"step {step}")
+    expect(other.locator("#stab-numbers")).to_contain_text("of 200")
+    other.close()
+    # What is wrong is named, and the rest is taken.
+    page.goto(f"{site.url}/stability?run={run_id}&step=65&under=nobody&n_samples=20")
+    expect(page.locator("#stability-note-address")).to_contain_text("Feedback = 'nobody'")
+    expect(page.get_by_text("Checkpoint = 65: allowed is the step of a")).to_be_visible()
+    expect(page.locator("#stab-numbers")).to_contain_text("of 200")
+
     page.goto(
         f"{site.url}/walk?run={run_id}&plane=three&through=0,{step},66&resolution=7&drawn=yes"
     )

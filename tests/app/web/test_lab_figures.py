@@ -58,7 +58,8 @@ def test_far_from_zero_a_decade_is_one() -> None:
 def test_what_is_small_is_told_from_zero(largest: float, share: float) -> None:
     across = SymmetricLog(largest)
     assert across(share * largest) > 0.0298 * across(largest)  # a marker's radius on 100 pixels
-    assert sum(map(bool, across.ticks()["ticktext"])) == 7
+    assert sum(map(bool, across.ticks()["ticktext"])) == 9
+    assert all(across.ticks(every=1)["ticktext"])
 
 
 def test_modes_are_coloured_by_what_becomes_of_them() -> None:
