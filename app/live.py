@@ -218,7 +218,7 @@ class Hub:
                 awake_since = today if today - looked_at > self._sweep_s else awake_since
                 looked_at = today
                 if today - max(swept_at, awake_since + self._lease_s) > self._sweep_s:
-                    self._store.interrupt_expired()
+                    self._store.take_back_expired()
                     swept_at = today
             except (SQLAlchemyError, StoreError):
                 _log.exception("the store does not answer; live frames wait for it")

@@ -400,9 +400,19 @@
   const words = ({ field, message }) => message.replace(`, ${field} = `, " = ");
 
   const order = (command) => (clicks) => {
-    if (clicks && view.run) send({ command }).then((wrong) => wrong && notify(wrong));
+    if (clicks && view.run) obey(command);
     return window.dash_clientside.no_update;
   };
+
+  async function obey(command) {
+    const { id, ended } = view.run;
+    const wrong = await send({ command });
+    if (wrong) notify(wrong);
+    else if (ended) {
+      await catchUp(); // it goes on: nobody listened any more
+      link.follow(id);
+    }
+  }
 
   /* Every click is a step of its own; of two that come while the page is busy Dash tells one. */
   document.addEventListener("click", ({ target }) => {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import safetensors
+import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from safetensors.torch import save_file
 from torch import Tensor
@@ -65,7 +67,9 @@ def write(
         "config": config.model_dump_json(),
         "progress": json.dumps(progress),
         "tensors": json.dumps(sorted(tensors)),
+        "made_with": json.dumps(made_here(next(iter(tensors.values())).device)),
     }
+    header["digest"] = _digest(header, tensors)
     path = Path(path)
     scratch = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
@@ -104,7 +108,42 @@ def read(path: Path | str) -> tuple[RunConfig, dict[str, Any], dict[str, Tensor]
         raise CheckpointError(f"{path} was written by another version: {error}") from error
     if missing:
         raise CheckpointError(f"{path} is not complete: it lacks {', '.join(missing)}")
+    if "digest" in header and header["digest"] != _digest(header, tensors):  # older files have none
+        raise CheckpointError(f"{path} is damaged: its checksum does not fit")
     return config, progress.model_dump(), tensors
+
+
+def made_here(device: torch.device) -> dict[str, str]:
+    """What the last bits of a step depend on beside the checkpoint: threads, and the device."""
+    named = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    return {"threads": str(torch.get_num_threads()), "device": named}
+
+
+def made_with(path: Path | str) -> dict[str, str]:
+    """:func:`made_here` of the machine that wrote a checkpoint; empty where it did not say.
+
+    Raises:
+        CheckpointError: the file cannot be read.
+    """
+    try:
+        with safetensors.safe_open(path, "pt") as file:
+            told: dict[str, str] = json.loads((file.metadata() or {}).get("made_with", "{}"))
+    except (OSError, ValueError, safetensors.SafetensorError) as error:
+        raise CheckpointError(f"{path} is not a checkpoint: {error}") from error
+    return told
+
+
+def _digest(header: Mapping[str, str], tensors: Mapping[str, Tensor]) -> str:
+    """Of everything in a file; safetensors itself notices what is missing, not what is changed."""
+    found = hashlib.blake2b(digest_size=16)
+    for key in sorted(header.keys() - {"digest"}):
+        found.update(f"{key}={header[key]};".encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        found.update(f"{name}:{tensor.dtype}{tuple(tensor.shape)};".encode())
+        flat = tensor.detach().cpu().contiguous().reshape(-1)
+        found.update(flat.view(torch.uint8).numpy().data if flat.numel() else b"")
+    return found.hexdigest()
 
 
 def _check(progress: _Progress, config: RunConfig) -> None:

@@ -15,6 +15,7 @@ from app.store.records import (
     Event,
     LeaseLost,
     Parent,
+    Past,
     Progress,
     Run,
     RunEnded,
@@ -24,9 +25,11 @@ from app.store.records import (
     UnknownRun,
 )
 from app.store.reports import Report, Reports, UnknownReport
+from app.store.rows import AGAIN
 from app.store.tasks import Ask, Task, Tasks, TaskState
 
 __all__ = [
+    "AGAIN",
     "COMMANDS",
     "LEASE_S",
     "SHAPES",
@@ -45,6 +48,7 @@ __all__ = [
     "LeaseLost",
     "Listing",
     "Parent",
+    "Past",
     "Progress",
     "Report",
     "Reports",

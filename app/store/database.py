@@ -1,8 +1,9 @@
 """Store: the one owner of the database. Every method is one transaction.
 
 Who writes what: the web creates runs and sends commands; a worker claims a run, holds it with a
-lease and appends its events; a supervisor marks runs as interrupted whose worker is gone. A worker
+lease and appends its events; a supervisor takes runs back whose worker is gone. A worker
 whose run was taken from it cannot write to it any more: each of its writes names it as the owner.
+A run whose worker is gone goes back into the queue; another worker takes it up where it was.
 
 The row of a run is what its events add up to, and is written together with them. Events of a run
 are numbered 1, 2, 3 ...: the number comes from the row, whose lock is held until they are written,
@@ -15,7 +16,7 @@ import time
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, exists, insert, select, update
+from sqlalchemy import bindparam, exists, func, insert, select, update
 
 from app.store import engine
 from app.store.blocks import Series, joined
@@ -23,6 +24,7 @@ from app.store.commands import Command
 from app.store.copies import Copies
 from app.store.engine import Changes
 from app.store.keep import Keep
+from app.store.past import past_of, steps_since
 from app.store.records import (
     ACTIVE,
     Checkpoint,
@@ -30,6 +32,7 @@ from app.store.records import (
     Event,
     LeaseLost,
     Parent,
+    Past,
     Run,
     RunEnded,
     RunState,
@@ -37,11 +40,23 @@ from app.store.records import (
     UnknownRun,
 )
 from app.store.reports import Reports
-from app.store.rows import RUN_COLUMNS, append, as_run, distinct_name, new_id, order, write
+from app.store.rows import (
+    AGAIN,
+    RUN_COLUMNS,
+    append,
+    as_run,
+    distinct_name,
+    new_id,
+    order,
+    write,
+)
 from app.store.summary import described, words_of
 from app.store.tables import commands, events, runs
 from app.store.tasks import Tasks
 from fa_engine import RunConfig
+
+MOST_DEATHS = 3
+"""Workers that may die over a run one after the other before it is left alone."""
 
 _ACTIVE = [state.value for state in ACTIVE]
 
@@ -254,7 +269,7 @@ class Store:
 
         A queued run that is stopped ends at once, and one that is paused waits in the queue, takes
         no worker, and is queued again when it is resumed or asked for a step; what else is sent to
-        it takes effect when it begins.
+        it takes effect when it begins. One that was interrupted is queued again by ``resume``.
 
         Raises:
             UnknownRun: there is no such run.
@@ -263,14 +278,16 @@ class Store:
         with self._writer.begin() as connection:
             # With the row locked, commands to a run are numbered in the order they can be seen.
             row = connection.execute(
-                select(runs.c.id, runs.c.state, runs.c.owner)
+                select(runs.c.id, runs.c.state, runs.c.step, runs.c.owner)
                 .where(runs.c.id == run_id, _THERE)
                 .with_for_update()
             ).one_or_none()
             if row is None:
                 raise UnknownRun(run_id)
-            if RunState(row.state).ended:
-                raise RunEnded(run_id, RunState(row.state))
+            state = RunState(row.state)
+            again = state is RunState.INTERRUPTED and command.command == "resume"
+            if state.ended and not again:
+                raise RunEnded(run_id, state)
             return order(connection, row, command)
 
     # -- the worker's side ----------------------------------------------------------------------
@@ -282,23 +299,35 @@ class Store:
             if connection.execute(_ANY_QUEUED).one_or_none() is None:
                 return None
         oldest = (
-            select(runs.c.id)
+            select(runs.c.id, runs.c.step)
             .where(runs.c.state == RunState.QUEUED.value)
             .order_by(runs.c.number)
             .limit(1)
             .with_for_update(skip_locked=True)
-            .scalar_subquery()
         )
         with self._writer.begin() as connection:
+            row = connection.execute(oldest).one_or_none()
+            if row is None:
+                return None
             claimed = append(
                 connection,
-                [Draft.state(RunState.RUNNING, 0)],
-                (runs.c.id == oldest) & (runs.c.state == RunState.QUEUED.value),
+                [Draft.state(RunState.RUNNING, row.step)],
+                (runs.c.id == row.id) & (runs.c.state == RunState.QUEUED.value),
                 owner=owner,
                 lease_until=time.time() + lease_s,
-                started_at=time.time(),
+                started_at=func.coalesce(runs.c.started_at, time.time()),
             )
         return as_run(claimed[0]) if claimed else None
+
+    def past(self, run_id: str) -> Past:
+        """What a run has told of itself, for the worker that takes it up again."""
+        with self._reader.connect() as connection:
+            return past_of(connection, run_id)
+
+    def steps_since(self, run_id: str, step: int) -> set[int]:
+        """The steps from ``step`` on at which a run was measured."""
+        with self._reader.connect() as connection:
+            return steps_since(connection, run_id, step)
 
     def heartbeat(self, run_id: str, owner: str, lease_s: float) -> None:
         """Holds the run for ``lease_s`` seconds from now.
@@ -314,10 +343,24 @@ class Store:
             if held.rowcount != 1:
                 raise LeaseLost(run_id, owner)
 
-    def append(self, run_id: str, owner: str, drafts: Sequence[Draft], lease_s: float) -> int:
+    def append(
+        self,
+        run_id: str,
+        owner: str,
+        drafts: Sequence[Draft],
+        lease_s: float,
+        obeyed: int | None = None,
+    ) -> int:
         """Writes events, at least one, and what they make of the run; renews the lease.
 
-        All of them or none. An event that ends the run ends the ownership as well.
+        All of them or none. An event that ends the run or puts it back ends the ownership as well.
+
+        Args:
+            run_id: whose.
+            owner: who writes.
+            drafts: the events.
+            lease_s: seconds from now.
+            obeyed: the number of the last command that was obeyed by then.
 
         Returns:
             The run's new revision.
@@ -332,6 +375,7 @@ class Store:
                 (runs.c.id == bindparam("held_id")) & _HELD,
                 {"held_id": run_id, "held_by": owner},
                 lease_until=time.time() + lease_s,
+                **({} if obeyed is None else {"obeyed": obeyed}),
             )
             if not changed:
                 raise LeaseLost(run_id, owner)
@@ -346,27 +390,41 @@ class Store:
 
     # -- the supervisor's side ------------------------------------------------------------------
 
-    def interrupt(self, owner: str, reason: str) -> list[str]:
-        """Marks the runs that ``owner`` holds as interrupted; returns their ids."""
-        return self._interrupt(runs.c.owner == owner, reason)
+    def take_back(self, owner: str, reason: str) -> list[str]:
+        """Puts the runs that ``owner`` holds back into the queue; returns their ids.
 
-    def interrupt_expired(self) -> list[str]:
-        """Marks runs as interrupted whose lease has run out; returns their ids."""
+        One that was paused is paused there. Of a run of which :data:`MOST_DEATHS` workers have died
+        without a step between, it is the likely cause: that one is interrupted.
+        """
+        return self._take_back(runs.c.owner == owner, reason)
+
+    def take_back_expired(self) -> list[str]:
+        """The same for runs whose lease has run out."""
         expired = runs.c.lease_until < time.time()
-        return self._interrupt(expired, "nothing more was heard of its worker")
+        return self._take_back(expired, "nothing more was heard of its worker")
 
-    def _interrupt(self, whose: Any, reason: str) -> list[str]:
+    def _take_back(self, whose: Any, reason: str) -> list[str]:
         where = whose & runs.c.state.in_(_ACTIVE)
+        columns = (runs.c.id, runs.c.step, runs.c.state, runs.c.deaths, runs.c.death_step)
         with self._reader.connect() as connection:
-            found = connection.execute(select(runs.c.id, runs.c.step).where(where)).all()
-        interrupted = []
-        for run_id, step in found:
-            draft = Draft.state(RunState.INTERRUPTED, step, reason)
+            found = connection.execute(select(*columns).where(where)).all()
+        taken = []
+        for row in found:
+            went_on = row.death_step is None or row.step > row.death_step
+            deaths = 1 if went_on else (row.deaths or 0) + 1
+            if deaths >= MOST_DEATHS:
+                said = f"{reason}, as {deaths - 1} before it at this step"
+                draft = Draft.state(RunState.INTERRUPTED, row.step, said)
+            else:
+                held = RunState(row.state) is RunState.PAUSED
+                state = RunState.PAUSED if held else RunState.QUEUED
+                draft = Draft.put_back(state, row.step, f"{reason}; {AGAIN}")
+            values: dict[str, Any] = {"deaths": deaths, "death_step": row.step}
             with self._writer.begin() as connection:
                 # The condition again: the worker may have come back in the meantime.
-                if append(connection, [draft], (runs.c.id == run_id) & where):
-                    interrupted.append(run_id)
-        return interrupted
+                if append(connection, [draft], (runs.c.id == row.id) & where, **values):
+                    taken.append(row.id)
+        return taken
 
 
 # A deleted run is there for nobody until it is restored, but for the worker that is to end it.

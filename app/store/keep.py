@@ -239,7 +239,9 @@ def _found(
     """The rows of these runs, locked, each once and in their order; deleted ones where asked."""
     if not 1 <= len(run_ids) <= MOST_AT_ONCE:
         raise NotAllowed("ids", len(run_ids), f"1 to {MOST_AT_ONCE:,} runs at once")
-    columns = (runs.c[name] for name in ("id", "name", "note", "tags", "pinned", "state", "owner"))
+    columns = (
+        runs.c[name] for name in ("id", "name", "note", "tags", "pinned", "state", "step", "owner")
+    )
     query = select(*columns).where(runs.c.id.in_(run_ids)).order_by(runs.c.number)
     if not deleted:
         query = query.where(runs.c.deleted_at.is_(None))

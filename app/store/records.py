@@ -65,6 +65,7 @@ class Run:
             where nothing of the kind has been measured.
         imported_from: the id that it had where it was trained, or None where that is here.
         deleted_at: unix time in seconds; None but in the list of what can be restored.
+        obeyed: the number of the last command that its workers obeyed, or None.
     """
 
     id: str
@@ -95,6 +96,7 @@ class Run:
     last_angle_deg: float | None = None
     deleted_at: float | None = None
     imported_from: str | None = None
+    obeyed: int | None = None
 
     @property
     def parent(self) -> Parent | None:
@@ -155,16 +157,26 @@ class Progress:
 
 @dataclass(frozen=True)
 class Draft:
-    """An event to be written; the store gives it its number and time."""
+    """An event to be written; the store gives it its number and time.
+
+    Attributes:
+        free: whether it takes the run from its worker, as one does that ends it.
+    """
 
     kind: str
     header: dict[str, Any]
     payload: bytes = b""
+    free: bool = False
 
     @classmethod
     def state(cls, state: RunState, step: int, reason: str = "") -> Draft:
         """The run's state changed."""
         return cls("state", {"state": state.value, "reason": reason, "step": step})
+
+    @classmethod
+    def put_back(cls, state: RunState, step: int, reason: str) -> Draft:
+        """The run has no worker any more and waits for one, queued, or paused as it was."""
+        return replace(cls.state(state, step, reason), free=True)
 
     @classmethod
     def control(cls, step: int, name: str, old: Any, new: Any) -> Draft:
@@ -194,6 +206,23 @@ class Draft:
     def at(self, progress: Progress) -> Draft:
         """The same event, telling how far the run was as well."""
         return replace(self, header=self.header | {"progress": asdict(progress)})
+
+
+@dataclass(frozen=True)
+class Past:
+    """What a run has told of itself already, for the worker that takes it up again.
+
+    Attributes:
+        step: of its last measurement; -1: there is none.
+        controls: ``(step, name, value)`` of what was changed before that step was taken, in order.
+        checkpoints: steps of those that are kept.
+        every: of the last command to track it; 0: it is not tracked.
+    """
+
+    step: int
+    controls: list[tuple[int, str, Any]]
+    checkpoints: list[int]
+    every: int
 
 
 class StoreError(Exception):

@@ -25,6 +25,7 @@ from fa_engine.config import UNLIMITED
 RUN_COLUMNS = [column for column in runs.c if column.name in Run.__dataclass_fields__]
 
 
+AGAIN = "to be taken up again"
 _ID_LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"
 _ID_LENGTH = 10
 
@@ -78,7 +79,7 @@ def _renamed(connection: Connection, row: RowMapping, drafts: Sequence[Draft]) -
 
 
 def order(connection: Connection, row: Row[*tuple[Any, ...]], command: Command) -> int:
-    """Sends a command to the run of a locked row with id, state and owner; returns its number."""
+    """Sends a command to the run of a locked row with id, state, step and owner; its number."""
     body = command.model_dump(mode="json", exclude_none=True)
     number: int = connection.execute(
         insert(commands)
@@ -86,23 +87,26 @@ def order(connection: Connection, row: Row[*tuple[Any, ...]], command: Command) 
         .returning(commands.c.number)
     ).scalar_one()
     if row.owner is None:
-        drafts, heard = _in_the_queue(RunState(row.state), command.command)
+        drafts, heard = _in_the_queue(RunState(row.state), command.command, row.step)
         if drafts:
-            append(connection, drafts, runs.c.id == row.id)
+            append(connection, drafts, runs.c.id == row.id, deaths=0)
         if heard:  # nothing of it is left for the worker
             connection.execute(delete(commands).where(commands.c.number == number))
     return number
 
 
-def _in_the_queue(state: RunState, command: str) -> tuple[list[Draft], bool]:
+def _in_the_queue(state: RunState, command: str, step: int) -> tuple[list[Draft], bool]:
     """What a command does to a run that no worker has, and whether that is all it does."""
+    when = f"at step {step:,}" if step else "before it began"
     match state, command:
         case RunState.QUEUED | RunState.PAUSED, "stop":
-            return [Draft.state(RunState.STOPPED, 0, "stopped before it began")], False
+            return [Draft.state(RunState.STOPPED, step, f"stopped {when}")], False
         case RunState.QUEUED, "pause":
-            return [Draft.state(RunState.PAUSED, 0, "paused before it began")], True
+            return [Draft.state(RunState.PAUSED, step, f"paused {when}")], True
         case RunState.PAUSED, "resume" | "step":
-            return [Draft.state(RunState.QUEUED, 0)], command == "resume"
+            return [Draft.state(RunState.QUEUED, step)], command == "resume"
+        case RunState.INTERRUPTED, "resume":
+            return [Draft.state(RunState.QUEUED, step, AGAIN)], True
     return [], command in ("pause", "resume")
 
 
@@ -126,8 +130,10 @@ def _changes(drafts: Sequence[Draft]) -> dict[str, Any]:
         header = draft.header
         if draft.kind == "state":
             changes |= {name: header[name] for name in ("state", "reason", "step")}
-            if RunState(header["state"]).ended:
-                changes |= {"ended_at": time.time(), "owner": None, "lease_until": None}
+            ended = RunState(header["state"]).ended
+            changes["ended_at"] = time.time() if ended else None
+            if ended or draft.free:
+                changes |= {"owner": None, "lease_until": None}
         elif draft.kind == "control":
             changes[header["name"]] = header["to"]
         elif draft.kind == "diverged":

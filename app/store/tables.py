@@ -60,6 +60,9 @@ runs = Table(
     Column("best_accuracy", Double),
     Column("last_accuracy", Double),
     Column("last_angle_deg", Double),
+    Column("obeyed", BigInteger),  # the number of the last command that a worker obeyed
+    Column("deaths", Integer),  # of its workers, one after the other, without a step between
+    Column("death_step", BigInteger),
     Index("runs_by_state", "state", "number"),
     Index("runs_by_race", "race_id", "number"),
     Index("runs_listed", "deleted_at", "pinned", "number"),

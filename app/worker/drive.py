@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.store import Command, Draft, LeaseLost, Progress, Run, RunState, Store
+from app.store import AGAIN, Command, Draft, LeaseLost, Past, Progress, Run, RunState, Store
 from app.worker.data import DataSets
 from app.worker.keeping import (
     Keeping,
@@ -23,6 +23,7 @@ from app.worker.keeping import (
     make_room,
 )
 from app.worker.line import Line
+from app.worker.taking_up import Lifeline, take_up
 from fa_engine import DATASETS, Dataset, Measurement, Trainer, problems
 from fa_engine.branching import hand_over
 
@@ -60,18 +61,21 @@ def drive(store: Store, run: Run, owner: str, tools: Tools, stopping: Callable[[
     Raises:
         sqlalchemy.exc.SQLAlchemyError: the database cannot be written to.
     """
-    log.info("run %s (%s) begins", run.id, run.name)
+    past = store.past(run.id)
+    log.info("run %s (%s) begins%s", run.id, run.name, f" at step {run.step:,}" * bool(run.step))
     _make_room(store, run, tools)
     try:
-        with Line(store, run.id, owner) as line:
+        with Line(store, run.id, owner, run.obeyed or 0) as line:
             recorder = _Recorder(run, line)
             try:
-                _Drive(run, recorder, stopping, line, tools).go()
+                _Drive(run, recorder, stopping, line, tools, past, store.steps_since).go()
             except (LeaseLost, SQLAlchemyError):
                 raise
             except Exception as error:
                 log.exception("run %s failed", run.id)
-                recorder.end(RunState.FAILED, str(error) or type(error).__name__)
+                step = recorder.trainer.step if recorder.trainer else run.step
+                reason = str(error) or type(error).__name__
+                recorder.end(Draft.state(RunState.FAILED, step, reason))
     except LeaseLost as error:
         log.warning("%s", error)
 
@@ -89,10 +93,10 @@ def _make_room(store: Store, run: Run, tools: Tools) -> None:
 class _Rate:
     """Steps per second over the last second or so of training, and how long it has trained."""
 
-    def __init__(self) -> None:
+    def __init__(self, trained_s: float) -> None:
         self._marks: deque[tuple[float, int]] = deque()
         self._last = 0.0
-        self._trained_s = 0.0
+        self._trained_s = trained_s
         self._since: float | None = None
 
     @property
@@ -138,7 +142,7 @@ class _Recorder:
         self._pending: list[Measurement] = []
         self._written_at = -FLUSH_S
         self.trainer: Trainer | None = None
-        self.rate = _Rate()
+        self.rate = _Rate(run.trained_s or 0.0)
 
     def add(self, measurement: Measurement) -> None:
         """Keeps a measurement until the next block."""
@@ -164,16 +168,21 @@ class _Recorder:
         """Writes a notice alone."""
         self._line.say([Draft.notice(step, message)])
 
-    def end(self, state: RunState, reason: str) -> None:
-        """Writes what is pending and the end of the run."""
-        step = self.trainer.step if self.trainer else 0
-        draft = Draft.state(state, step, reason)
+    def end(self, draft: Draft) -> None:
+        """Writes what is pending and that the run ends, or waits for another worker."""
         if self.trainer:
             self.write(draft)
         else:
             self._line.say([draft])
         self._line.settle()
-        log.info("run %s is %s at step %d (%s)", self._run_id, state.value, step, reason or "done")
+        told = draft.header
+        reason = told["reason"] or "done"
+        log.info("run %s is %s at step %d (%s)", self._run_id, told["state"], told["step"], reason)
+
+    def settle(self) -> None:
+        """Writes what is pending, and waits until it is written."""
+        self.write()
+        self._line.settle()
 
 
 class _Drive:
@@ -184,14 +193,18 @@ class _Drive:
         stopping: Callable[[], bool],
         line: Line,
         tools: Tools,
+        past: Past,
+        steps_since: Callable[[str, int], set[int]],
     ) -> None:
         self.run = run
+        self.past = past
+        self.steps_since = steps_since
         self.config = run.run_config()
         self.recorder = recorder
         self.stopping = stopping
         self.line = line
         self.tools = tools
-        self.waiting: list[Command] = []  # heard while the data set was loading
+        self.waiting: list[tuple[int, Command]] = []  # heard before the run could obey
         self.paused = False
         self.ended = False
 
@@ -200,16 +213,9 @@ class _Drive:
         if data is None:
             return
         self.trainer = trainer = self._trainer(data)
-        self.diverged = trainer.diverged
-        room = self.tools.checkpoint_bytes
-        self.trajectory = TrajectoryRecorder(self.tools.checkpoint_dir, self.run.id, trainer, room)
-        self.keeping = Keeping(
-            self.tools.checkpoint_dir,
-            self.run.id,
-            trainer.total_steps,
-            room,
-            self.trajectory.n_bytes,
-        )
+        self._prepare(trainer)
+        if not self._repeat():
+            return
         recorder = self.recorder
         recorder.trainer = trainer
         recorder.rate.restart(trainer.step)
@@ -223,18 +229,76 @@ class _Drive:
                 self.trajectory.record(trainer.step)
                 if self.keeping.due(trainer.step):
                     self._keep()
+                if self.lifeline.due():
+                    self._keep_state()
                 self._note(trainer.advance())
                 recorder.flush_due(time.monotonic())
         self._conclude()
 
+    def _prepare(self, trainer: Trainer) -> None:
+        tools, run, past = self.tools, self.run, self.past
+        self.diverged = trainer.diverged
+        folder, room = tools.checkpoint_dir, tools.checkpoint_bytes
+        self.trajectory = TrajectoryRecorder(folder, run.id, trainer, room)
+        self.lifeline = Lifeline(folder, run.id, trainer, room)
+        reserved = self.trajectory.n_bytes + self.lifeline.n_bytes
+        self.keeping = Keeping(folder, run.id, trainer.total_steps, room, reserved)
+        if past.step >= 0 or past.checkpoints:
+            self.trajectory.take_up(trainer.step)
+            self.keeping.take_up(past.checkpoints, max(trainer.step, past.step), past.every)
+
     def _trainer(self, data: Dataset) -> Trainer:
-        """A fresh one, or one that begins with the weights of a checkpoint."""
+        """A fresh one, one that begins with the weights of a checkpoint, or one that goes on."""
+        kept = self.tools.checkpoint_dir
+        begun = self.past.step >= 0 or bool(self.past.controls or self.past.checkpoints)
+        if begun:
+            found, said = take_up(kept, self.run.id, self.past.checkpoints, self.config, data)
+            if said:
+                self.recorder.notice(max(self.past.step, 0), said)
+            if found is not None:
+                return found
         parent = self.run.parent
         if parent is None:
             return Trainer(self.config, data=data)
-        path = checkpoint_path(self.tools.checkpoint_dir, parent.run_id, parent.step)
+        path = checkpoint_path(kept, parent.run_id, parent.step)
         check_kept(path)
         return hand_over(path, self.config, data=data)
+
+    def _repeat(self) -> bool:
+        """Takes the steps again that the events tell of already, changes included, and says nothing
+        of them; a command that is not to stop waits until then.
+
+        Returns:
+            False where the run has ended meanwhile, or waits for another worker.
+        """
+        trainer, past = self.trainer, self.past
+        measured = self.steps_since(self.run.id, trainer.step) if past.step >= 0 else set()
+        until = max([past.step, self.run.step - 1, *(step - 1 for step, _, _ in past.controls)])
+        notice_at = time.monotonic() + LOADING_S
+        while True:
+            self._change_again()
+            if trainer.finished or trainer.step > until:
+                self.diverged = trainer.diverged
+                return True
+            self._stop_if_told()
+            self._stop_while_waiting(f"stopped at step {self.run.step:,}")
+            if self.ended:
+                return False
+            if time.monotonic() >= notice_at:
+                said = f"Takes the steps from {trainer.step:,} on again, up to {until:,}."
+                self.recorder.notice(max(until, 0), said)
+                notice_at = float("inf")
+            self.trajectory.record(trainer.step)
+            measurement = trainer.advance(measure=trainer.step in measured)
+            if measurement is not None and measurement.step > past.step:
+                self.recorder.trainer = trainer
+                self._note(measurement)
+
+    def _change_again(self) -> None:
+        """What was changed before the next step was taken."""
+        for step, name, value in self.past.controls:
+            if step == self.trainer.step and getattr(self.trainer, name) != value:
+                setattr(self.trainer, name, value)
 
     def _data(self, data_sets: DataSets) -> Dataset | None:
         """The samples, or None when the run ended before they came."""
@@ -242,9 +306,8 @@ class _Drive:
         notice_at = time.monotonic() + LOADING_S
         while not coming.done():
             self._stop_if_told()
-            self.waiting += self.line.heard()
-            if not self.ended and any(c.command == "stop" for c in self.waiting):
-                self._end(RunState.STOPPED, "stopped before the first step")
+            begun = f"at step {self.run.step:,}" if self.run.step else "before the first step"
+            self._stop_while_waiting(f"stopped {begun}")
             if self.ended:
                 return None
             if time.monotonic() >= notice_at:
@@ -257,14 +320,27 @@ class _Drive:
     def _listen(self) -> None:
         self._stop_if_told()
         commands, self.waiting = self.waiting + self.line.heard(), []
-        for command in commands:
+        for number, command in commands:
             if self.ended or self.trainer.finished:
                 return
+            self.line.obey(number)
             getattr(self, f"_do_{command.command}")(command)
 
+    def _stop_while_waiting(self, reason: str) -> None:
+        self.waiting += self.line.heard()
+        if not self.ended and any(command.command == "stop" for _, command in self.waiting):
+            self._end(Draft.state(RunState.STOPPED, self.run.step, reason))
+
     def _stop_if_told(self) -> None:
-        if self.stopping() and not self.ended:
-            self._end(RunState.INTERRUPTED, STOPPED_REASON)
+        """Where the worker is to end, the run waits for another one, that goes on from here."""
+        if not self.stopping() or self.ended:
+            return
+        going = self.recorder.trainer is not None
+        if going:
+            self._keep_state()
+        step = self.trainer.step if going else self.run.step
+        state = RunState.PAUSED if self.paused else RunState.QUEUED
+        self._end(Draft.put_back(state, step, f"{STOPPED_REASON}; {AGAIN}"))
 
     def _do_pause(self, _command: Command) -> None:
         if not self.paused:
@@ -281,7 +357,8 @@ class _Drive:
     def _do_stop(self, _command: Command) -> None:
         if self.tools.checkpoint_bytes:
             self._keep(ending=True)
-        self._end(RunState.STOPPED, f"stopped at step {self.trainer.step:,}")
+        step = self.trainer.step
+        self._end(Draft.state(RunState.STOPPED, step, f"stopped at step {step:,}"))
 
     def _do_step(self, command: Command) -> None:
         self._do_pause(command)
@@ -337,11 +414,22 @@ class _Drive:
     def _state(self, state: RunState) -> None:
         self.recorder.write(Draft.state(state, self.trainer.step))
 
-    def _end(self, state: RunState, reason: str) -> None:
+    def _keep_state(self) -> None:
+        """From which another worker could go on; first all that was measured before it."""
+        self.recorder.settle()
+        try:
+            self.trajectory.save(now=True)
+            self.lifeline.keep(self.trainer)
+        except OSError as error:
+            self._not_written("state", error)
+
+    def _end(self, draft: Draft) -> None:
         if self.recorder.trainer is not None:  # else it ends while its samples are loading
             self._save_trajectory()
-        self.recorder.end(state, reason)
+        self.recorder.end(draft)
         self.ended = True
+        if not draft.free and self.recorder.trainer is not None:
+            self.lifeline.drop()
 
     def _note(self, measurement: Measurement | None) -> None:
         if measurement is None:
@@ -353,11 +441,11 @@ class _Drive:
             self.recorder.write(Draft.diverged(measurement.step, self.trainer.diverged_at))
 
     def _conclude(self) -> None:
-        self._save_trajectory()
+        step = self.trainer.step
         if not self.diverged.all():
-            self.recorder.end(RunState.FINISHED, "")
+            self._end(Draft.state(RunState.FINISHED, step))
             return
         many = len(self.diverged)
         whose = "the network is" if many == 1 else f"all {many} networks are"
-        reason = f"{whose} no longer finite at step {self.trainer.step:,}; "
-        self.recorder.end(RunState.DIVERGED, reason + "a smaller learning rate may help")
+        reason = f"{whose} no longer finite at step {step:,}; a smaller learning rate may help"
+        self._end(Draft.state(RunState.DIVERGED, step, reason))

@@ -9,7 +9,8 @@ from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 
 from app.store import Draft
 from fa_engine import CheckpointError, Trainer
@@ -48,6 +49,15 @@ def check_kept(path: Path) -> None:
 def trajectory_path(directory: Path, run_id: str) -> Path:
     """Where a run's trajectory lies."""
     return directory / run_id / "trajectory.safetensors"
+
+
+def trajectory_reach(path: Path) -> int | None:
+    """Up to which step a trajectory can be gone on with; None where there is none to be read."""
+    try:
+        named = load_file(path)
+        return int(named["trajectory.steps"].max()) + int(named["trajectory.interval"])
+    except (OSError, KeyError, RuntimeError, SafetensorError):
+        return None
 
 
 def log_spaced(total_steps: int, count: int) -> list[int]:
@@ -121,14 +131,27 @@ class TrajectoryRecorder:
         self._saved_at = time.monotonic()
         self._saved = 0  # snapshots
 
+    def take_up(self, step: int) -> None:
+        """Goes on with what was saved of the same run up to ``step``, if nothing is missing."""
+        if self._trajectory is None or not self._path.exists():
+            return
+        reach = trajectory_reach(self._path)
+        if reach is None or reach < step:  # there would be a hole
+            return
+        named = load_file(self._path)
+        until = int((named["trajectory.steps"] <= step).sum())
+        kept = {name: t if t.ndim == 0 else t[:until] for name, t in named.items()}
+        self._trajectory.load_state(kept)
+        self._saved = until
+
     def record(self, step: int) -> None:
         """Takes a snapshot where one is due."""
         if self._trajectory is not None:
             self._trajectory.record(step)
 
     def save(self, *, now: bool = False) -> None:
-        """Saves it, whole or not at all; unless ``now``, only where the last time is long ago or
-        the file is of no use yet.
+        """Saves it, whole or not at all; unless ``now``, only the first time, where the last time
+        is long ago, or where the file is of no use yet.
 
         Raises:
             OSError: it cannot be written.
@@ -137,7 +160,8 @@ class TrajectoryRecorder:
             return
         count = len(self._trajectory.steps)
         of_use = self._saved < LEAST_SNAPSHOTS <= count
-        if not (now or of_use or time.monotonic() - self._saved_at >= TRAJECTORY_SAVE_S):
+        due = of_use or not self._saved or time.monotonic() - self._saved_at >= TRAJECTORY_SAVE_S
+        if not (now or due):
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
         scratch = self._path.with_suffix(".part")
@@ -180,6 +204,24 @@ class Keeping:
         self._every = 0
         self._tracked = 0
         self._next_tracked = 0
+
+    def take_up(self, steps: Collection[int], step: int, every: int) -> None:
+        """Goes on as of ``step`` with checkpoints that were kept already.
+
+        Args:
+            steps: of those that the run has told of; those that are gone do not count.
+            step: up to which all are kept that are to be.
+            every: as it was tracked; 0: it was not.
+        """
+        for at in steps:
+            path = checkpoint_path(self._directory, self._run_id, at)
+            if path.exists():
+                self._kept[at] = path.stat().st_size
+        if self._kept:
+            self._largest = max(self._kept.values())
+            self._plan(self._largest, step)
+        if every:
+            self.track(step, every)
 
     def due(self, step: int) -> bool:
         """Whether the state after ``step`` steps is to be kept."""

@@ -30,13 +30,15 @@ class Line:
     What goes wrong on the thread is raised by the next call of :meth:`heard` or :meth:`settle`.
     """
 
-    def __init__(self, store: Store, run_id: str, owner: str) -> None:
+    def __init__(self, store: Store, run_id: str, owner: str, obeyed: int = 0) -> None:
+        """Opens the line; commands up to number ``obeyed`` are not heard again."""
         self._store, self._run_id, self._owner = store, run_id, owner
         self._changes = store.changes()
-        self._outbox: deque[tuple[Sequence[Measurement], Sequence[Draft], Progress | None]]
+        self._outbox: deque[tuple[Sequence[Measurement], Sequence[Draft], Progress | None, int]]
         self._outbox = deque()
-        self._inbox: deque[Command] = deque()
-        self._number = 0  # of the last command heard
+        self._inbox: deque[tuple[int, Command]] = deque()
+        self._number = obeyed  # of the last command heard
+        self._obeyed = obeyed
         self._error: Exception | None = None
         self._closing = False
         self._wake = threading.Event()
@@ -74,11 +76,15 @@ class Line:
         """
         with self._settled:
             self._unwritten += 1
-        self._outbox.append((measurements, drafts, progress))
+        self._outbox.append((measurements, drafts, progress, self._obeyed))
         self._wake.set()
 
-    def heard(self) -> list[Command]:
-        """The commands that have come since the last call.
+    def obey(self, number: int) -> None:
+        """From now on, what is said comes after command ``number``: nobody is to obey it again."""
+        self._obeyed = number
+
+    def heard(self) -> list[tuple[int, Command]]:
+        """The commands that have come since the last call, with their numbers.
 
         Raises:
             LeaseLost: the run is another's.
@@ -129,12 +135,12 @@ class Line:
         if not waiting:
             return False
         drafts: list[Draft] = []
-        for measurements, others, progress in waiting:
+        for measurements, others, progress, _ in waiting:
             if measurements and progress is not None:
                 drafts.append(Draft.measurements(measurements, progress))
             drafts += [draft.at(progress) if progress else draft for draft in others]
         if drafts:
-            self._store.append(self._run_id, self._owner, drafts, LEASE_S)
+            self._store.append(self._run_id, self._owner, drafts, LEASE_S, waiting[-1][-1])
         with self._settled:
             self._unwritten -= len(waiting)
             self._settled.notify_all()
@@ -154,4 +160,4 @@ class Line:
             return
         for number, command in self._store.commands(self._run_id, after=self._number):
             self._number = number
-            self._inbox.append(command)
+            self._inbox.append((number, command))

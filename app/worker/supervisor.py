@@ -57,7 +57,7 @@ class Supervisor:
     """Starts ``settings.workers`` workers and an analyst, and restarts those that die, until
     :meth:`stop`.
 
-    A run whose worker died is marked as interrupted at once, and so is any run in the database
+    A run whose worker died goes back into the queue at once, and so does any run in the database
     whose lease has run out, whoever held it. Several supervisors may share one database: each
     touches only its own workers, and a lease that is renewed belongs to somebody.
     """
@@ -87,7 +87,7 @@ class Supervisor:
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends the workers, within a few seconds; their runs are interrupted and keep all events.
+        """Ends the workers, within a few seconds; their runs wait in the queue for other ones.
 
         May be called more than once, and without :meth:`start`.
         """
@@ -167,8 +167,8 @@ class Supervisor:
         assert self._store is not None
         try:
             while self._orphaned:
-                for run_id in self._store.interrupt(*self._orphaned[0]):
-                    log.warning("run %s is interrupted: %s", run_id, self._orphaned[0][1])
+                for run_id in self._store.take_back(*self._orphaned[0]):
+                    log.warning("run %s was taken back: %s", run_id, self._orphaned[0][1])
                 self._store.tasks.release(self._orphaned[0][0])
                 del self._orphaned[0]
         except SQLAlchemyError:
@@ -184,8 +184,8 @@ class Supervisor:
         if now < self._sweep_from:
             return
         try:
-            for run_id in self._store.interrupt_expired():
-                log.warning("run %s is interrupted: its lease ran out", run_id)
+            for run_id in self._store.take_back_expired():
+                log.warning("run %s was taken back: its lease ran out", run_id)
             self._store.tasks.release_expired()
         except SQLAlchemyError:
             log.exception("the store cannot be read")

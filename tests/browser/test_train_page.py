@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from browser_helpers import ENDLESS, Site, frames, until, wait
+from browser_helpers import ENDLESS, Site, frames, served, until, wait
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from app.figures.palette import DARK, LIGHT, css
+from app.settings import Settings
+from app.store import LEASE_S, Store
+from app.store.database import MOST_DEATHS
+from fa_engine import RunConfig
 
 pytestmark = pytest.mark.browser
 
@@ -630,6 +636,23 @@ def test_a_reset_begins_with_the_parents_weights_again(page: Page, site: Site) -
         site.get(f"/api/runs/{run_id}/export.json")["series"]["loss"] for run_id in (child, again)
     ]
     assert losses[0] == losses[1]
+
+
+def test_an_interrupted_run_is_resumed_by_a_click(page: Page, tmp_path: Path) -> None:
+    with Store(Settings(state_dir=tmp_path).database_url) as store:
+        run_id = store.create_run(RunConfig(epochs=3, hidden=(8,))).id
+        for _ in range(MOST_DEATHS):  # of workers, before the server has its own
+            assert store.claim("w", LEASE_S)
+            store.take_back("w", "its worker was killed by SIGKILL")
+    with served(tmp_path) as site:
+        page.goto(f"{site.url}/?run={run_id}")
+        state(page, "interrupted")
+        expect(page.locator("#run-reason")).to_contain_text("killed by SIGKILL, as 2 before it")
+        expect(page.locator("#pause")).to_be_hidden()
+        page.click("#resume")
+        state(page, "finished")
+        expect(page.locator("#resume")).to_be_hidden()
+        until(page, "() => faLive.gd.data[faLive.meta.places.loss.median].x.at(-1) === 66")
 
 
 def test_a_queued_run_says_which_paused_one_keeps_the_worker(page: Page, site: Site) -> None:

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from fa_engine import SCHEMES, CheckpointError, RunConfig, Trainer
 from fa_engine.branching import handed_config
-from fa_engine.checkpoint import FORMAT
+from fa_engine.checkpoint import FORMAT, made_with
 
 CONFIG = RunConfig(hidden=(12, 9), batch_size=32, epochs=2, replicates=2, evaluate_every=30)
 
@@ -112,6 +112,7 @@ def test_another_file_is_refused_by_name(tmp_path):
     with safetensors.safe_open(path, "pt") as file:
         header = file.metadata()
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    del header["digest"]  # of another network of this version, say
     save_file(tensors | {"weight.0": torch.zeros(1)}, path, header)
     with pytest.raises(CheckpointError, match=r"lacks weight\.0"):
         Trainer.load(path)
@@ -143,6 +144,29 @@ def test_a_checkpoint_that_lacks_tensors_is_refused(tmp_path, start):
         Trainer.load(path)
 
 
+@pytest.mark.parametrize("place", [-1, -1000, -3000])
+def test_a_flipped_bit_is_noticed(tmp_path, place):
+    path = tmp_path / "c"
+    header, _ = saved(path)
+    whole = path.read_bytes()
+    Trainer.load(path)
+    path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place:][1:])
+    with pytest.raises(CheckpointError, match="c is damaged: its checksum does not fit"):
+        Trainer.load(path)
+    told = made_with(path)
+    assert told == json.loads(header["made_with"])
+    assert told == {"threads": str(torch.get_num_threads()), "device": "cpu"}
+
+
+def test_a_changed_rate_is_noticed(tmp_path):
+    path = tmp_path / "c"
+    header, tensors = saved(path)
+    progress = json.loads(header["progress"]) | {"learning_rate": 0.5}
+    save_file(tensors, path, header | {"progress": json.dumps(progress)})
+    with pytest.raises(CheckpointError, match="c is damaged"):
+        Trainer.load(path)
+
+
 def test_a_mirror_saved_before_its_noise_had_a_knob_goes_on_as_it_was(tmp_path):
     config = CONFIG.replace(scheme="wm", batch_size=32, mirror_samples=32)
     unbroken = Trainer(config)
@@ -154,6 +178,7 @@ def test_a_mirror_saved_before_its_noise_had_a_knob_goes_on_as_it_was(tmp_path):
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     fields = json.loads(header["config"])
     assert fields.pop("mirror_samples") == 32
+    del header["digest"], header["made_with"]  # which no file had then either
     save_file(tensors, tmp_path / "c", header | {"config": json.dumps(fields)})
     loaded = Trainer.load(tmp_path / "c")
     assert loaded.config == config

@@ -101,7 +101,7 @@ def test_a_queued_run_is_paused_in_the_queue_at_once(store: Store) -> None:
     claimed = store.claim("w", 10.0)
     assert claimed is not None
     assert claimed.id == other
-    assert store.interrupt_expired() == []
+    assert store.take_back_expired() == []
     store.send(held, Command(command="set", learning_rate=0.5))
     store.send(held, Command(command="resume"))
     assert store.run(held).state is RunState.QUEUED

@@ -189,9 +189,9 @@ def test_only_the_owner_writes(store: Store) -> None:
 def test_a_lost_lease_shuts_the_old_owner_out(store: Store) -> None:
     run_id = store.create_run(RunConfig()).id
     assert store.claim("old", lease_s=-1.0) is not None
-    assert store.interrupt_expired() == [run_id]
+    assert store.take_back_expired() == [run_id]
     run = store.run(run_id)
-    assert run.state is RunState.INTERRUPTED
+    assert run.state is RunState.QUEUED
     assert "worker" in run.reason
     before = store.events(run_id)
     with pytest.raises(LeaseLost):
@@ -199,7 +199,7 @@ def test_a_lost_lease_shuts_the_old_owner_out(store: Store) -> None:
     with pytest.raises(LeaseLost):
         store.heartbeat(run_id, "old", LEASE_S)
     assert store.events(run_id) == before
-    assert store.interrupt_expired() == []
+    assert store.take_back_expired() == []
 
 
 def test_a_renewed_lease_is_left_alone(store: Store) -> None:
@@ -209,22 +209,22 @@ def test_a_renewed_lease_is_left_alone(store: Store) -> None:
     written = store.create_run(RunConfig()).id
     store.claim("w", lease_s=-1.0)
     store.append(written, "w", [Draft.notice(0, "alive")], LEASE_S)
-    assert store.interrupt_expired() == []
+    assert store.take_back_expired() == []
     assert store.run(beaten).state is store.run(written).state is RunState.RUNNING
 
 
 def test_a_dead_owner_loses_its_runs_and_nobody_elses(store: Store) -> None:
     mine, other = begin(store, "dead"), begin(store, "alive")
     store.append(mine, "dead", [Draft.state(RunState.PAUSED, 3)], LEASE_S)
-    assert store.interrupt("dead", "its worker was killed") == [mine]
+    assert store.take_back("dead", "its worker was killed") == [mine]
     run = store.run(mine)
     assert (run.state, run.reason, run.step) == (
-        RunState.INTERRUPTED,
-        "its worker was killed",
+        RunState.PAUSED,  # as it was, until somebody resumes it
+        "its worker was killed; to be taken up again",
         3,
     )
     assert store.run(other).state is RunState.RUNNING
-    assert store.interrupt("dead", "again") == []
+    assert store.take_back("dead", "again") == []
 
 
 def test_an_append_is_all_or_nothing(store: Store) -> None:

@@ -25,6 +25,7 @@ from fa_engine import RunConfig
 LONG = RunConfig(hidden=(8,), replicates=1, epochs=10_000, measure_every=1)
 SHORT = RunConfig(hidden=(8,), replicates=1, epochs=1)
 ROOT = Path(__file__).parents[3]
+PUT_BACK = "the worker was stopped; to be taken up again"
 
 
 # The module with as much patience as a test has.
@@ -45,31 +46,33 @@ def alive(pid: int) -> bool:
         return False
 
 
-def test_a_killed_worker_is_replaced_and_its_run_interrupted(settings: Settings, wait: Any) -> None:
+def test_a_killed_worker_is_replaced_and_its_run_put_back(settings: Settings, wait: Any) -> None:
     with Supervisor(settings) as supervisor, Store(settings.database_url) as store:
         run_id = store.create_run(LONG).id
         wait(lambda: len(store.series(run_id)) > 3)
         (pid,) = supervisor.pids()
         before = store.events(run_id)
         os.kill(pid, signal.SIGKILL)
-        wait(lambda: store.run(run_id).state.ended)
-        run = store.run(run_id)
-        assert run.state is RunState.INTERRUPTED
-        assert "SIGKILL" in run.reason
+        measured = len(store.series(run_id))
+        wait(lambda: len(store.series(run_id)) > measured + 20)  # another one goes on with it
         after = store.events(run_id)
         assert after[: len(before)] == before
-        assert [event.seq for event in after] == list(range(1, run.revision + 1))
+        assert [event.seq for event in after] == list(range(1, len(after) + 1))
+        states = [event.header for event in after if event.kind == "state"]
+        assert [state["state"] for state in states] == ["queued", "running", "queued", "running"]
+        assert "SIGKILL" in states[2]["reason"]
+        store.send(run_id, Command(command="stop"))
         following = store.create_run(SHORT).id
         wait(lambda: store.run(following).state.ended)
         assert store.run(following).state is RunState.FINISHED
         assert pid not in supervisor.pids()
         pids = supervisor.pids()
-        # And the end: what runs is interrupted, nobody stays behind.
+        # And the end: what runs waits for another worker, nobody stays behind.
         last = store.create_run(LONG).id
         wait(lambda: len(store.series(last)) > 3)
         supervisor.stop()
         run = store.run(last)
-        assert (run.state, run.reason) == (RunState.INTERRUPTED, "the worker was stopped")
+        assert (run.state, run.reason) == (RunState.QUEUED, PUT_BACK)
         # All that was measured is written: the run was measured before each of its steps.
         assert store.series(last).step.tolist() == list(range(run.step))
         assert supervisor.pids() == []
@@ -116,12 +119,12 @@ def test_a_worker_outlives_its_parent_until_its_run_is_done(settings: Settings, 
         )
 
 
-def test_a_run_whose_worker_vanished_unseen_is_interrupted(settings: Settings, wait: Any) -> None:
+def test_a_run_whose_worker_vanished_unseen_is_put_back(settings: Settings, wait: Any) -> None:
     with Store(settings.database_url) as store:
         run_id = store.create_run(LONG).id
         store.claim("a worker of a machine that is gone", lease_s=-1.0)
         with Supervisor(settings.model_copy(update={"workers": 0})):
-            wait(lambda: store.run(run_id).state is RunState.INTERRUPTED)
+            wait(lambda: store.run(run_id).state is RunState.QUEUED)
 
 
 def test_a_worker_whose_run_was_taken_away_lets_go(settings: Settings, wait: Any) -> None:
@@ -130,7 +133,8 @@ def test_a_worker_whose_run_was_taken_away_lets_go(settings: Settings, wait: Any
         wait(lambda: len(store.series(run_id)) > 3)
         with store._reader.connect() as connection:
             owner = connection.exec_driver_sql("SELECT owner FROM runs").scalar_one()
-        store.interrupt(owner, "taken away")
+        store.take_back(owner, "taken away")
+        store.send(run_id, Command(command="pause"))  # in the queue, where nobody takes it
         revision = store.revision(run_id)
         # The same worker goes on with other runs, and writes no more to this one.
         following = store.create_run(SHORT).id
@@ -157,7 +161,7 @@ def test_the_module_runs_alone_until_a_signal(settings: Settings, wait: Any) -> 
             process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE_S) == 0
         run = store.run(run_id)
-        assert (run.state, run.reason) == (RunState.INTERRUPTED, "the worker was stopped")
+        assert (run.state, run.reason) == (RunState.QUEUED, PUT_BACK)
 
 
 def test_a_worker_that_keeps_dying_is_restarted_less_and_less_often(

@@ -1,0 +1,345 @@
+"""A run that a worker left is taken up by another one, as if nobody had ever left it."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+from app.settings import Settings
+from app.store import LEASE_S, SHAPES, Command, Draft, Run, RunState, Store
+from app.store.database import MOST_DEATHS
+from app.worker import taking_up
+from app.worker.data import DataSets
+from app.worker.drive import Tools, drive
+from app.worker.keeping import trajectory_path
+from app.worker.supervisor import Supervisor
+from fa_engine import RunConfig, Trainer
+
+CONFIG = RunConfig(
+    hidden=(12, 8),
+    replicates=2,
+    epochs=10,
+    measure_every=3,
+    evaluate_every=9,
+    walk=True,
+    momentum=0.5,
+    optimizer="nesterov",
+)
+
+
+class Killed(BaseException):
+    """What no worker catches."""
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def store(settings: Settings) -> Iterator[Store]:
+    with Store(settings.database_url) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def data_sets(tmp_path_factory: pytest.TempPathFactory) -> DataSets:
+    """Loaded already, so that a look around is one at a run that is being trained."""
+    loaded = DataSets(tmp_path_factory.mktemp("data"))
+    loaded.request(CONFIG).result()
+    return loaded
+
+
+@pytest.fixture
+def tools(settings: Settings, data_sets: DataSets) -> Tools:
+    return Tools(data_sets, settings.checkpoint_dir, 10**8, 10**9)
+
+
+def claimed(store: Store, owner: str = "w") -> Run:
+    run = store.claim(owner, LEASE_S)
+    assert run is not None
+    return run
+
+
+def leave(
+    store: Store, tools: Tools, looks: int, then: Callable[[Store, Run], None] | None = None
+) -> Run:
+    """A worker takes a run and is killed when it has looked around so many times."""
+    run, left = claimed(store), [looks]
+
+    def stopping() -> bool:
+        left[0] -= 1
+        if left[0] == looks // 2 and then:
+            then(store, run)
+        if left[0] < 0:
+            raise Killed
+        return False
+
+    try:
+        drive(store, run, "w", tools, stopping)
+    except Killed:
+        assert store.take_back("w", "it was killed") == [run.id]
+    return store.run(run.id)
+
+
+def finish(store: Store, tools: Tools) -> Run:
+    run = claimed(store)
+    drive(store, run, "w", tools, lambda: False)
+    return store.run(run.id)
+
+
+def assert_as_in_one_piece(store: Store, tools: Tools, run: Run) -> None:
+    """Events without holes, each step once, and every number as of a trainer that did it alone."""
+    events = store.events(run.id)
+    assert [event.seq for event in events] == list(range(1, run.revision + 1))
+    controls = [e.header for e in events if e.kind == "control"]
+    alone, expected = Trainer(run.run_config()), []
+    while not alone.finished:
+        for control in controls:
+            if control["step"] == alone.step:
+                setattr(alone, control["name"], control["to"])
+        measurement = alone.advance()
+        if measurement is not None:
+            expected.append(measurement)
+    series = store.series(run.id)
+    assert series.step.tolist() == [m.step for m in expected]
+    for name in SHAPES:
+        for got, measurement in zip(getattr(series, name), expected, strict=True):
+            wanted = getattr(measurement, name)
+            wanted = np.nan if wanted is None else np.float32(wanted)
+            np.testing.assert_array_equal(got, np.broadcast_to(wanted, got.shape), err_msg=name)
+    last = tools.checkpoint_dir / run.id / f"{run.total_steps}.safetensors"
+    kept = load_file(last)
+    for name, tensor in alone.state().items():
+        assert torch.equal(kept[name], tensor), name
+    # What lies there is what the events tell of, and nothing that only a next worker needs.
+    told = {f"{c.step}.safetensors" for c in store.checkpoints(run.id)}
+    there = {path.name for path in (tools.checkpoint_dir / run.id).iterdir()}
+    assert there == told | {"trajectory.safetensors"}
+    seconds = [s for _, s in store.clock(run.id)]
+    assert seconds == sorted(seconds)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("lost_s", [0.0, 1e9], ids=["states", "checkpoints"])
+def test_a_run_that_is_killed_again_and_again_is_as_one_that_was_not(
+    store: Store, tools: Tools, monkeypatch: pytest.MonkeyPatch, lost_s: float, seed: int
+) -> None:
+    monkeypatch.setattr(taking_up, "LOST_S", lost_s)
+    monkeypatch.setattr(taking_up, "SHARE", 1e9)
+    chance = random.Random(seed)
+    run_id = store.create_run(CONFIG).id
+    changes = [{"learning_rate": 0.07}, {"scheme": "dfa"}, {"scheme": "fa", "learning_rate": 0.02}]
+
+    def change(store: Store, run: Run) -> None:
+        if changes:
+            store.send(run.id, Command(command="set", **changes.pop(0)))
+
+    for _ in range(5):
+        run = leave(store, tools, chance.randrange(2, 40), change)
+        assert run.state in (RunState.QUEUED, RunState.INTERRUPTED)
+        assert "it was killed" in run.reason
+        if run.state is RunState.INTERRUPTED:  # three times at one step
+            store.send(run_id, Command(command="resume"))
+    run = finish(store, tools)
+    assert (run.state, run.step) == (RunState.FINISHED, CONFIG.total_steps)
+    assert_as_in_one_piece(store, tools, run)
+
+
+def test_the_trajectory_goes_on_without_a_hole(store: Store, tools: Tools) -> None:
+    run_id = store.create_run(CONFIG).id
+    other = RunConfig.model_validate(CONFIG.model_dump())
+    leave(store, tools, 40)
+    finish(store, tools)
+    store.create_run(other)
+    whole = finish(store, tools)
+    one, two = (
+        load_file(trajectory_path(tools.checkpoint_dir, found)) for found in (run_id, whole.id)
+    )
+    assert one.keys() == two.keys()
+    for name in one:
+        assert torch.equal(one[name], two[name]), name
+
+
+def test_a_worker_that_is_to_end_leaves_the_run_where_it_stands(store: Store, tools: Tools) -> None:
+    run_id = store.create_run(CONFIG).id
+    run, looks = claimed(store), iter(range(10**9))
+    drive(store, run, "w", tools, lambda: next(looks) > 50)
+    run = store.run(run_id)
+    assert (run.state, run.reason) == (
+        RunState.QUEUED,
+        "the worker was stopped; to be taken up again",
+    )
+    assert not run.state.ended
+    assert run.ended_at is None
+    assert run.step > 40
+    # Not a step is taken twice.
+    taken = []
+    advance = Trainer.advance
+
+    def counted(self: Trainer, measure: bool = False) -> Any:
+        taken.append(self.step)
+        return advance(self, measure)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Trainer, "advance", counted)
+        run = finish(store, tools)
+    assert taken[0] == run_step_of(store, run_id)
+    assert_as_in_one_piece(store, tools, run)
+    assert [e.header["state"] for e in store.events(run_id) if e.kind == "state"] == [
+        *("queued", "running", "queued", "running", "finished")
+    ]
+
+
+def run_step_of(store: Store, run_id: str) -> int:
+    """Where the run was put back."""
+    put_back = [e.header for e in store.events(run_id) if e.kind == "state"][2]
+    return int(put_back["step"])
+
+
+def test_one_that_was_paused_waits_where_it_stood(store: Store, tools: Tools) -> None:
+    run_id = store.create_run(CONFIG).id
+    leave(
+        store, tools, 30, lambda store, run: store.send(run.id, Command(command="pause")) and None
+    )
+    run = store.run(run_id)
+    assert run.state is RunState.PAUSED
+    assert store.claim("w", LEASE_S) is None  # it takes no worker
+    stood = run.step
+    store.send(run_id, Command(command="step"))
+    drive(store, claimed(store), "w", tools, lambda: store.run(run_id).step > stood)
+    run = store.run(run_id)
+    assert (run.state, run.step) == (RunState.PAUSED, stood + 1)
+    store.send(run_id, Command(command="resume"))
+    run = finish(store, tools)
+    assert run.state is RunState.FINISHED
+    # The single step was measured beside those that were due, and is there once.
+    steps = store.series(run_id).step.tolist()
+    assert steps == sorted({*range(0, CONFIG.total_steps, 3), stood, CONFIG.total_steps})
+
+
+def test_commands_are_obeyed_once(store: Store, tools: Tools) -> None:
+    run_id = store.create_run(CONFIG).id
+    change = Command(command="set", learning_rate=0.03)
+    leave(store, tools, 30, lambda store, run: store.send(run.id, change) and None)
+    store.send(run_id, Command(command="set", learning_rate=0.05))  # while nobody has it
+    run = finish(store, tools)
+    told = [e.header for e in store.events(run_id) if e.kind == "control"]
+    assert [(c["from"], c["to"]) for c in told] == [(0.02, 0.03), (0.03, 0.05)] or [
+        (c["to"]) for c in told
+    ] == [0.03, 0.05]
+    assert run.learning_rate == 0.05
+    assert_as_in_one_piece(store, tools, run)
+
+
+@pytest.mark.parametrize("damage", ["flipped", "cut", "empty"])
+def test_what_is_damaged_is_left_aside_and_said(
+    store: Store, tools: Tools, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    monkeypatch.setattr(taking_up, "LOST_S", 0.0)
+    monkeypatch.setattr(taking_up, "SHARE", 1e9)
+    run_id = store.create_run(CONFIG).id
+    leave(store, tools, 45)
+    states = sorted((tools.checkpoint_dir / run_id).glob("state-*"), key=step_of)
+    assert len(states) == 2
+    whole = states[-1].read_bytes()
+    with safe_open(states[-1], "pt") as file:
+        assert file.metadata()["digest"]
+    at = len(whole) - 5
+    states[-1].write_bytes(
+        {
+            "flipped": whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :],
+            "cut": whole[: len(whole) // 2],
+            "empty": b"",
+        }[damage]
+    )
+    run = finish(store, tools)
+    notices = [e.header["message"] for e in store.events(run_id) if e.kind == "notice"]
+    assert notices == ["1 damaged states were left aside."]
+    assert_as_in_one_piece(store, tools, run)
+
+
+def step_of(path: Path) -> int:
+    return int(path.stem.split("-")[1])
+
+
+def test_another_thread_count_is_said(store: Store, tools: Tools) -> None:
+    run_id = store.create_run(CONFIG).id
+    leave(store, tools, 45)
+    torch.set_num_threads(2)
+    finish(store, tools)
+    (said,) = [e.header["message"] for e in store.events(run_id) if e.kind == "notice"]
+    assert "threads 1 before, 2 now" in said
+
+
+def test_without_room_it_begins_anew_and_nothing_is_said_twice(store: Store, tools: Tools) -> None:
+    none = Tools(tools.data_sets, tools.checkpoint_dir, 0, 0)
+    run_id = store.create_run(CONFIG).id
+    leave(store, none, 45)
+    assert not (tools.checkpoint_dir / run_id).exists()
+    run = finish(store, none)
+    steps = store.series(run_id).step.tolist()
+    assert steps == sorted({*range(0, CONFIG.total_steps, 3), CONFIG.total_steps})
+    assert run.state is RunState.FINISHED
+
+
+def test_it_can_be_stopped_while_nobody_has_it(store: Store, tools: Tools) -> None:
+    run_id = store.create_run(CONFIG).id
+    stood = leave(store, tools, 45).step
+    store.send(run_id, Command(command="stop"))
+    run = store.run(run_id)
+    assert (run.state, run.reason) == (RunState.STOPPED, f"stopped at step {stood:,}")
+
+
+def test_a_run_that_kills_its_workers_is_left_alone(store: Store, tools: Tools) -> None:
+    run_id = store.create_run(CONFIG).id
+    for _ in range(MOST_DEATHS):
+        assert not store.run(run_id).state.ended
+        claimed(store)
+        store.take_back("w", "its worker was killed by SIGKILL, perhaps for want of memory")
+    run = store.run(run_id)
+    assert run.state is RunState.INTERRUPTED
+    assert run.reason.endswith("perhaps for want of memory, as 2 before it at this step")
+    assert store.claim("w", LEASE_S) is None
+    store.send(run_id, Command(command="resume"))
+    run = store.run(run_id)
+    assert (run.state, run.ended_at) == (RunState.QUEUED, None)
+    assert finish(store, tools).state is RunState.FINISHED
+
+
+def test_one_that_goes_on_between_deaths_is_not(store: Store) -> None:
+    run_id = store.create_run(CONFIG).id
+    for step in range(1, 3 * MOST_DEATHS):
+        claimed(store)
+        store.append(run_id, "w", [Draft.state(RunState.RUNNING, step)], LEASE_S)
+        store.take_back("w", "it was killed")
+        assert store.run(run_id).state is RunState.QUEUED
+
+
+def test_a_worker_process_that_is_killed_is_followed_by_another(
+    settings: Settings, wait: Any
+) -> None:
+    config = CONFIG.replace(epochs=40, measure_every=1)
+    with Supervisor(settings) as supervisor, Store(settings.database_url) as store:
+        run_id = store.create_run(config).id
+        wait(lambda: len(store.series(run_id)) > 50)
+        (pid,) = supervisor.pids()
+        os.kill(pid, signal.SIGKILL)
+        wait(lambda: store.run(run_id).state.ended)
+        run = store.run(run_id)
+        assert run.state is RunState.FINISHED
+        tools = Tools(DataSets(settings.data_dir), settings.checkpoint_dir, 10**8, 10**9)
+        assert_as_in_one_piece(store, tools, run)
