@@ -48,10 +48,17 @@
   const ABOUT_WHAT_IS_SHOWN = "#stab-kick-go, #hand-start";
   const pressed = ({ target }) => {
     if (!target.closest(ABOUT_WHAT_IS_SHOWN)) return;
-    const { data } = window.dash_component_api.getLayout("stab-drawn").props;
-    window.dash_clientside.set_props("stab-pressed-at", { data });
+    const shown = document.querySelector("#stab-step [data-shown]");
+    const [run, seq] = shown ? shown.dataset.shown.split(" ") : [null, null];
+    window.dash_clientside.set_props("stab-pressed-at", { data: [run, Number(seq)] });
   };
   document.addEventListener("click", pressed, { capture: true });
+
+  /* The run, when it is another one. */
+  function runNow(known, before) {
+    const other = known && known.run && known.run !== before;
+    return other ? known.run : window.dash_clientside.no_update;
+  }
 
   /* Presses Kick for an address that says so, as soon as the checkpoint that it names is drawn. */
   function kickAsked(drawn, kicked, before, clicks) {
@@ -60,5 +67,5 @@
   }
 
   window.dash_clientside = window.dash_clientside || {};
-  window.dash_clientside.lab = { play, name_run: nameRun, step_now: stepNow, kick_asked: kickAsked };
+  window.dash_clientside.lab = { play, name_run: nameRun, step_now: stepNow, kick_asked: kickAsked, run_now: runNow };
 })();

@@ -57,6 +57,7 @@ def layout(_context: Context) -> Component:
             dcc.Store(id="stab-kicked"),  # whether the address is to say so
             dcc.Store(id="stab-step-asked"),  # by the address
             dcc.Store(id="stab-step-now"),  # nothing: the newest
+            dcc.Store(id="stab-run-now"),
             dcc.Store(id="stab-run-shown"),
             dcc.Interval(id="stab-run-tick", interval=LOOK_MS),
             dcc.Interval(id="stab-tick", interval=LOOK_MS),
@@ -147,20 +148,28 @@ def register(app: Dash, context: Context) -> None:
         State("stab-checkpoints", "data"),
     )
 
+    # In the browser: a callback of the server that runs at every checkpoint would hold up all
+    # that waits for what it may change, the kick for one.
+    app.clientside_callback(
+        ClientsideFunction("lab", "run_now"),
+        Output("stab-run-now", "data"),
+        Input("stab-checkpoints", "data"),
+        State("stab-run-now", "data"),
+    )
+
     @app.callback(
         Output("hand-rate", "value"),
         Output("hand-epochs", "value"),
         Output("stab-run-shown", "data"),
         Output("stab-kick", "data", allow_duplicate=True),
         Output("stab-tracking-note", "children", allow_duplicate=True),
-        Input("stab-checkpoints", "data"),
-        State("stab-run-shown", "data"),
+        Input("stab-run-now", "data"),
         prevent_initial_call="initial_duplicate",
     )
-    def adapt(known: dict[str, Any] | None, shown: str | None) -> Any:
-        if not known or not known["run"] or known["run"] == shown:
+    def adapt(run_id: str | None) -> Any:
+        if not run_id:
             raise PreventUpdate
-        run = store.run(known["run"])
+        run = store.run(run_id)
         epochs = str(run.run_config().epochs)
         return f"{run.learning_rate:g}", epochs, run.id, None, ""
 
@@ -169,11 +178,17 @@ def register(app: Dash, context: Context) -> None:
         Input("stab-run-shown", "data"),
         Input("stability-given", "data"),  # which puts there what the address says
         State(param_id("look", "n_samples"), "value"),
+        State("run-named", "data"),
         prevent_initial_call=True,
     )
-    def fit(shown: str | None, _given: int | None, samples: str) -> Any:
+    def fit(
+        shown: str | None, _given: int | None, samples: str, named: dict[str, Any] | None
+    ) -> Any:
         """A large network allows less than what the page begins with."""
-        if not shown or samples != text_of(defaults(StabilityState)["n_samples"]):
+        # What the address says may come before its run, which is still to be shown.
+        if not shown or run_named(named) not in (None, shown):
+            raise PreventUpdate
+        if samples != text_of(defaults(StabilityState)["n_samples"]):
             raise PreventUpdate
         return str(SpectrumParams.default_samples(store.run(shown).run_config()))
 

@@ -12,6 +12,7 @@ from dash import ALL, Dash, Input, Output, State, ctx, html, no_update
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
+from app.components import attributes
 from app.components.asking import LOOK_MS, one_at_a_time
 from app.components.lab_run import (
     checkpoint_slider,
@@ -156,7 +157,7 @@ def register_spectrum(app: Dash, context: Context) -> None:
         wanted, wrong = _spectra(store.run(known["run"]), [*begun, *order], values)
         if not wanted:
             signature = [known["run"], found[place].seq, "refused"]
-            step = f"step {found[place].step:,}"
+            step = _step(found[place])
             kept = (no_update, no_update, no_update, _PENDING, step)
             return (*kept, "", "", signature, None, known["ended"], wrong)
         n = len(begun)
@@ -176,7 +177,7 @@ def register_spectrum(app: Dash, context: Context) -> None:
             return (*(no_update,) * 5, said, no_update, no_update, asked, idle, {})
         series, went = _series_figure(found, answers, shown.step, theme, log)
         counted = went if done == len(found) else f"{went} {on_the_way}".strip()
-        rest: tuple[Any, ...] = (f"step {shown.step:,}", said, counted, signature, asked, idle, {})
+        rest: tuple[Any, ...] = (_step(shown), said, counted, signature, asked, idle, {})
         if now.packed is not None:
             arrays = now.arrays()
             figure = spectrum_figure(arrays, theme, _reach(answers))
@@ -195,6 +196,13 @@ def register_spectrum(app: Dash, context: Context) -> None:
             return [], wrong
         # What is allowed depends on the run, not on the checkpoint.
         return [params.model_copy(update={"step": c.step, "seq": c.seq}) for c in order], {}
+
+
+def _step(shown: Checkpoint) -> Component:
+    """Its step, and for assets/lab.js which checkpoint that is, in one element: what a person sees
+    and what a button takes are never two."""
+    named = attributes(data_shown=f"{shown.run_id} {shown.seq}")
+    return html.Span(f"step {shown.step:,}", **named)
 
 
 def _in_order(

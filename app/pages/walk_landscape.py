@@ -17,6 +17,7 @@ from app.components.charts import chart
 from app.components.lab_run import panel, shown_checkpoints, waiting_words
 from app.components.lab_state import MAX_OTHERS, PLANE, WalkState
 from app.components.params import at_most, given, param_fields, param_id
+from app.components.shell import run_named
 from app.components.wrong import say_wrong, wrong_store
 from app.figures.walk import LANDSCAPE_CONFIG, landscape_figure, landscape_height
 from app.lab import Arrays, LandscapeParams, checked
@@ -122,11 +123,17 @@ def register_landscape(app: Dash, context: Context) -> None:
         Input("walk-run-shown", "data"),
         Input("walk-given", "data"),  # which puts there what the address says
         State(param_id("plane", "n_samples"), "value"),
+        State("run-named", "data"),
         prevent_initial_call=True,
     )
-    def fit(shown: str | None, _given: int | None, samples: str) -> Any:
+    def fit(
+        shown: str | None, _given: int | None, samples: str, named: dict[str, Any] | None
+    ) -> Any:
         """Few data are less than what the page begins with."""
-        if not shown or samples != text_of(defaults(WalkState)["n_samples"]):
+        # What the address says may come before its run, which is still to be shown.
+        if not shown or run_named(named) not in (None, shown):
+            raise PreventUpdate
+        if samples != text_of(defaults(WalkState)["n_samples"]):
             raise PreventUpdate
         return at_most(samples, store.run(shown).run_config().n_train)
 

@@ -53,8 +53,17 @@ class Tools:
     checkpoint_total_bytes: int
 
 
-def drive(store: Store, run: Run, owner: str, tools: Tools, stopping: Callable[[], bool]) -> None:
+def drive(
+    store: Store,
+    run: Run,
+    owner: str,
+    tools: Tools,
+    stopping: Callable[[], bool],
+    alone: Callable[[], bool] = lambda: False,
+) -> None:
     """Trains a claimed run until it ends, or until ``stopping()`` or the run is taken away.
+
+    While it is paused it is put back as soon as the worker is ``alone()``: nobody may come for it.
 
     Whatever goes wrong in the run ends the run, with a reason, and not the worker.
 
@@ -68,7 +77,8 @@ def drive(store: Store, run: Run, owner: str, tools: Tools, stopping: Callable[[
         with Line(store, run.id, owner, run.obeyed or 0) as line:
             recorder = _Recorder(run, line)
             try:
-                _Drive(run, recorder, stopping, line, tools, past, store.steps_since).go()
+                until = _Until(stopping, alone)
+                _Drive(run, recorder, until, line, tools, past, store.steps_since).go()
             except (LeaseLost, SQLAlchemyError):
                 raise
             except Exception as error:
@@ -88,6 +98,17 @@ def _make_room(store: Store, run: Run, tools: Tools) -> None:
     room = max(0, tools.checkpoint_total_bytes - tools.checkpoint_bytes)
     for run_id in make_room(tools.checkpoint_dir, room, keep):
         log.info("the checkpoints of run %s made room", run_id)
+
+
+@dataclass(frozen=True)
+class _Until:
+    """When a worker leaves a run."""
+
+    stopping: Callable[[], bool]
+    alone: Callable[[], bool]
+
+    def __call__(self, paused: bool) -> bool:
+        return self.stopping() or (paused and self.alone())
 
 
 class _Rate:
@@ -190,7 +211,7 @@ class _Drive:
         self,
         run: Run,
         recorder: _Recorder,
-        stopping: Callable[[], bool],
+        until: _Until,
         line: Line,
         tools: Tools,
         past: Past,
@@ -201,7 +222,7 @@ class _Drive:
         self.steps_since = steps_since
         self.config = run.run_config()
         self.recorder = recorder
-        self.stopping = stopping
+        self.until = until
         self.line = line
         self.tools = tools
         self.waiting: list[tuple[int, Command]] = []  # heard before the run could obey
@@ -333,7 +354,7 @@ class _Drive:
 
     def _stop_if_told(self) -> None:
         """Where the worker is to end, the run waits for another one, that goes on from here."""
-        if not self.stopping() or self.ended:
+        if not self.until(self.paused) or self.ended:
             return
         going = self.recorder.trainer is not None
         if going:

@@ -7,6 +7,7 @@ import multiprocessing
 import signal
 import sys
 import time
+from multiprocessing.process import BaseProcess
 
 import torch
 
@@ -26,8 +27,8 @@ log = logging.getLogger(__name__)
 def work(settings: Settings, owner: str) -> None:
     """Trains queued runs as ``owner`` until SIGTERM.
 
-    When the process that started it has died it finishes its run first, and then ends too: a new
-    supervisor brings workers of its own.
+    When the process that started it has died it finishes its run first, or puts it back where it
+    is paused, and then ends too: a new supervisor brings workers of its own.
     """
     stop = enter(settings)
     # The line to the store runs beside training, which must not wait 5 ms for its turn.
@@ -42,12 +43,17 @@ def work(settings: Settings, owner: str) -> None:
     _warm_up(data_sets)
     parent = multiprocessing.parent_process()
     with Store(settings.database_url) as store, store.changes() as changes:
-        while not stop.asked and (parent is None or parent.is_alive()):
+        while not stop.asked and not _alone(parent):
             run = store.claim(owner, LEASE_S) if changes.since_last_time() else None
             if run is None:
                 time.sleep(CLAIM_S)
             else:
-                drive(store, run, owner, tools, lambda: stop.asked)
+                drive(store, run, owner, tools, lambda: stop.asked, lambda: _alone(parent))
+
+
+def _alone(parent: BaseProcess | None) -> bool:
+    """Whether the process that started this one has died."""
+    return parent is not None and not parent.is_alive()
 
 
 def enter(settings: Settings) -> Stop:

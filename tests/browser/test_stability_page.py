@@ -94,9 +94,9 @@ def test_the_spectrum_of_every_checkpoint(page: Page, site: Site) -> None:
 
 
 def test_a_late_answer_takes_the_place_of_no_newer_one(page: Page, site: Site) -> None:
-    run_id = finished(site)
+    run_id = finished(site, train_samples=40, batch_size=8)
     page.goto(f"{site.url}/stability?run={run_id}")
-    until(page, f"() => ({COUNT})().includes('of 640')")
+    until(page, f"() => ({COUNT})().includes('of 400')")
     note = page.locator("#stab-series-note")
     expect(note).not_to_contain_text("are computed")
     held: list[Route] = []

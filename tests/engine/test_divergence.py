@@ -198,7 +198,7 @@ def rewritten(path, **changes):
         header = file.metadata()
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     progress = json.loads(header["progress"])
-    del progress["diverged_at"]
+    del progress["diverged_at"], header["digest"]  # no file had one then
     save_file(tensors, path, header | {"progress": json.dumps(progress | changes)})
 
 

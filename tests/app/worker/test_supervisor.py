@@ -119,6 +119,26 @@ def test_a_worker_outlives_its_parent_until_its_run_is_done(settings: Settings, 
         )
 
 
+def test_a_worker_that_holds_a_paused_run_ends_with_its_parent(
+    settings: Settings, wait: Any
+) -> None:
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe(duplex=False)
+    web = context.Process(target=_supervise, args=(settings, there))
+    web.start()
+    (orphan,) = here.recv()
+    with Store(settings.database_url) as store:
+        run_id = store.create_run(LONG).id
+        wait(lambda: len(store.series(run_id)) > 3)
+        store.send(run_id, Command(command="pause"))
+        wait(lambda: store.run(run_id).state is RunState.PAUSED)
+        web.kill()
+        web.join()
+        wait(lambda: not alive(orphan))
+        run = store.run(run_id)
+        assert (run.state, run.reason) == (RunState.PAUSED, PUT_BACK)
+
+
 def test_a_run_whose_worker_vanished_unseen_is_put_back(settings: Settings, wait: Any) -> None:
     with Store(settings.database_url) as store:
         run_id = store.create_run(LONG).id
