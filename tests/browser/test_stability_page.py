@@ -292,7 +292,8 @@ def test_the_newest_spectrum_that_is_there_is_shown(page: Page, site: Site) -> N
         document.querySelector('#stab-kick-go').click();
         return document.querySelector('#stab-step').innerText;
     }""")
-    # Asked for while the run went on; computed when it leaves the processor to the kick.
+    # Asked for while the run goes on, and waited for when it has ended: on a busy machine the page
+    # may ask for it less often than a wish holds, and then it is begun again and again.
     expect(page.locator("#stab-kick-note")).not_to_have_text("")
     site.post(f"/api/runs/{run_id}/commands", {"command": "stop"})
     wait(lambda: site.get(f"/api/runs/{run_id}")["ended"])
