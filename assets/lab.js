@@ -34,7 +34,6 @@
     if (known && known.run && !new URLSearchParams(search).has("run")) {
       put(joined(search, fieldsOf(search), { run: known.run }));
     }
-    return window.dash_clientside.no_update;
   }
 
   /* The step of the checkpoint that is looked at, for the address; nothing for the newest. */
@@ -54,18 +53,35 @@
   };
   document.addEventListener("click", pressed, { capture: true });
 
+  /* Below no output is told to Dash: it holds a callback up while anything is on its way that its
+     inputs may come of, over however many callbacks between, and of what a page asks again and
+     again something always is. */
+  const setProps = (id, props) => window.dash_clientside.set_props(id, props);
+
   /* The run, when it is another one. */
-  function runNow(known, before) {
-    const other = known && known.run && known.run !== before;
-    return other ? known.run : window.dash_clientside.no_update;
+  function stabilityRun(known, before) {
+    if (known && known.run && known.run !== before) setProps("stab-run-now", { data: known.run });
+  }
+
+  /* The same; and what was drawn of the one before goes. */
+  function walkRun(run, before) {
+    if (!run || run === before) return;
+    setProps("walk-plane", { data: null });
+    setProps("walk-run-shown", { data: run });
   }
 
   /* Presses Kick for an address that says so, as soon as the checkpoint that it names is drawn. */
   function kickAsked(drawn, kicked, before, clicks) {
-    const due = kicked && !before && !clicks && drawn && drawn[1];
-    return due ? 1 : window.dash_clientside.no_update;
+    if (kicked && !before && !clicks && drawn && drawn[1]) setProps("stab-kick-go", { n_clicks: 1 });
   }
 
   window.dash_clientside = window.dash_clientside || {};
-  window.dash_clientside.lab = { play, name_run: nameRun, step_now: stepNow, kick_asked: kickAsked, run_now: runNow };
+  window.dash_clientside.lab = {
+    play,
+    name_run: nameRun,
+    step_now: stepNow,
+    stability_run: stabilityRun,
+    walk_run: walkRun,
+    kick_asked: kickAsked,
+  };
 })();

@@ -101,7 +101,6 @@ def name_run(app: Dash, store: str) -> None:
     to the page goes on meaning that run. No step back leads to the address without it."""
     app.clientside_callback(
         ClientsideFunction("lab", "name_run"),
-        Output("url", "search", allow_duplicate=True),
         Input(store, "data"),
         prevent_initial_call=True,
     )

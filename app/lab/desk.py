@@ -61,7 +61,8 @@ class Desk:
     def ask(self, wanted: Sequence[Params]) -> list[Answer]:
         """How each stands; the first is computed first.
 
-        What is missing goes on being computed as long as it is asked for again every few seconds.
+        What is missing goes on being computed as long as it is asked for again every few seconds,
+        and longer where nothing else is asked for.
         """
         keys = [_key(params) for params in wanted]
         found = [self._kept(key) for key in keys]
@@ -79,6 +80,10 @@ class Desk:
     def again(self, params: Params) -> None:
         """Has something computed anew that failed."""
         self._store.tasks.forget(_key(params))
+
+    def leave(self, params: Params) -> None:
+        """Has something left off that is being computed, unless others go on asking for it."""
+        self._store.tasks.leave(_key(params))
 
     def _answer(self, task: Task | None) -> Answer:
         if task is None:

@@ -148,11 +148,10 @@ def register(app: Dash, context: Context) -> None:
         State("stab-checkpoints", "data"),
     )
 
-    # In the browser: a callback of the server that runs at every checkpoint would hold up all
-    # that waits for what it may change, the kick for one.
+    # A callback that runs at every checkpoint would hold up all that waits for what it may change,
+    # the kick for one: the graph of callbacks ends here.
     app.clientside_callback(
-        ClientsideFunction("lab", "run_now"),
-        Output("stab-run-now", "data"),
+        ClientsideFunction("lab", "stability_run"),
         Input("stab-checkpoints", "data"),
         State("stab-run-now", "data"),
     )

@@ -71,10 +71,10 @@ def register_kick(app: Dash, context: Context) -> None:
     say_wrong(app, "stab-kick-wrong", kick)
 
     # An address may ask for a kick as well. It has no part in the callback of the button, whose
-    # answer would be dropped for that of a drawing that came after the click.
+    # answer would be dropped for that of a drawing that came after the click; and as an output it
+    # would have the kick wait for every drawing.
     app.clientside_callback(
         ClientsideFunction("lab", "kick_asked"),
-        Output("stab-kick-go", "n_clicks"),
         Input("stab-drawn", "data"),
         State("stab-kicked", "data"),
         State("stab-kick", "data"),
@@ -157,12 +157,14 @@ def register_kick(app: Dash, context: Context) -> None:
         Output("stab-kick", "data", allow_duplicate=True),
         Output("stab-kicked", "data", allow_duplicate=True),
         Input("stab-kick-stop", "n_clicks"),
+        State("stab-kick", "data"),
         prevent_initial_call=True,
     )
-    def leave_kick(clicks: int | None) -> Any:
+    def leave_kick(clicks: int | None, wanted: dict[str, Any] | None) -> Any:
         if not clicks:
             raise PreventUpdate
-        # What nobody asks for is not computed on.
+        if wanted and "params" in wanted:
+            desk.leave(KickParams.model_validate(wanted["params"]))
         return {"said": "The kick was left off."}, False
 
 

@@ -44,6 +44,7 @@ def layout(_context: Context) -> Component:
         [
             dcc.Store(id="walk-known"),
             dcc.Store(id="walk-plane"),
+            dcc.Store(id="walk-choices-of"),
             dcc.Store(id="walk-run-shown"),
             dcc.Store(id="walk-through-asked"),  # by the address
             dcc.Store(id="walk-drawn"),  # whether the address is to say so

@@ -7,7 +7,7 @@ from typing import Any
 
 import dash_mantine_components as dmc
 import numpy as np
-from dash import ALL, Dash, Input, Output, State, ctx, html, no_update
+from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, html, no_update
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
@@ -82,13 +82,10 @@ def register_landscape(app: Dash, context: Context) -> None:
     @app.callback(
         Output("walk-through", "data"),
         Output("walk-others", "data"),
-        Output("walk-run-shown", "data"),
-        Output("walk-plane", "data", allow_duplicate=True),
+        Output("walk-choices-of", "data"),
         Input("walk-known", "data"),
-        State("walk-run-shown", "data"),
-        prevent_initial_call="initial_duplicate",
     )
-    def choices(known: dict[str, Any] | None, shown: str | None) -> Any:
+    def choices(known: dict[str, Any] | None) -> Any:
         if not known or not known["run"]:
             raise PreventUpdate
         own = store.run(known["run"])
@@ -101,9 +98,15 @@ def register_landscape(app: Dash, context: Context) -> None:
             for run in store.runs(limit=30)
             if run.id != own.id and _alike(own.run_config(), run.run_config())
         ]
-        if shown == own.id:  # it has gone on: what was chosen and drawn stays
-            return steps, others, no_update, no_update
-        return steps, others, own.id, None
+        return steps, others, own.id
+
+    # What was chosen and drawn stays while the run goes on. Nor does it wait for what is asked
+    # again and again: the graph of callbacks ends here.
+    app.clientside_callback(
+        ClientsideFunction("lab", "walk_run"),
+        Input("walk-choices-of", "data"),
+        State("walk-run-shown", "data"),
+    )
 
     @app.callback(
         Output("walk-through", "value"),

@@ -2,7 +2,8 @@
 
 A task is named by a key of what it computes, so that two pages that want the same wait for the same
 task. A page says again and again what it wants; what nobody has wanted for a while is not begun,
-and is left off where it was begun. One analyst holds a task by a lease, as a worker holds a run.
+and is left off where it was begun as soon as something else is wanted. One analyst holds a task by
+a lease, as a worker holds a run.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ from app.store.tables import tasks
 
 WANTED_S = 8.0
 """How long a wish holds without being repeated, in seconds."""
+
+LINGERS_S = 150.0
+"""How much longer what was begun goes on where nothing else is wanted, in seconds: browsers let a
+tab that is hidden ask once a minute, and a page on a busy machine is late."""
 
 ATTEMPTS = 2  # a task whose analyst died twice is the likely cause
 FORGOTTEN_S = 3600.0  # after its last wish a task that was never begun is removed
@@ -131,6 +136,13 @@ class Tasks:
         with self._writer.begin() as connection:
             connection.execute(delete(tasks).where(failed))
 
+    def leave(self, key: str) -> None:
+        """Has a task left off, unless somebody goes on wanting it."""
+        with self._writer.begin() as connection:
+            connection.execute(
+                update(tasks).where(tasks.c.key == key).values(wanted_until=_long_ago())
+            )
+
     # -- the analyst's side ---------------------------------------------------------------------
 
     def claim(
@@ -173,10 +185,14 @@ class Tasks:
     def report(self, number: int, owner: str, progress: float, lease_s: float) -> bool:
         """Tells how far a task is and holds it; False where it should be left off."""
         now = time.time()
+        nothing_else = ~_wanted(now).exists()
+        wanted = (tasks.c.wanted_until > now) | (
+            (tasks.c.wanted_until > now - LINGERS_S) & nothing_else
+        )
         with self._writer.begin() as connection:
             held = connection.execute(
                 update(tasks)
-                .where(_held(number, owner), tasks.c.wanted_until > now)
+                .where(_held(number, owner), wanted)
                 .values(progress=progress, lease_until=now + lease_s)
             )
         return held.rowcount == 1
@@ -243,6 +259,10 @@ _WANT = (
     .where(tasks.c.key == bindparam("named"))
     .values(wanted_until=bindparam("until"), rank=bindparam("asked_rank"))
 )
+
+
+def _long_ago() -> float:
+    return time.time() - LINGERS_S
 
 
 def _wanted(now: Any) -> Any:

@@ -69,7 +69,7 @@ def test_what_nobody_wants_any_more_is_neither_begun_nor_finished(
     assert claimed is not None
     store.tasks.ask([ask("waiting")])
     assert store.tasks.report(claimed.number, "one", 0.1, LEASE_S)
-    clock.pass_by(WANTED_S + 0.1)
+    clock.pass_by(WANTED_S + module.LINGERS_S + 0.1)
     assert not store.tasks.report(claimed.number, "one", 0.1, LEASE_S)
     store.tasks.put_back(claimed.number, "one")
     assert store.tasks.claim("one", LEASE_S) is None
@@ -77,6 +77,33 @@ def test_what_nobody_wants_any_more_is_neither_begun_nor_finished(
     anew = store.tasks.claim("two", LEASE_S)
     assert anew is not None
     assert (anew.key, anew.progress) == ("begun", 0.0)
+
+
+def test_what_was_begun_goes_on_for_a_while_unless_something_else_is_wanted(
+    store: Store, clock: Clock
+) -> None:
+    """Of a page in a hidden tab, which asks once a minute, say."""
+    store.tasks.ask([ask("begun")])
+    claimed = store.tasks.claim("one", LEASE_S)
+    assert claimed is not None
+    for _ in range(3):
+        clock.pass_by(60.0)
+        assert store.tasks.report(claimed.number, "one", 0.1, LEASE_S)
+        assert store.tasks.ask([ask("begun")])["begun"].state is TaskState.RUNNING
+    clock.pass_by(60.0)
+    store.tasks.ask([ask("another")])
+    assert not store.tasks.report(claimed.number, "one", 0.2, LEASE_S)
+
+
+def test_what_is_to_be_left_off_is_unless_somebody_wants_it_still(store: Store) -> None:
+    store.tasks.ask([ask("begun")])
+    claimed = store.tasks.claim("one", LEASE_S)
+    assert claimed is not None
+    store.tasks.leave("begun")
+    store.tasks.ask([ask("begun")])
+    assert store.tasks.report(claimed.number, "one", 0.1, LEASE_S)
+    store.tasks.leave("begun")
+    assert not store.tasks.report(claimed.number, "one", 0.1, LEASE_S)
 
 
 def test_a_failure_is_said_until_it_is_forgotten(store: Store) -> None:
