@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint, Flask, jsonify, request, url_for
 from flask.typing import ResponseReturnValue
 from pydantic import ValidationError
-from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from app.asked import asked_listing, body_of_request
 from app.live import BadCursor, dump
 from app.settings import Settings
 from app.store import (
+    AWAY,
     Command,
     Parent,
     RunEnded,
@@ -24,11 +25,17 @@ from app.store import (
     UnknownCheckpoint,
     UnknownReport,
     UnknownRun,
+    why_away,
 )
 from app.store.labels import NAME, is_name
 from app.views import run_view
 from fa_engine import NotAllowed, Problem, RunConfig, problems
 from fa_engine.branching import check_hand_over
+
+RETRY_AFTER_S = 2
+"""Seconds after which who was told that the database is away may ask again."""
+
+log = logging.getLogger(__name__)
 
 
 def problem_view(problem: Problem) -> dict[str, Any]:
@@ -47,17 +54,8 @@ def problem_view(problem: Problem) -> dict[str, Any]:
 
 
 def api_blueprint(store: Store, settings: Settings) -> Blueprint:
-    """Every address under ``/api/runs`` but the live ones, and ``/healthz``."""
+    """Every address under ``/api/runs`` but the live ones."""
     blueprint = Blueprint("api", __name__)
-
-    @blueprint.get("/healthz")
-    def healthz() -> ResponseReturnValue:
-        """Whether the server and its database answer."""
-        try:
-            store.revisions([])
-        except SQLAlchemyError as error:
-            return jsonify({"status": "the database does not answer", "detail": str(error)}), 503
-        return jsonify({"status": "ok"})
 
     @blueprint.post("/api/runs")
     def create() -> ResponseReturnValue:
@@ -139,6 +137,15 @@ def errors_as_json(flask: Flask) -> None:
     @flask.errorhandler(RunEnded)
     def ended(error: RunEnded) -> ResponseReturnValue:
         return jsonify({"error": str(error)}), 409
+
+    def away(error: Exception) -> ResponseReturnValue:
+        # Of every address: a page's callback that is answered so is asked again by its next tick.
+        said = f"The database does not answer: {why_away(error)}. Try again."
+        log.warning("%s %s: %s", request.method, request.path, said)
+        return jsonify({"error": said}), 503, {"Retry-After": str(RETRY_AFTER_S)}
+
+    for kind in AWAY:
+        flask.register_error_handler(kind, away)
 
     @flask.errorhandler(HTTPException)
     def other(error: HTTPException) -> ResponseReturnValue:

@@ -21,7 +21,7 @@ from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.store import LEASE_S, Event, Store, StoreError, UnknownRun
+from app.store import LEASE_S, Event, Store, StoreError, Sweeper, UnknownRun
 from app.views import event_view
 
 PAGE = 200
@@ -81,7 +81,7 @@ class Hub:
         poll_s: seconds between two looks at the store.
         gap_s: seconds at least between two frames of a run.
         ping_s: seconds of silence after which a viewer hears a ping.
-        lease_s: seconds that workers get to renew their leases after a sleep of the machine.
+        lease_s: seconds that workers get to renew their leases where all of them ran out.
         sweep_s: seconds between two looks for runs whose worker is gone.
     """
 
@@ -200,8 +200,7 @@ class Hub:
         return Frame(events[0].seq, last, ended, dump(page(run_id, events)))
 
     def _tail(self) -> None:
-        awake_since = looked_at = time.time()
-        swept_at = 0.0
+        sweeper, swept_at = Sweeper(self._store, self._lease_s), time.monotonic()
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._closed or bool(self._channels))
@@ -212,16 +211,12 @@ class Hub:
             try:
                 if due:
                     self._look(due)
-                # Nobody may be left to say that a worker died. After a sleep of the machine, or
-                # of this thread, workers first get the time to renew their leases.
-                today = time.time()
-                awake_since = today if today - looked_at > self._sweep_s else awake_since
-                looked_at = today
-                if today - max(swept_at, awake_since + self._lease_s) > self._sweep_s:
-                    self._store.take_back_expired()
-                    swept_at = today
+                # Nobody may be left to say that a worker died.
+                if now - swept_at > self._sweep_s:
+                    sweeper.sweep()
+                    swept_at = now
             except (SQLAlchemyError, StoreError):
-                _log.exception("the store does not answer; live frames wait for it")
+                _log.warning("the store does not answer; live frames wait for it", exc_info=True)
                 time.sleep(1.0)
             time.sleep(self._poll_s)
 

@@ -19,6 +19,7 @@ from app.components import shell as frame
 from app.document import document_blueprint
 from app.export import export_blueprint
 from app.gate import keep_gate
+from app.health import health_blueprint
 from app.intake import import_blueprint
 from app.keep_api import keep_blueprint
 from app.lab import Desk
@@ -89,6 +90,7 @@ def create_app(settings: Settings | None = None) -> WebApp:
     flask.register_blueprint(export_blueprint(flask.store, settings, backfills))
     flask.register_blueprint(import_blueprint(flask.store))
     flask.register_blueprint(live_blueprint(flask.store, flask.hub))
+    flask.register_blueprint(health_blueprint(flask.store, settings, cache))
     flask.dash = _dash(flask, Context(settings, flask.store, backfills, desk, room, comparer))
     _compress(flask)
     _set_up(flask)

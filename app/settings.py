@@ -28,7 +28,7 @@ from fa_engine.datasets import default_data_dir
 PREFIX = "FA_"
 _DIRECTORY = "a path of a directory"
 _COUNT = "a whole number from 1"
-_PATH = re.compile(r"/|(?!/(api|assets|healthz)(/|$)|/_)(/[\w.~-]+)+/?", re.ASCII)
+_PATH = re.compile(r"/|(?!/(api|assets|healthz|readyz)(/|$)|/_)(/[\w.~-]+)+/?", re.ASCII)
 
 
 def _state_database(data: dict[str, Any]) -> str:
@@ -114,7 +114,8 @@ class Settings(BaseSettings):
         default="/",
         description="The path that a proxy has put before every address, such as /fa/.",
         json_schema_extra={
-            "allowed": "a path such as /fa/ that does not begin with /api, /assets, /healthz or /_"
+            "allowed": "a path such as /fa/ that does not begin with /api, /assets, /healthz, "
+            "/readyz or /_"
         },
     )
     trusted_proxies: str = Field(

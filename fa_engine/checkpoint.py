@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,9 @@ def write(
         config: configuration the run started from.
         progress: JSON-ready state that is not a tensor.
         tensors: everything else, by name.
+
+    Raises:
+        OSError: it cannot be written, for want of room, say.
     """
     header = {
         "format": FORMAT,
@@ -70,11 +74,32 @@ def write(
         "made_with": json.dumps(made_here(next(iter(tensors.values())).device)),
     }
     header["digest"] = _digest(header, tensors)
+    write_tensors(path, tensors, header)
+
+
+def write_tensors(
+    path: Path | str, tensors: Mapping[str, Tensor], header: dict[str, str] | None = None
+) -> None:
+    """Writes tensors by their names, whole or not at all.
+
+    Args:
+        path: the file; an older one there is replaced.
+        tensors: any.
+        header: words that go with them.
+
+    Raises:
+        OSError: they cannot be written, for want of room, say.
+    """
     path = Path(path)
     scratch = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         save_file({name: t.contiguous() for name, t in tensors.items()}, scratch, header)
         scratch.replace(path)
+    except safetensors.SafetensorError as error:  # which has what the system said as a text alone
+        number = re.search(r"os error (\d+)", str(error))
+        if number is None:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
     finally:
         scratch.unlink(missing_ok=True)
 

@@ -312,7 +312,11 @@ class Trainer:
         return loss, accuracy
 
     def save(self, path: Path | str) -> None:
-        """Writes a checkpoint from which :meth:`load` continues bit for bit."""
+        """Writes a checkpoint from which :meth:`load` continues bit for bit.
+
+        Raises:
+            OSError: it cannot be written, for want of room, say; an older one there stays.
+        """
         checkpoint.write(path, self.config, self.progress(), self.state())
 
     @classmethod

@@ -1,5 +1,6 @@
 """The store: runs, events, commands, tasks. It is the queue, the control channel, the event log."""
 
+from app.store.away import AWAY, why_away
 from app.store.blocks import SHAPES, Series, pack, unpack
 from app.store.commands import COMMANDS, Command
 from app.store.copies import Incoming
@@ -26,10 +27,12 @@ from app.store.records import (
 )
 from app.store.reports import Report, Reports, UnknownReport
 from app.store.rows import AGAIN
+from app.store.sweeping import Sweeper
 from app.store.tasks import Ask, Task, Tasks, TaskState
 
 __all__ = [
     "AGAIN",
+    "AWAY",
     "COMMANDS",
     "LEASE_S",
     "SHAPES",
@@ -58,6 +61,7 @@ __all__ = [
     "Series",
     "Store",
     "StoreError",
+    "Sweeper",
     "Task",
     "TaskState",
     "Tasks",
@@ -66,4 +70,5 @@ __all__ = [
     "UnknownRun",
     "pack",
     "unpack",
+    "why_away",
 ]

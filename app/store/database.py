@@ -51,7 +51,7 @@ from app.store.rows import (
     write,
 )
 from app.store.summary import described, words_of
-from app.store.tables import commands, events, runs
+from app.store.tables import commands, events, runs, tasks
 from app.store.tasks import Tasks
 from fa_engine import RunConfig
 
@@ -94,6 +94,17 @@ class Store:
     def changes(self) -> Changes:
         """A look at whether anything has been written; close it."""
         return Changes(self._reader)
+
+    def probe(self) -> float:
+        """Waits until a write is let in, and writes nothing; returns the seconds that it waited.
+
+        Raises:
+            sqlalchemy.exc.SQLAlchemyError: none is.
+        """
+        began = time.monotonic()
+        with self._writer.begin() as connection:
+            connection.execute(select(1))
+        return time.monotonic() - began
 
     # -- read by anyone -------------------------------------------------------------------------
 
@@ -402,6 +413,19 @@ class Store:
         """The same for runs whose lease has run out."""
         expired = runs.c.lease_until < time.time()
         return self._take_back(expired, "nothing more was heard of its worker")
+
+    def shorten_leases(self, lease_s: float) -> None:
+        """Has no lease end later than ``lease_s`` seconds from now: the clock was set back, and
+        what was said by the later one would hold for as long as that."""
+        until = time.time() + lease_s
+        with self._writer.begin() as connection:
+            for held in (runs, tasks):
+                connection.execute(
+                    update(held).where(held.c.lease_until > until).values(lease_until=until)
+                )
+            connection.execute(
+                update(tasks).where(tasks.c.wanted_until > until).values(wanted_until=until)
+            )
 
     def _take_back(self, whose: Any, reason: str) -> list[str]:
         where = whose & runs.c.state.in_(_ACTIVE)

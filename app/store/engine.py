@@ -16,8 +16,9 @@ from sqlalchemy.exc import DisconnectionError, IntegrityError, OperationalError,
 from app.store.tables import events, metadata, runs
 from app.store.upgrade import fill_diverged, fill_lists
 
-# How long a writer waits for another one before it gives up.
-BUSY_TIMEOUT_S = 15.0
+# How long a writer waits for another one before it gives up. Transactions take milliseconds, and
+# whoever can wait longer, a worker for one, tries again.
+BUSY_TIMEOUT_S = 3.0
 _ATTEMPTS = 50
 _BEGIN = "fa_begin"
 _DATA_VERSION = "PRAGMA data_version"

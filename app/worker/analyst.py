@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.lab import COMPUTATIONS, LeftOff, Progress, compute, pack_arrays, titled
 from app.settings import Settings
-from app.store import LEASE_S, Changes, Series, Store, StoreError, Task
+from app.store import AWAY, LEASE_S, Changes, Series, Store, StoreError, Task
 from app.worker.data import DataSets
 from app.worker.keeping import check_kept, checkpoint_path, trajectory_path
-from app.worker.process import enter
+from app.worker.patience import RETRY_S, Outage, patiently
+from app.worker.process import enter, opened
 from fa_engine import CheckpointError, DatasetError, NotAllowed, Trainer
 
 LOOK_S = 0.05  # between two looks for a task
@@ -35,11 +37,18 @@ def analyse(settings: Settings, owner: str) -> None:
     stop = enter(settings)
     os.nice(NICE)
     parent = multiprocessing.parent_process()
-    with Store(settings.database_url) as store, store.changes() as changes:
+    outage = Outage()
+    with opened(settings, stop) as store, store.changes() as changes:
         analyst = _Analyst(settings, store, changes, owner, lambda: stop.asked)
         while not stop.asked and (parent is None or parent.is_alive()):
-            if not analyst.work_on_next():
-                time.sleep(LOOK_S)
+            asked_at = time.monotonic()
+            try:
+                if not analyst.work_on_next():
+                    time.sleep(LOOK_S)
+                outage.ends()
+            except AWAY as error:
+                outage.begins(error, asked_at)
+                time.sleep(RETRY_S)
 
 
 class _Analyst:
@@ -55,12 +64,15 @@ class _Analyst:
         self._shelf = _Shelf(store, self._directory, DataSets(settings.data_dir))
         self._store, self._changes, self._owner = store, changes, owner
         self._stopping = stopping
+        self._news = True  # there may be tasks
 
     def work_on_next(self, kinds: Collection[str] | None = None) -> bool:
         """Computes the most urgent task, of these kinds alone if any; False where there is none."""
-        if not self._changes.since_last_time():
+        self._news = self._changes.since_last_time() or self._news
+        if not self._news:
             return False
         task = self._store.tasks.claim(self._owner, LEASE_S, kinds)
+        self._news = task is not None
         if task is not None:
             self._work(task)
         return task is not None
@@ -68,6 +80,10 @@ class _Analyst:
     def _work(self, task: Task) -> None:
         """Computes one task. Whatever goes wrong in it ends the task, and not the analyst."""
         store, owner = self._store, self._owner
+
+        def fail(message: str) -> None:
+            patiently(lambda: store.tasks.failed(task.number, owner, message), self._stopping)
+
         with _Holding(store, owner, task, self._stopping) as holding:
             progress: Progress = holding.progress
             if task.kind not in QUICK:
@@ -75,22 +91,21 @@ class _Analyst:
             try:
                 result = pack_arrays(compute(task.kind, task.params, self._shelf, progress))
             except LeftOff:
-                store.tasks.put_back(task.number, owner)
+                patiently(lambda: store.tasks.put_back(task.number, owner), self._stopping)
             except (NotAllowed, CheckpointError, DatasetError, StoreError) as error:
                 # A person knows runs and steps, and not where their files are.
                 said = str(error)
                 if isinstance(error, NotAllowed):
                     said = titled(COMPUTATIONS[task.kind].params, error.problem).words
-                message = said.replace(f"{self._directory}{os.sep}", "")
-                store.tasks.failed(task.number, owner, message)
+                fail(said.replace(f"{self._directory}{os.sep}", ""))
             except SQLAlchemyError:
                 raise
             except Exception as error:
                 kind = type(error).__name__
                 log.exception("task %d (%s) failed: %s", task.number, task.kind, kind)
-                store.tasks.failed(task.number, owner, UNFORESEEN)
+                fail(UNFORESEEN)
             else:
-                store.tasks.done(task.number, owner, result)
+                patiently(lambda: store.tasks.done(task.number, owner, result), self._stopping)
 
     def _with_quick_ones_between(self, progress: Progress) -> Progress:
         """Progress of a lengthy task, which makes way for what somebody else waits for."""
@@ -100,7 +115,8 @@ class _Analyst:
             nonlocal looked_at
             progress(share)
             if time.monotonic() - looked_at >= LOOK_S:
-                self.work_on_next(QUICK)
+                with suppress(*AWAY):  # they wait, and this one does not for them
+                    self.work_on_next(QUICK)
                 looked_at = time.monotonic()
 
         return tell

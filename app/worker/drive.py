@@ -23,6 +23,7 @@ from app.worker.keeping import (
     make_room,
 )
 from app.worker.line import Line
+from app.worker.patience import patiently
 from app.worker.taking_up import Lifeline, take_up
 from fa_engine import DATASETS, Dataset, Measurement, Trainer, problems
 from fa_engine.branching import hand_over
@@ -67,18 +68,24 @@ def drive(
 
     Whatever goes wrong in the run ends the run, with a reason, and not the worker.
 
+    A database that is away is waited for.
+
     Raises:
-        sqlalchemy.exc.SQLAlchemyError: the database cannot be written to.
+        sqlalchemy.exc.SQLAlchemyError: it is away and the worker is to end, or it will not be back.
     """
-    past = store.past(run.id)
+    past = patiently(lambda: store.past(run.id), stopping)
     log.info("run %s (%s) begins%s", run.id, run.name, f" at step {run.step:,}" * bool(run.step))
-    _make_room(store, run, tools)
+    patiently(lambda: _make_room(store, run, tools), stopping)
+
+    def steps_since(run_id: str, step: int) -> set[int]:
+        return patiently(lambda: store.steps_since(run_id, step), stopping)
+
     try:
-        with Line(store, run.id, owner, run.obeyed or 0) as line:
+        with patiently(lambda: Line(store, run, owner, stopping), stopping) as line:
             recorder = _Recorder(run, line)
             try:
                 until = _Until(stopping, alone)
-                _Drive(run, recorder, until, line, tools, past, store.steps_since).go()
+                _Drive(run, recorder, until, line, tools, past, steps_since).go()
             except (LeaseLost, SQLAlchemyError):
                 raise
             except Exception as error:

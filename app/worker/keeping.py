@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from app.store import Draft
 from fa_engine import CheckpointError, Trainer
+from fa_engine.checkpoint import write_tensors
 from fa_engine.diffusion import LEAST_SNAPSHOTS, MAX_SNAPSHOTS, SKETCH_SIZE, Trajectory
 
 MOST = 40  # kept on either schedule, however small they are
@@ -164,9 +165,7 @@ class TrajectoryRecorder:
         if not (now or due):
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        scratch = self._path.with_suffix(".part")
-        save_file(self._trajectory.state(), scratch)
-        scratch.replace(self._path)
+        write_tensors(self._path, self._trajectory.state())
         self._saved_at, self._saved = time.monotonic(), count
 
 

@@ -12,9 +12,10 @@ from multiprocessing.process import BaseProcess
 import torch
 
 from app.settings import Settings
-from app.store import LEASE_S, Store
+from app.store import AWAY, LEASE_S, Store
 from app.worker.data import DataSets
 from app.worker.drive import Tools, drive
+from app.worker.patience import RETRY_S, Outage, patiently
 from fa_engine import RunConfig, Trainer
 
 SWITCH_S = 0.0005
@@ -42,13 +43,29 @@ def work(settings: Settings, owner: str) -> None:
     )
     _warm_up(data_sets)
     parent = multiprocessing.parent_process()
-    with Store(settings.database_url) as store, store.changes() as changes:
+    outage, look = Outage(), True
+    with opened(settings, stop) as store, store.changes() as changes:
         while not stop.asked and not _alone(parent):
-            run = store.claim(owner, LEASE_S) if changes.since_last_time() else None
-            if run is None:
-                time.sleep(CLAIM_S)
+            asked_at = time.monotonic()
+            try:
+                look = changes.since_last_time() or look
+                run = store.claim(owner, LEASE_S) if look else None
+                look = run is not None
+                if run is not None:
+                    drive(store, run, owner, tools, lambda: stop.asked, lambda: _alone(parent))
+                outage.ends()
+            except AWAY as error:
+                look = True
+                outage.begins(error, asked_at)
+                time.sleep(RETRY_S)
             else:
-                drive(store, run, owner, tools, lambda: stop.asked, lambda: _alone(parent))
+                if run is None:
+                    time.sleep(CLAIM_S)
+
+
+def opened(settings: Settings, stop: Stop) -> Store:
+    """The store, as soon as its database answers."""
+    return patiently(lambda: Store(settings.database_url), lambda: stop.asked)
 
 
 def _alone(parent: BaseProcess | None) -> bool:

@@ -18,7 +18,7 @@ from multiprocessing.context import SpawnProcess
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.settings import Settings
-from app.store import LEASE_S, Store
+from app.store import Store, Sweeper
 from app.worker.analyst import analyse
 from app.worker.drive import STOPPED_REASON
 from app.worker.process import work
@@ -72,7 +72,6 @@ class Supervisor:
         self._wake: Connection | None = None
         self._awake: Connection | None = None
         self._stopping = False
-        self._sweep_from = 0.0  # unix time
 
     def start(self) -> None:
         """Opens the store and starts the workers; they are ready a few seconds later."""
@@ -120,12 +119,13 @@ class Supervisor:
 
     def _run(self) -> None:
         assert self._awake is not None
-        swept_at = 0.0
+        assert self._store is not None
+        sweeper, swept_at = Sweeper(self._store), -SWEEP_S
         while not self._stopping:
             self._fill_seats()
-            if time.time() - swept_at >= SWEEP_S:
-                self._sweep(swept_at)
-                swept_at = time.time()
+            if time.monotonic() - swept_at >= SWEEP_S:
+                sweeper.sweep()
+                swept_at = time.monotonic()
             sentinels = [seat.process.sentinel for seat in self._seats if seat.process]
             wait([self._awake, *sentinels], timeout=SWEEP_S / 2)
             self._clear_seats()
@@ -173,22 +173,7 @@ class Supervisor:
                 del self._orphaned[0]
         except SQLAlchemyError:
             # They stay on the list for the next round; at worst their leases run out.
-            log.exception("the store cannot be written to")
-
-    def _sweep(self, swept_at: float) -> None:
-        assert self._store is not None
-        now = time.time()
-        if swept_at and now - swept_at > LEASE_S / 2:
-            # The machine slept, and the workers with it: they get time to renew their leases.
-            self._sweep_from = now + LEASE_S
-        if now < self._sweep_from:
-            return
-        try:
-            for run_id in self._store.take_back_expired():
-                log.warning("run %s was taken back: its lease ran out", run_id)
-            self._store.tasks.release_expired()
-        except SQLAlchemyError:
-            log.exception("the store cannot be read")
+            log.warning("the store cannot be written to", exc_info=True)
 
     def _end_workers(self) -> None:
         alive = [(seat, seat.process) for seat in self._seats if seat.process is not None]

@@ -334,7 +334,7 @@ def test_sqlite_is_set_up_for_many_processes(tmp_path: Path) -> None:
             for name in ("journal_mode", "synchronous", "busy_timeout")
         }
     reader.dispose()
-    assert found == {"journal_mode": "wal", "synchronous": 1, "busy_timeout": 15_000}
+    assert found == {"journal_mode": "wal", "synchronous": 1, "busy_timeout": 3_000}
 
 
 def test_a_database_in_memory_is_refused() -> None:

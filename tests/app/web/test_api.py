@@ -204,10 +204,6 @@ def test_pages_of_other_sites_cannot_post(client: FlaskClient, headers: dict[str
     assert client.get("/api/runs").get_json()["runs"] == []
 
 
-def test_healthz(client: FlaskClient) -> None:
-    assert client.get("/healthz").get_json() == {"status": "ok"}
-
-
 def test_a_run_is_trained_by_a_real_worker(tmp_path: Path) -> None:
     settings = Settings(state_dir=tmp_path, workers=1, threads=1)
     app = create_app(settings)

@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
+from worker_helpers import CONFIG, assert_as_in_one_piece
 
 from app.settings import Settings
-from app.store import LEASE_S, SHAPES, Command, Draft, Run, RunState, Store
+from app.store import LEASE_S, Command, Draft, Run, RunState, Store
 from app.store.database import MOST_DEATHS
 from app.worker import taking_up
 from app.worker.data import DataSets
@@ -24,17 +24,6 @@ from app.worker.drive import Tools, drive
 from app.worker.keeping import trajectory_path
 from app.worker.supervisor import Supervisor
 from fa_engine import RunConfig, Trainer
-
-CONFIG = RunConfig(
-    hidden=(12, 8),
-    replicates=2,
-    epochs=10,
-    measure_every=3,
-    evaluate_every=9,
-    walk=True,
-    momentum=0.5,
-    optimizer="nesterov",
-)
 
 
 class Killed(BaseException):
@@ -101,38 +90,6 @@ def finish(store: Store, tools: Tools) -> Run:
     return store.run(run.id)
 
 
-def assert_as_in_one_piece(store: Store, tools: Tools, run: Run) -> None:
-    """Events without holes, each step once, and every number as of a trainer that did it alone."""
-    events = store.events(run.id)
-    assert [event.seq for event in events] == list(range(1, run.revision + 1))
-    controls = [e.header for e in events if e.kind == "control"]
-    alone, expected = Trainer(run.run_config()), []
-    while not alone.finished:
-        for control in controls:
-            if control["step"] == alone.step:
-                setattr(alone, control["name"], control["to"])
-        measurement = alone.advance()
-        if measurement is not None:
-            expected.append(measurement)
-    series = store.series(run.id)
-    assert series.step.tolist() == [m.step for m in expected]
-    for name in SHAPES:
-        for got, measurement in zip(getattr(series, name), expected, strict=True):
-            wanted = getattr(measurement, name)
-            wanted = np.nan if wanted is None else np.float32(wanted)
-            np.testing.assert_array_equal(got, np.broadcast_to(wanted, got.shape), err_msg=name)
-    last = tools.checkpoint_dir / run.id / f"{run.total_steps}.safetensors"
-    kept = load_file(last)
-    for name, tensor in alone.state().items():
-        assert torch.equal(kept[name], tensor), name
-    # What lies there is what the events tell of, and nothing that only a next worker needs.
-    told = {f"{c.step}.safetensors" for c in store.checkpoints(run.id)}
-    there = {path.name for path in (tools.checkpoint_dir / run.id).iterdir()}
-    assert there == told | {"trajectory.safetensors"}
-    seconds = [s for _, s in store.clock(run.id)]
-    assert seconds == sorted(seconds)
-
-
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("lost_s", [0.0, 1e9], ids=["states", "checkpoints"])
 def test_a_run_that_is_killed_again_and_again_is_as_one_that_was_not(
@@ -156,7 +113,7 @@ def test_a_run_that_is_killed_again_and_again_is_as_one_that_was_not(
             store.send(run_id, Command(command="resume"))
     run = finish(store, tools)
     assert (run.state, run.step) == (RunState.FINISHED, CONFIG.total_steps)
-    assert_as_in_one_piece(store, tools, run)
+    assert_as_in_one_piece(store, tools.checkpoint_dir, run)
 
 
 def test_the_trajectory_goes_on_without_a_hole(store: Store, tools: Tools) -> None:
@@ -198,7 +155,7 @@ def test_a_worker_that_is_to_end_leaves_the_run_where_it_stands(store: Store, to
         patch.setattr(Trainer, "advance", counted)
         run = finish(store, tools)
     assert taken[0] == run_step_of(store, run_id)
-    assert_as_in_one_piece(store, tools, run)
+    assert_as_in_one_piece(store, tools.checkpoint_dir, run)
     assert [e.header["state"] for e in store.events(run_id) if e.kind == "state"] == [
         *("queued", "running", "queued", "running", "finished")
     ]
@@ -240,7 +197,7 @@ def test_commands_are_obeyed_once(store: Store, tools: Tools) -> None:
     told = [e.header for e in store.events(run_id) if e.kind == "control"]
     assert [(c["from"], c["to"]) for c in told] == [(CONFIG.learning_rate, 0.03), (0.03, 0.05)]
     assert run.learning_rate == 0.05
-    assert_as_in_one_piece(store, tools, run)
+    assert_as_in_one_piece(store, tools.checkpoint_dir, run)
 
 
 @pytest.mark.parametrize("damage", ["flipped", "cut", "empty"])
@@ -267,7 +224,7 @@ def test_what_is_damaged_is_left_aside_and_said(
     run = finish(store, tools)
     notices = [e.header["message"] for e in store.events(run_id) if e.kind == "notice"]
     assert notices == ["1 damaged states were left aside."]
-    assert_as_in_one_piece(store, tools, run)
+    assert_as_in_one_piece(store, tools.checkpoint_dir, run)
 
 
 def step_of(path: Path) -> int:
@@ -339,5 +296,4 @@ def test_a_worker_process_that_is_killed_is_followed_by_another(
         wait(lambda: store.run(run_id).state.ended)
         run = store.run(run_id)
         assert run.state is RunState.FINISHED
-        tools = Tools(DataSets(settings.data_dir), settings.checkpoint_dir, 10**8, 10**9)
-        assert_as_in_one_piece(store, tools, run)
+        assert_as_in_one_piece(store, settings.checkpoint_dir, run)
