@@ -140,8 +140,8 @@ def errors_as_json(flask: Flask) -> None:
 
     def away(error: Exception) -> ResponseReturnValue:
         # Of every address: a page's callback that is answered so is asked again by its next tick.
-        said = f"The database does not answer: {why_away(error)}. Try again."
-        log.warning("%s %s: %s", request.method, request.path, said)
+        log.warning("%s %s is answered 503: %s", request.method, request.path, why_away(error))
+        said = "The database does not answer. Try again; /readyz and the server's log say why."
         return jsonify({"error": said}), 503, {"Retry-After": str(RETRY_AFTER_S)}
 
     for kind in AWAY:

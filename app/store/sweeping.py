@@ -32,6 +32,7 @@ class Sweeper:
         self._store, self._lease_s = store, lease_s
         self._looked_at = _clocks()
         self._from = time.monotonic()
+        self._away = False
 
     def sweep(self) -> list[str]:
         """Looks once, every second or so; the ids of the runs that were taken back."""
@@ -44,8 +45,11 @@ class Sweeper:
             self._store.tasks.release_expired()
         except SQLAlchemyError as error:
             self._from = time.monotonic() + self._lease_s
-            log.warning("no leases are looked at: %s", why_away(error))
+            if not self._away:
+                log.warning("no leases are looked at: %s", why_away(error))
+            self._away = True
             return []
+        self._away = False
         for run_id in taken:
             log.warning("run %s was taken back: its lease ran out", run_id)
         return taken

@@ -235,6 +235,7 @@ class _Drive:
         self.waiting: list[tuple[int, Command]] = []  # heard before the run could obey
         self.paused = False
         self.ended = False
+        self.not_written: set[str] = set()
 
     def go(self) -> None:
         data = self._data(self.tools.data_sets)
@@ -406,8 +407,9 @@ class _Drive:
         """Keeps a checkpoint; without one the run goes on, and a person is told."""
         try:
             draft = self.keeping.keep(self.trainer, ending=ending)
-            self.trajectory.save(now=self.paused)
             self.recorder.write(draft)
+            self.not_written.discard("checkpoint")
+            self.trajectory.save(now=self.paused)
         except NoRoom as error:
             self.recorder.write(Draft.notice(self.trainer.step, str(error)))
         except OSError as error:
@@ -422,7 +424,11 @@ class _Drive:
             self._not_written("trajectory", error)
 
     def _not_written(self, what: str, error: OSError) -> None:
-        log.exception("no %s of run %s", what, self.run.id)
+        """The run goes on without it. It is said once, not at every try on a disk that is full."""
+        if what in self.not_written:
+            return
+        self.not_written.add(what)
+        log.warning("no %s of run %s: %s", what, self.run.id, error)
         message = f"No {what} was kept at step {self.trainer.step:,}: {error.strerror}"
         self.recorder.write(Draft.notice(self.trainer.step, message))
 

@@ -1,6 +1,8 @@
 """Saving, loading and going on equals never having stopped, bit for bit."""
 
+import errno
 import json
+import resource
 
 import numpy as np
 import pytest
@@ -233,3 +235,20 @@ def test_progress_that_no_run_makes_is_refused(tmp_path, key, value):
     save_file(tensors, path, header | {"progress": "[]"})
     with pytest.raises(CheckpointError):
         Trainer.load(path)
+
+
+def test_one_that_finds_no_room_leaves_the_one_before(tmp_path):
+    """What the kernel refuses here, a file that is too large, it refuses as it does a full disk."""
+    trainer, path = Trainer(RunConfig(hidden=(400, 400), replicates=2)), tmp_path / "kept"
+    trainer.save(path)
+    before, limit = path.read_bytes(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    trainer.advance()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10**5, limit[1]))
+    try:
+        with pytest.raises(OSError, match="File too large") as refused:
+            trainer.save(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert refused.value.errno == errno.EFBIG
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]

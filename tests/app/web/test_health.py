@@ -55,9 +55,7 @@ def test_while_the_database_is_locked_it_is_alive_and_says_why_it_is_not_ready(
         assert said["database"] == "nothing can be written: database is locked"
         refused = client.post("/api/runs", json={"config": {}})
         assert (refused.status_code, refused.headers["Retry-After"]) == (503, "2")
-        assert refused.get_json() == {
-            "error": "The database does not answer: database is locked. Try again."
-        }
+        assert refused.get_json()["error"].startswith("The database does not answer. Try again;")
         assert client.get("/api/runs").get_json()["runs"] == []  # reading goes on
     assert client.get("/readyz").status_code == 200
     assert client.post("/api/runs", json={"config": {}}).status_code == 201

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import sqlite3
 import threading
 import time
@@ -280,3 +281,22 @@ def test_nobody_is_taken_for_dead_whom_the_database_kept_from_saying_so(
     assert sweeper.sweep() == []
     time.sleep(0.6)
     assert sweeper.sweep() == [run.id]  # nor did it say so then
+
+
+def test_a_run_goes_on_where_its_checkpoints_find_no_room(settings: Settings, store: Store) -> None:
+    """What the kernel refuses here, a file that is too large, it refuses as it does a full disk."""
+    store.create_run(CONFIG.replace(hidden=(800, 800), replicates=4, optimizer="sgd", epochs=1))
+    run = store.claim("w", LEASE_S)
+    assert run is not None
+    tools = Tools(DataSets(settings.data_dir), settings.checkpoint_dir, 10**9, 10**10)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8 * 10**6, before[1]))
+    try:
+        drive(store, run, "w", tools, lambda: False)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert store.run(run.id).state is RunState.FINISHED
+    told = [e.header["message"] for e in store.events(run.id) if e.kind == "notice"]
+    assert told == ["No checkpoint was kept at step 0: File too large"]
+    assert store.checkpoints(run.id) == []
+    assert not list(settings.checkpoint_dir.rglob("*.part"))
