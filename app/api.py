@@ -18,8 +18,8 @@ from app.settings import Settings
 from app.store import (
     AWAY,
     Command,
+    CommandRefused,
     Parent,
-    RunEnded,
     Store,
     StoreError,
     UnknownCheckpoint,
@@ -61,19 +61,22 @@ def api_blueprint(store: Store, settings: Settings) -> Blueprint:
     def create() -> ResponseReturnValue:
         """Queues a run, which begins as soon as a worker is free."""
         body = body_of_request('an object such as {"config": {"dataset": "digits"}}')
-        for name in body.keys() - {"config", "name", "parent"}:
-            raise NotAllowed(name, body[name], "one of the fields config, name, parent")
+        for name in body.keys() - {"config", "name", "parent", "taken_up"}:
+            raise NotAllowed(name, body[name], "one of the fields config, name, parent, taken_up")
         config = body.get("config")
         if not isinstance(config, dict):
             raise NotAllowed("config", config, "an object of RunConfig's fields, such as {}")
         title = body.get("name")
         if title is not None and not is_name(title):
             raise NotAllowed("name", title, NAME)
+        taken_up = body.get("taken_up", True)
+        if not isinstance(taken_up, bool):
+            raise NotAllowed("taken_up", taken_up, "true or false")
         accepted = RunConfig.model_validate(config, context={"limits": settings.limits})
         parent = _parent(body.get("parent"))
         if parent is not None:
             check_hand_over(store.run(parent.run_id).run_config(), accepted)
-        run = store.create_run(accepted, name=title, parent=parent)
+        run = store.create_run(accepted, name=title, parent=parent, taken_up=taken_up)
         return jsonify({"run_id": run.id}), 201, {"Location": url_for("api.run", run_id=run.id)}
 
     @blueprint.get("/api/runs")
@@ -94,9 +97,14 @@ def api_blueprint(store: Store, settings: Settings) -> Blueprint:
 
     @blueprint.post("/api/runs/<run_id>/commands")
     def command(run_id: str) -> ResponseReturnValue:
-        """Tells a run that has not ended to pause, go on, step, stop, or change."""
+        """Tells a run to pause, go on, step, stop, or change; or to go on though it has ended."""
         body = body_of_request('an object such as {"command": "pause"}')
-        number = store.send(run_id, Command.model_validate(body))
+        told = Command.model_validate(body)
+        if told.epochs:  # more of them than the installation allows are none that were asked for
+            config = store.run(run_id).config
+            longer = config | {"epochs": config["epochs"] + told.epochs}
+            RunConfig.model_validate(longer, context={"limits": settings.limits})
+        number = store.send(run_id, told)
         return jsonify({"run_id": run_id, "command": number}), 202
 
     @blueprint.get("/api/runs/<run_id>/checkpoints")
@@ -134,8 +142,8 @@ def errors_as_json(flask: Flask) -> None:
     def unknown(error: StoreError) -> ResponseReturnValue:
         return jsonify({"error": str(error)}), 404
 
-    @flask.errorhandler(RunEnded)
-    def ended(error: RunEnded) -> ResponseReturnValue:
+    @flask.errorhandler(CommandRefused)
+    def refused(error: CommandRefused) -> ResponseReturnValue:
         return jsonify({"error": str(error)}), 409
 
     def away(error: Exception) -> ResponseReturnValue:

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 
 from app.asked import body_of_request, ids_of
 from app.room import FREEABLE, Room
-from app.store import Command, Labels, RunEnded, Store
+from app.store import Command, CommandRefused, Labels, Store
 from app.views import run_view
 from fa_engine import NotAllowed
 
@@ -82,7 +82,7 @@ def keep_blueprint(store: Store, room: Room) -> Blueprint:
 
     @blueprint.post("/api/runs/commands")
     def command_many() -> ResponseReturnValue:
-        """Sends one command to many runs; those that have ended are passed over.
+        """Sends one command to many runs; those that do not take it are passed over.
 
         The answer has the number of the command by run.
         """
@@ -92,7 +92,7 @@ def keep_blueprint(store: Store, room: Room) -> Blueprint:
             store.run(run_id)  # all of them are known before the first is told
         sent = {}
         for run_id in run_ids:
-            with suppress(RunEnded):
+            with suppress(CommandRefused):
                 sent[run_id] = store.send(run_id, command)
         return jsonify({"commands": sent}), 202
 

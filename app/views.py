@@ -81,6 +81,8 @@ def control_label(header: dict[str, Any]) -> str:
     old, new = header["from"], header["to"]
     if header["name"] == "scheme":
         return f"{short(old)} → {short(new)}"
+    if header["name"] == "epochs":
+        return f"epochs {old:,} → {new:,}"
     return f"lr {_value(old)} → {_value(new)}"
 
 

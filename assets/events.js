@@ -23,7 +23,8 @@
       return { ...next, diverged_at, divergence };
     }
     if (event.kind !== "control") return next;
-    return { ...next, [event.name]: event.to, name: event.title || next.name };
+    const { name = next.name, total_steps = next.total_steps } = { ...event, name: event.title };
+    return { ...next, [event.name]: event.to, name, total_steps };
   }
 
   /* Measurements in events. */

@@ -30,6 +30,7 @@
         setProps("step", { disabled: !["running", "paused"].includes(state) });
         setProps("stop", { disabled: !["queued", "running", "paused"].includes(state) });
         setProps("reset", { disabled: state === "none" });
+        if (state === "ended") setProps("extend-epochs", { value: run.epochs });
       }
       if (!run) return;
       root.dataset.state = run.state;

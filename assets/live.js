@@ -400,13 +400,18 @@
   const words = ({ field, message }) => message.replace(`, ${field} = `, " = ");
 
   const order = (command) => (clicks) => {
-    if (clicks && view.run) obey(command);
+    if (clicks && view.run) obey({ command });
     return window.dash_clientside.no_update;
   };
 
-  async function obey(command) {
+  function extend(clicks, epochs) {
+    if (clicks && view.run) obey({ command: "extend", epochs });
+    return false; // the question is closed
+  }
+
+  async function obey(body) {
     const { id, ended } = view.run;
-    const wrong = await send({ command });
+    const wrong = await send(body);
     if (wrong) notify(wrong);
     else if (ended) {
       await catchUp(); // it goes on: nobody listened any more
@@ -492,6 +497,7 @@
     pause: order("pause"),
     resume: order("resume"),
     stop: order("stop"),
+    extend,
     learning_rate: learningRate,
     scheme,
     theme,

@@ -326,13 +326,24 @@ class Trainer:
         *,
         data_dir: Path | str | None = None,
         data: Dataset | None = None,
+        epochs: int | None = None,
     ) -> Trainer:
         """A trainer that stands where the one that wrote ``path`` stood.
 
+        Args:
+            path: of the checkpoint.
+            data_dir, data: see :class:`Trainer`.
+            epochs: of the whole run, where they are not those that it was begun with. One that was
+                to take fewer and has taken all its steps goes on; at a constant learning rate it
+                is then as if it had been to take as many from the beginning, bit for bit.
+
         Raises:
             CheckpointError: the file is not a checkpoint of this project.
+            pydantic.ValidationError: there cannot be as many epochs.
         """
         config, progress, tensors = checkpoint.read(path)
+        if epochs is not None:
+            config = config.replace(epochs=epochs)
         trainer = cls(config, data_dir=data_dir, data=data)
         try:
             trainer.take_up(progress, tensors)
@@ -376,8 +387,9 @@ class Trainer:
         self._switch(self.config.replace(**parts))
         self.learning_rate = progress["learning_rate"]
         self.step = progress["step"]
-        self.finished = progress["finished"]
         self.diverged_at = list(progress["diverged_at"])
+        all_gone = None not in self.diverged_at
+        self.finished = progress["finished"] and (all_gone or self.step >= self.total_steps)
         self._next_evaluation = progress["next_evaluation"]
         _copy_named(tensors, self.network.state() | self.feedback.state())
         self.feedback.load_past_state(tensors)

@@ -9,6 +9,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from app.components import aria, attributes
+from app.components.extend import extend_button
 from app.components.form import scheme_options
 from app.components.race_form import race_buttons
 from app.components.share import copy_link, export_menu
@@ -121,6 +122,7 @@ def actions() -> Component:
                     _small("Step", **_key("Right arrow", "ArrowRight")),
                     _small("Stop"),
                     _small("Reset"),
+                    extend_button(),
                     html.Button("?", id="keys-button", className="keys-button", **_key("?", "?")),
                 ],
                 className="buttons",

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from app.address import read
 from app.components import aria
 from app.components.charts import chart
+from app.components.extend import register_extend
 from app.components.form import (
     FIELDS,
     SEED_LIMIT,
@@ -301,6 +302,7 @@ def register(app: Dash, context: Context) -> None:
             Input(name, "n_clicks"),
             prevent_initial_call=True,
         )
+    register_extend(app)
     for name, id_ in (("learning_rate", "now-lr"), ("scheme", "now-scheme")):
         app.clientside_callback(
             ClientsideFunction("live", name),

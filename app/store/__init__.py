@@ -12,6 +12,7 @@ from app.store.listing import Condition, Listing
 from app.store.records import (
     LEASE_S,
     Checkpoint,
+    CommandRefused,
     Draft,
     Event,
     LeaseLost,
@@ -40,6 +41,7 @@ __all__ = [
     "Changes",
     "Checkpoint",
     "Command",
+    "CommandRefused",
     "Condition",
     "Deleted",
     "Draft",

@@ -1,4 +1,4 @@
-"""Commands: what a person may ask of a run that has not ended."""
+"""Commands: what a person may ask of a run."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from pydantic_core import PydanticCustomError
 
 from fa_engine import Problem, RunConfig, problems
 
-COMMANDS = ("pause", "resume", "stop", "step", "set", "checkpoint", "track")
+COMMANDS = ("pause", "resume", "stop", "step", "set", "checkpoint", "track", "extend")
 SETTABLE = ("learning_rate", "scheme")
 MAX_EVERY = 10_000_000
-_FIELDS = {"set": SETTABLE, "track": ("every",)}  # the others take none
+MAX_MORE = 1_000_000
+_FIELDS = {"set": SETTABLE, "track": ("every",), "extend": ("epochs",)}  # the others take none
 
 
 class Command(BaseModel):
@@ -29,10 +30,12 @@ class Command(BaseModel):
 
     Attributes:
         command: ``pause``, ``resume``, ``stop``, ``step`` (one training step while paused; a
-            running run is paused first), ``set``, ``checkpoint`` (keep one now) or ``track`` (keep
-            one every so many steps, as long as there is room).
+            running run is paused first), ``set``, ``checkpoint`` (keep one now), ``track`` (keep
+            one every so many steps, as long as there is room) or ``extend`` (a run that has
+            finished goes on).
         learning_rate, scheme: with ``set`` only, at least one of them; ``None`` leaves it alone.
         every: with ``track`` only: steps from one checkpoint to the next; 0 ends it.
+        epochs: with ``extend`` only: how many more.
 
     Raises:
         pydantic.ValidationError: ``fa_engine.problems(error)`` lists what is wrong, in the words
@@ -45,6 +48,7 @@ class Command(BaseModel):
     learning_rate: float | None = None
     scheme: str | None = None
     every: int | None = None
+    epochs: int | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -69,9 +73,15 @@ class Command(BaseModel):
     @field_validator("every", mode="before")
     @classmethod
     def _steps(cls, value: Any) -> Any:
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        if value is not None and not (whole and 0 <= value <= MAX_EVERY):
+        if value is not None and not _whole(value, 0, MAX_EVERY):
             refuse("every", value, f"a whole number of steps from 0 to {MAX_EVERY:,}")
+        return value
+
+    @field_validator("epochs", mode="before")
+    @classmethod
+    def _more(cls, value: Any) -> Any:
+        if value is not None and not _whole(value, 1, MAX_MORE):
+            refuse("epochs", value, f"a whole number of further epochs from 1 to {MAX_MORE:,}")
         return value
 
     @field_validator(*SETTABLE, mode="before")
@@ -90,6 +100,10 @@ class Command(BaseModel):
     def changes(self) -> dict[str, Any]:
         """What ``set`` sets, by name."""
         return {n: getattr(self, n) for n in SETTABLE if getattr(self, n) is not None}
+
+
+def _whole(value: Any, least: int, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
 
 
 def refuse(field: str, value: Any, allowed: str) -> NoReturn:

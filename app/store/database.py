@@ -34,7 +34,6 @@ from app.store.records import (
     Parent,
     Past,
     Run,
-    RunEnded,
     RunState,
     UnknownCheckpoint,
     UnknownRun,
@@ -45,6 +44,7 @@ from app.store.rows import (
     RUN_COLUMNS,
     append,
     as_run,
+    check_order,
     distinct_name,
     new_id,
     order,
@@ -224,6 +224,7 @@ class Store:
         name: str | None = None,
         parent: Parent | None = None,
         race_id: str | None = None,
+        taken_up: bool = True,
     ) -> Run:
         """Queues a run.
 
@@ -233,6 +234,7 @@ class Store:
             parent: a checkpoint whose weights it begins with.
             race_id: the same for all runs that are started together, at most 32 letters; see
                 :meth:`race`.
+            taken_up: whether it goes back into the queue when its worker dies.
 
         Raises:
             UnknownRun: there is no such parent.
@@ -262,6 +264,7 @@ class Store:
             "parent_id": parent.run_id if parent else None,
             "parent_step": parent.step if parent else None,
             "race_id": race_id,
+            "taken_up": taken_up,
         }
         with self._writer.begin() as connection:
             if not row["name"]:
@@ -280,25 +283,20 @@ class Store:
 
         A queued run that is stopped ends at once, and one that is paused waits in the queue, takes
         no worker, and is queued again when it is resumed or asked for a step; what else is sent to
-        it takes effect when it begins. One that was interrupted is queued again by ``resume``.
+        it takes effect when it begins. One that was stopped or interrupted is queued again by
+        ``resume``, one that has finished by ``extend``.
 
         Raises:
             UnknownRun: there is no such run.
-            RunEnded: the run takes no more commands.
+            CommandRefused: the run does not take it as it stands; RunEnded: nor any other.
         """
         with self._writer.begin() as connection:
             # With the row locked, commands to a run are numbered in the order they can be seen.
-            row = connection.execute(
-                select(runs.c.id, runs.c.state, runs.c.step, runs.c.owner)
-                .where(runs.c.id == run_id, _THERE)
-                .with_for_update()
-            ).one_or_none()
+            query = select(*RUN_COLUMNS, runs.c.owner).where(runs.c.id == run_id, _THERE)
+            row = connection.execute(query.with_for_update()).mappings().one_or_none()
             if row is None:
                 raise UnknownRun(run_id)
-            state = RunState(row.state)
-            again = state is RunState.INTERRUPTED and command.command == "resume"
-            if state.ended and not again:
-                raise RunEnded(run_id, state)
+            check_order(row, command)
             return order(connection, row, command)
 
     # -- the worker's side ----------------------------------------------------------------------
@@ -429,14 +427,16 @@ class Store:
 
     def _take_back(self, whose: Any, reason: str) -> list[str]:
         where = whose & runs.c.state.in_(_ACTIVE)
-        columns = (runs.c.id, runs.c.step, runs.c.state, runs.c.deaths, runs.c.death_step)
+        columns = [runs.c[name] for name in _OF_THE_DEAD]
         with self._reader.connect() as connection:
             found = connection.execute(select(*columns).where(where)).all()
         taken = []
         for row in found:
             went_on = row.death_step is None or row.step > row.death_step
             deaths = 1 if went_on else (row.deaths or 0) + 1
-            if deaths >= MOST_DEATHS:
+            if row.taken_up is False:
+                draft = Draft.state(RunState.INTERRUPTED, row.step, reason)
+            elif deaths >= MOST_DEATHS:
                 said = f"{reason}, as {deaths - 1} before it at this step"
                 draft = Draft.state(RunState.INTERRUPTED, row.step, said)
             else:
@@ -451,6 +451,7 @@ class Store:
         return taken
 
 
+_OF_THE_DEAD = ("id", "step", "state", "deaths", "death_step", "taken_up")
 # A deleted run is there for nobody until it is restored, but for the worker that is to end it.
 _THERE = runs.c.deleted_at.is_(None)
 _RUN = select(*RUN_COLUMNS).where(runs.c.id == bindparam("run_id"), _THERE)

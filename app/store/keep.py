@@ -145,7 +145,7 @@ class Keep:
             rows = _found(connection, run_ids)
             going = [row for row in rows if not RunState(row.state).ended]
             for row in going:
-                order(connection, row, Command(command="stop"))
+                order(connection, row._mapping, Command(command="stop"))
             ids = [row.id for row in rows]
             connection.execute(
                 update(runs).where(runs.c.id.in_(ids)).values(deleted_at=time.time())

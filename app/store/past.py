@@ -6,6 +6,7 @@ import numpy as np
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
+from app.store.commands import SETTABLE
 from app.store.records import Past
 from app.store.tables import commands, events, runs
 
@@ -29,7 +30,11 @@ def past_of(connection: Connection, run_id: str) -> Past:
     tracked = [body.get("every") or 0 for body in bodies if body["command"] == "track"]
     return Past(
         step=int(_steps(*last)[-1]) if last else -1,
-        controls=[(h["step"], h["name"], h["to"]) for kind, h in told if kind == "control"],
+        controls=[
+            (h["step"], h["name"], h["to"])
+            for kind, h in told
+            if kind == "control" and h["name"] in SETTABLE
+        ],
         checkpoints=sorted({h["step"] for kind, h in told if kind == "checkpoint"}),
         every=tracked[-1] if tracked else 0,
     )

@@ -66,6 +66,7 @@ class Run:
         imported_from: the id that it had where it was trained, or None where that is here.
         deleted_at: unix time in seconds; None but in the list of what can be restored.
         obeyed: the number of the last command that its workers obeyed, or None.
+        taken_up: whether it goes back into the queue when its worker dies.
     """
 
     id: str
@@ -97,6 +98,7 @@ class Run:
     deleted_at: float | None = None
     imported_from: str | None = None
     obeyed: int | None = None
+    taken_up: bool = True
 
     @property
     def parent(self) -> Parent | None:
@@ -243,7 +245,11 @@ class UnknownCheckpoint(StoreError):
         super().__init__(f"Run {run_id} has no checkpoint of step {step:,}.")
 
 
-class RunEnded(StoreError):
+class CommandRefused(StoreError):
+    """The run does not take this command as it stands."""
+
+
+class RunEnded(CommandRefused):
     """The run has ended and takes no commands."""
 
     def __init__(self, run_id: str, state: RunState) -> None:

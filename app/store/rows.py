@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Row, RowMapping, delete, insert, select, update
+from sqlalchemy import RowMapping, delete, insert, select, update
 from sqlalchemy.engine import Connection
 
 from app.store import naming
-from app.store.commands import Command
-from app.store.records import Draft, Parent, Run, RunState
+from app.store.commands import SETTABLE, Command
+from app.store.records import CommandRefused, Draft, Parent, Run, RunEnded, RunState
 from app.store.summary import SUMMARY, measured, split_tags, words_of
 from app.store.tables import commands, events, runs
 from fa_engine import RunConfig
@@ -78,18 +78,61 @@ def _renamed(connection: Connection, row: RowMapping, drafts: Sequence[Draft]) -
     return told
 
 
-def order(connection: Connection, row: Row[*tuple[Any, ...]], command: Command) -> int:
-    """Sends a command to the run of a locked row with id, state, step and owner; its number."""
+def check_order(row: RowMapping, command: Command) -> None:
+    """Refuses what the run of a locked row does not take.
+
+    Raises:
+        CommandRefused: with the reason.
+    """
+    state, again = RunState(row["state"]), False
+    if command.command == "resume":
+        again = state in (RunState.INTERRUPTED, RunState.STOPPED)
+    elif command.command == "extend":
+        again = state is RunState.FINISHED
+        if not state.ended:
+            raise CommandRefused("A run can be extended when it has finished.")
+    if state.ended and not again:
+        raise RunEnded(row["id"], state)
+    if again and row["imported_from"] is not None:
+        raise CommandRefused("It was trained elsewhere, and its checkpoints are not here.")
+    if command.command == "extend" and row["config"].get("schedule", "constant") != "constant":
+        raise CommandRefused(
+            f"Its learning rate follows the schedule {row['config']['schedule']}, by which every "
+            "step of a longer run would have had another one."
+        )
+
+
+def extended(row: RowMapping, more: int) -> tuple[Draft, dict[str, Any]]:
+    """The event that tells of more epochs, and what they make of the row of their run."""
+    config = RunConfig.model_validate(row["config"], context={"limits": UNLIMITED})
+    longer = RunConfig.model_validate(
+        row["config"] | {"epochs": config.epochs + more}, context={"limits": UNLIMITED}
+    )
+    draft = Draft.control(row["step"], "epochs", config.epochs, longer.epochs)
+    draft = replace(draft, header=draft.header | {"total_steps": longer.total_steps})
+    return draft, {
+        "config": longer.model_dump(mode="json"),
+        "total_steps": longer.total_steps,
+    }
+
+
+def order(connection: Connection, row: RowMapping, command: Command) -> int:
+    """Sends a command to the run of a locked row, which takes it (:func:`check_order`); its
+    number. But for an extension the row's id, state, step and owner are enough."""
     body = command.model_dump(mode="json", exclude_none=True)
     number: int = connection.execute(
         insert(commands)
-        .values(run_id=row.id, at=time.time(), body=body)
+        .values(run_id=row["id"], at=time.time(), body=body)
         .returning(commands.c.number)
     ).scalar_one()
-    if row.owner is None:
-        drafts, heard = _in_the_queue(RunState(row.state), command.command, row.step)
+    if row["owner"] is None:
+        drafts, heard = _in_the_queue(RunState(row["state"]), command.command, row["step"])
+        changes: dict[str, Any] = {}
+        if command.command == "extend":
+            told, changes = extended(row, command.epochs or 0)
+            drafts.insert(0, told)
         if drafts:
-            append(connection, drafts, runs.c.id == row.id, deaths=0)
+            append(connection, drafts, runs.c.id == row["id"], deaths=0, **changes)
         if heard:  # nothing of it is left for the worker
             connection.execute(delete(commands).where(commands.c.number == number))
     return number
@@ -100,13 +143,13 @@ def _in_the_queue(state: RunState, command: str, step: int) -> tuple[list[Draft]
     when = f"at step {step:,}" if step else "before it began"
     match state, command:
         case RunState.QUEUED | RunState.PAUSED, "stop":
-            return [Draft.state(RunState.STOPPED, step, f"stopped {when}")], False
+            return [Draft.state(RunState.STOPPED, step, f"stopped {when}")], True
         case RunState.QUEUED, "pause":
             return [Draft.state(RunState.PAUSED, step, f"paused {when}")], True
         case RunState.PAUSED, "resume" | "step":
             return [Draft.state(RunState.QUEUED, step)], command == "resume"
-        case RunState.INTERRUPTED, "resume":
-            return [Draft.state(RunState.QUEUED, step, AGAIN)], True
+        case RunState.INTERRUPTED | RunState.STOPPED | RunState.FINISHED, "resume" | "extend":
+            return [Draft.state(RunState.QUEUED, step, AGAIN if step else "")], True
     return [], command in ("pause", "resume")
 
 
@@ -134,7 +177,7 @@ def _changes(drafts: Sequence[Draft]) -> dict[str, Any]:
             changes["ended_at"] = time.time() if ended else None
             if ended or draft.free:
                 changes |= {"owner": None, "lease_until": None}
-        elif draft.kind == "control":
+        elif draft.kind == "control" and header["name"] in SETTABLE:
             changes[header["name"]] = header["to"]
         elif draft.kind == "diverged":
             since = header["diverged_at"]
@@ -176,5 +219,6 @@ def as_run(row: RowMapping) -> Run:
         "note": row["note"] or "",
         "tags": split_tags(row["tags"]),
         "pinned": bool(row["pinned"]),
+        "taken_up": row["taken_up"] is not False and row["taken_up"] != 0,
     }
     return Run(**{**row, **reals, **known})

@@ -63,6 +63,7 @@ runs = Table(
     Column("obeyed", BigInteger),  # the number of the last command that a worker obeyed
     Column("deaths", Integer),  # of its workers, one after the other, without a step between
     Column("death_step", BigInteger),
+    Column("taken_up", Boolean),  # whether it is when its worker died; nothing: it is
     Index("runs_by_state", "state", "number"),
     Index("runs_by_race", "race_id", "number"),
     Index("runs_listed", "deleted_at", "pinned", "number"),

@@ -357,7 +357,9 @@ class _Drive:
 
     def _stop_while_waiting(self, reason: str) -> None:
         self.waiting += self.line.heard()
-        if not self.ended and any(command.command == "stop" for _, command in self.waiting):
+        stops = [number for number, command in self.waiting if command.command == "stop"]
+        if not self.ended and stops:
+            self.line.obey(stops[-1])  # who resumes the run is not to be stopped by it again
             self._end(Draft.state(RunState.STOPPED, self.run.step, reason))
 
     def _stop_if_told(self) -> None:

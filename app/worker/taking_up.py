@@ -99,7 +99,7 @@ def take_up(
         if not path.exists():  # it has made room
             continue
         try:
-            trainer = Trainer.load(path, data=data)
+            trainer = Trainer.load(path, data=data, epochs=config.epochs)
             if trainer.config != config:
                 raise CheckpointError(f"{path} is of another run")
             return trainer, _differs(path, trainer, damaged)

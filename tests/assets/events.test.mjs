@@ -45,6 +45,8 @@ test("an event says what has become of the run, and the run before stays as it w
   const moved = after(run, { seq: 8, kind: "measurements", progress });
   assert.deepEqual(moved, { ...run, ...progress, revision: 8 });
   assert.equal(after(run, { seq: 8, kind: "control", name: "learning_rate", to: 0.2 }).learning_rate, 0.2);
+  const longer = after(run, { seq: 8, kind: "control", name: "epochs", to: 9, total_steps: 90 });
+  assert.deepEqual([longer.epochs, longer.total_steps, longer.name], [9, 90, run.name]);
   const end = { seq: 8, kind: "state", state: "failed", reason: "why", ended: true, step: 12 };
   const { state, reason, ended, step, revision } = after(run, end);
   assert.deepEqual([state, reason, ended, step, revision], ["failed", "why", true, 12, 8]);

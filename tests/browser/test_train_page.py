@@ -655,6 +655,47 @@ def test_an_interrupted_run_is_resumed_by_a_click(page: Page, tmp_path: Path) ->
         until(page, "() => faLive.gd.data[faLive.meta.places.loss.median].x.at(-1) === 66")
 
 
+def test_a_run_that_has_ended_goes_on(page: Page, site: Site) -> None:
+    """One that was stopped by a click, one that has finished for more epochs; the chart goes on."""
+    run_id = site.start(hidden=[10, 8], epochs=2, replicates=2, measure_every=1)
+    open_run(page, site, run_id)
+    state(page, "finished")
+    expect(page.locator("#resume")).to_be_hidden()
+    total = steps(page)[-1]
+    page.click("#extend-choose")
+    expect(page.locator("#extend-epochs")).to_have_value("2")
+    page.fill("#extend-epochs", "3")
+    page.click("#extend")
+    expect(page.locator("#run-step")).to_have_text(f"{total * 5 // 2} / {total * 5 // 2}")
+    state(page, "finished")
+    until(
+        page,
+        "last => faLive.gd.data[faLive.meta.places.loss.median].x.at(-1) === last",
+        total * 5 // 2,
+    )
+    assert steps(page) == list(range(total * 5 // 2 + 1))
+    assert page.evaluate(CONTROLS) == ["epochs 2 → 5"]
+    page.reload()
+    until(page, DRAWN, KEYS)
+    assert page.evaluate(CONTROLS) == ["epochs 2 → 5"]
+    expect(page.locator("#run-step")).to_have_text(f"{total * 5 // 2} / {total * 5 // 2}")
+
+    endless = site.start(**LONG)
+    open_run(page, site, endless)
+    page.click("#stop")
+    state(page, "stopped")
+    expect(page.locator("#extend-choose")).to_be_hidden()
+    stood = site.get(f"/api/runs/{endless}")["step"]
+    page.click("#resume")
+    state(page, "running")
+    until(
+        page, "stood => faLive.gd.data[faLive.meta.places.loss.median].x.at(-1) > stood + 50", stood
+    )
+    drawn = steps(page)
+    assert drawn == sorted(set(drawn))
+    stop(site, endless)
+
+
 def test_a_queued_run_says_which_paused_one_keeps_the_worker(page: Page, site: Site) -> None:
     paused = site.start(**LONG)
     wait(lambda: site.get(f"/api/runs/{paused}")["state"] == "running")

@@ -252,3 +252,33 @@ def test_one_that_finds_no_room_leaves_the_one_before(tmp_path):
     assert refused.value.errno == errno.EFBIG
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("scheme", ["fa", "wm"])
+def test_one_that_was_to_take_fewer_epochs_goes_on_as_a_longer_one(tmp_path, scheme):
+    short, path = Trainer(CONFIG.replace(scheme=scheme)), tmp_path / "kept"
+    while short.step < short.total_steps:
+        short.advance()
+    short.save(path)
+    going_on = Trainer.load(path, epochs=4)
+    longer = Trainer(CONFIG.replace(scheme=scheme, epochs=4))
+    while longer.step < short.total_steps:
+        longer.advance()
+    rest = list(zip(going_on, longer, strict=True))
+    assert rest[-1][0].step == CONFIG.replace(epochs=4).total_steps
+    for one, other in rest:
+        assert one.step == other.step
+        np.testing.assert_array_equal(one.loss, other.loss)
+        np.testing.assert_array_equal(one.gradient_angle_deg, other.gradient_angle_deg)
+    for name, tensor in longer.state().items():
+        assert torch.equal(going_on.state()[name], tensor), name
+
+
+def test_one_that_has_measured_its_end_goes_on_too(tmp_path):
+    trainer, path = Trainer(CONFIG.replace(epochs=1)), tmp_path / "kept"
+    list(trainer)
+    trainer.save(path)
+    assert Trainer.load(path).finished
+    going_on = Trainer.load(path, epochs=2)
+    assert not going_on.finished
+    assert [m.step for m in going_on][-1] == CONFIG.total_steps

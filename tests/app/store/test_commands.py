@@ -11,7 +11,9 @@ from app.store import COMMANDS, Command
 from fa_engine import RunConfig, problems
 
 
-@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in ("set", "track")])
+@pytest.mark.parametrize(
+    "name", [name for name in COMMANDS if name not in ("set", "track", "extend")]
+)
 def test_plain_commands(name: str) -> None:
     assert Command.model_validate({"command": name}).changes == {}
 
@@ -53,6 +55,11 @@ def test_track_says_how_often() -> None:
         ({"command": "track", "every": True}, "every"),
         ({"command": "track", "every": 5, "scheme": "bp"}, "scheme"),
         ({"command": "checkpoint", "every": 5}, "every"),
+        ({"command": "extend"}, "command"),
+        ({"command": "extend", "epochs": 0}, "epochs"),
+        ({"command": "extend", "epochs": 2.0}, "epochs"),
+        ({"command": "extend", "epochs": 2, "every": 5}, "every"),
+        ({"command": "resume", "epochs": 2}, "epochs"),
     ],
 )
 def test_a_wrong_command_names_field_and_value(body: Any, field: str) -> None:
