@@ -404,7 +404,7 @@
     return window.dash_clientside.no_update;
   };
 
-  function extend(clicks, epochs) {
+  function trainLonger(clicks, epochs) {
     if (clicks && view.run) obey({ command: "extend", epochs });
     return false; // the question is closed
   }
@@ -497,7 +497,7 @@
     pause: order("pause"),
     resume: order("resume"),
     stop: order("stop"),
-    extend,
+    train_longer: trainLonger,
     learning_rate: learningRate,
     scheme,
     theme,

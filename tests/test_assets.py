@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -108,3 +110,10 @@ def test_pure_functions_of_the_browser_half(tmp_path: Path) -> None:
     )
     assert made.returncode == 0, made.stdout[-8000:] + made.stderr[-2000:]
     assert "\n# skipped 0\n" in made.stdout
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "assets").glob("*.js")), ids=lambda path: path.name)
+def test_no_function_takes_anothers_name(path: Path) -> None:
+    """A script says nothing where one does: the later one is called for both."""
+    named = re.findall(r"^  (?:async )?function (\w+)", path.read_text(), re.MULTILINE)
+    assert [name for name, count in Counter(named).items() if count > 1] == []

@@ -48,7 +48,7 @@ def extend_button() -> Component:
 def register_extend(app: Dash) -> None:
     """Its callback, in assets/live.js."""
     app.clientside_callback(
-        ClientsideFunction("live", "extend"),
+        ClientsideFunction("live", "train_longer"),
         Output("extend-popover", "opened"),
         Input("extend", "n_clicks"),
         State("extend-epochs", "value"),
