@@ -30,6 +30,7 @@ from app.reports_api import reports_blueprint
 from app.room import Room
 from app.settings import Settings, settings_or_exit
 from app.store import Store
+from app.strict import be_strict
 
 ASSETS = Path(__file__).parent.parent / "assets"
 
@@ -80,6 +81,7 @@ def create_app(settings: Settings | None = None) -> WebApp:
     room = Room(flask.store, settings, cache)
     backfills, desk = Backfills(flask.store, cache), Desk(flask.store, cache)
     keep_gate(flask, settings)
+    be_strict(flask)
     errors_as_json(flask)
     flask.register_blueprint(api_blueprint(flask.store, settings))
     flask.register_blueprint(keep_blueprint(flask.store, room))
