@@ -20,6 +20,7 @@ from app.store import (
     Command,
     CommandRefused,
     Parent,
+    QueueFull,
     Store,
     StoreError,
     UnknownCheckpoint,
@@ -141,6 +142,10 @@ def errors_as_json(flask: Flask) -> None:
     @flask.errorhandler(UnknownReport)
     def unknown(error: StoreError) -> ResponseReturnValue:
         return jsonify({"error": str(error)}), 404
+
+    @flask.errorhandler(QueueFull)
+    def full(error: QueueFull) -> ResponseReturnValue:
+        return jsonify({"error": str(error)}), 429
 
     @flask.errorhandler(CommandRefused)
     def refused(error: CommandRefused) -> ResponseReturnValue:

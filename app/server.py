@@ -75,7 +75,7 @@ def create_app(settings: Settings | None = None) -> WebApp:
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     flask = WebApp("app", static_folder=None)
     flask.settings = settings
-    flask.store = Store(settings.database_url)
+    flask.store = Store(settings.database_url, settings.max_queued)
     flask.hub = Hub(flask.store, settings.max_streams)
     cache = make_cache(flask, settings)
     room = Room(flask.store, settings, cache)

@@ -159,6 +159,12 @@ class Settings(BaseSettings):
         description="Most passes over the training set of a run.",
         json_schema_extra={"allowed": _COUNT},
     )
+    max_queued: int = Field(
+        default=500,
+        ge=1,
+        description="Most runs that wait for a worker at once.",
+        json_schema_extra={"allowed": _COUNT},
+    )
     checkpoint_mb: int = Field(
         default=200,
         ge=0,

@@ -693,6 +693,9 @@ class RunConfig(BaseModel):
         )
 
 
+MOST_FROZEN = 64  # entries, more than there are layers
+
+
 def _parsed(name: str, value: Any) -> Any:
     """Lists may be typed, as in ``256, 256``; ``True`` is not a number."""
     if name == "hidden":
@@ -715,7 +718,7 @@ def _in_words(field: FieldInfo, name: str, accepted: Any, limits: Limits) -> boo
     if options is not None:
         return accepted in options or (accepted is None and field.default is None)
     if name == "frozen":
-        return all(layer >= 1 for layer in accepted)
+        return len(accepted) <= MOST_FROZEN and all(layer >= 1 for layer in accepted)
     if name == "teacher_hidden":
         return len(accepted) <= 8 and all(1 <= width <= 4096 for width in accepted)
     return name != "epochs" or accepted <= limits.max_epochs

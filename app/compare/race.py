@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from app.store import Command, Run, RunEnded, Store
+from app.store import Command, New, Run, RunEnded, Store
 from fa_engine import Limits, NotAllowed, RunConfig
 
 RACED = ("bp", "fa", "dfa")
@@ -68,7 +68,8 @@ def race_values(
 def create_race(store: Store, configs: Iterable[RunConfig]) -> Race:
     """Queues a run of each configuration, all of one race."""
     race_id = secrets.token_hex(8)
-    return Race(race_id, [store.create_run(config, race_id=race_id).id for config in configs])
+    made = store.create_runs([New(config) for config in configs], race_id)
+    return Race(race_id, [run.id for run in made])
 
 
 def command_all(store: Store, runs: Iterable[Run], command: str) -> int:
@@ -91,12 +92,10 @@ def race_again(store: Store, runs: Sequence[Run], limits: Limits) -> Race:
     """
     configs = [RunConfig.model_validate(run.config, context={"limits": limits}) for run in runs]
     race_id = secrets.token_hex(8)
-    made = [
-        store.create_run(config, parent=run.parent, race_id=race_id).id
-        for run, config in zip(runs, configs, strict=True)
-    ]
+    asked = [New(config, parent=run.parent) for run, config in zip(runs, configs, strict=True)]
+    made = store.create_runs(asked, race_id)
     command_all(store, runs, "stop")
-    return Race(race_id, made)
+    return Race(race_id, [run.id for run in made])
 
 
 def turn_words(runs: Sequence[Run], workers: int) -> str:

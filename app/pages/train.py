@@ -242,7 +242,10 @@ def register(app: Dash, context: Context) -> None:
             if wrong:  # it is said beside the fields already
                 return no_update, note(" ".join(wrong.values()))
         assert config is not None
-        return f"?run={store.create_run(config).id}", no_update
+        try:
+            return f"?run={store.create_run(config).id}", no_update
+        except StoreError as error:
+            return no_update, note(str(error))
 
     def _again(search: str | None) -> Any:
         """The run that is shown from its start, by a new one, for which it makes room."""

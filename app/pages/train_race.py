@@ -12,6 +12,7 @@ from app.compare import create_race
 from app.components.race_form import begin, options, raced_configs
 from app.components.shell import note
 from app.pages.base import Context
+from app.store import StoreError
 from fa_engine import NotAllowed, problems
 
 
@@ -43,12 +44,14 @@ def register_race(app: Dash, context: Context) -> None:
             raise PreventUpdate
         try:
             configs = raced_configs(order["values"], field, values or [], settings.limits)
+            race = create_race(store, configs)
         except ValidationError as error:
             said = " ".join(problem.words for problem in problems(error))
             return no_update, no_update, note(said)
         except NotAllowed as error:
             return no_update, no_update, note(error.problem.words)
-        race = create_race(store, configs)
+        except StoreError as error:
+            return no_update, no_update, note(str(error))
         return f"{settings.base}compare", f"?race={race.race_id}", no_update
 
     app.clientside_callback(

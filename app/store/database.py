@@ -16,7 +16,7 @@ import time
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, exists, func, insert, select, update
+from sqlalchemy import bindparam, exists, func, select, update
 
 from app.store import engine
 from app.store.blocks import Series, joined
@@ -31,8 +31,10 @@ from app.store.records import (
     Draft,
     Event,
     LeaseLost,
+    New,
     Parent,
     Past,
+    QueueFull,
     Run,
     RunState,
     UnknownCheckpoint,
@@ -45,12 +47,9 @@ from app.store.rows import (
     append,
     as_run,
     check_order,
-    distinct_name,
-    new_id,
+    create,
     order,
-    write,
 )
-from app.store.summary import described, words_of
 from app.store.tables import commands, events, runs, tasks
 from app.store.tasks import Tasks
 from fa_engine import RunConfig
@@ -67,6 +66,10 @@ class Store:
     Safe in threads; any number of processes may open the same database. Close it, or use it as a
     context manager.
 
+    Args:
+        url: of the database.
+        max_queued: runs that may wait in the queue; None: any number.
+
     Attributes:
         tasks: what is to be computed beside training.
         keep: the list of runs, and what people put to them.
@@ -74,8 +77,9 @@ class Store:
         reports: charts with a paragraph beside each.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, max_queued: int | None = None) -> None:
         self._reader, self._writer = engine.connect(url)
+        self._max_queued = max_queued
         self.tasks = Tasks(self._reader, self._writer)
         self.keep = Keep(self._reader, self._writer)
         self.copies = Copies(self._reader, self._writer)
@@ -223,7 +227,6 @@ class Store:
         config: RunConfig,
         name: str | None = None,
         parent: Parent | None = None,
-        race_id: str | None = None,
         taken_up: bool = True,
     ) -> Run:
         """Queues a run.
@@ -232,51 +235,40 @@ class Store:
             config: what to train.
             name: for people; by default it says what the run is, and is no other run's.
             parent: a checkpoint whose weights it begins with.
-            race_id: the same for all runs that are started together, at most 32 letters; see
-                :meth:`race`.
             taken_up: whether it goes back into the queue when its worker dies.
 
         Raises:
             UnknownRun: there is no such parent.
             UnknownCheckpoint: the parent has kept none of that step.
+            QueueFull: too many runs wait already.
         """
-        if parent is not None:
-            self.checkpoint(parent.run_id, parent.step)
-        handed_from = self.run(parent.run_id).name if parent else ""
-        row = {
-            "id": new_id(),
-            "name": (name or "").strip(),
-            "config": config.model_dump(mode="json"),
-            "state": RunState.QUEUED.value,
-            "reason": "",
-            "created_at": time.time(),
-            "step": 0,
-            "total_steps": config.total_steps,
-            "epoch": 0.0,
-            "steps_per_second": 0.0,
-            "learning_rate": config.learning_rate,
-            "scheme": config.scheme,
-            "revision": 1,
-            "diverged_at": [None] * config.replicates,
-            "replicates_left": config.replicates,
-            "pinned": False,
-            **described(config),
-            "parent_id": parent.run_id if parent else None,
-            "parent_step": parent.step if parent else None,
-            "race_id": race_id,
-            "taken_up": taken_up,
-        }
+        (run,) = self.create_runs([New(config, name, parent, taken_up)])
+        return run
+
+    def create_runs(self, asked: Sequence[New], race_id: str | None = None) -> list[Run]:
+        """Queues all of these runs, or none.
+
+        Args:
+            asked: in the order in which they are to be trained.
+            race_id: what they have in common, at most 32 letters; see :meth:`race`.
+
+        Raises:
+            UnknownRun, UnknownCheckpoint, QueueFull: see :meth:`create_run`.
+        """
+        names = []
+        for new in asked:
+            if new.parent is not None:
+                self.checkpoint(new.parent.run_id, new.parent.step)
+            names.append(self.run(new.parent.run_id).name if new.parent else "")
         with self._writer.begin() as connection:
-            if not row["name"]:
-                row["name"] = distinct_name(connection, config, parent, handed_from)
-            row["words"] = words_of(row["id"], row["name"], None, None)
-            created = (
-                connection.execute(insert(runs).values(row).returning(*RUN_COLUMNS))
-                .mappings()
-                .one()
-            )
-            write(connection, created["id"], 0, [Draft.state(RunState.QUEUED, 0)])
-        return as_run(created)
+            if self._max_queued is not None:
+                queued = connection.execute(_COUNT_QUEUED).scalar_one()
+                if queued + len(asked) > self._max_queued:
+                    raise QueueFull(queued, len(asked), self._max_queued)
+            return [
+                create(connection, new, handed_from, race_id)
+                for new, handed_from in zip(asked, names, strict=True)
+            ]
 
     def send(self, run_id: str, command: Command) -> int:
         """Sends a command to a run; returns the command's number, which grows with time.
@@ -479,6 +471,9 @@ _REVISIONS = select(runs.c.id, runs.c.revision).where(
     runs.c.id.in_(bindparam("run_ids", expanding=True)), _THERE
 )
 _ANY_QUEUED = select(runs.c.id).where(runs.c.state == RunState.QUEUED.value).limit(1)
+_COUNT_QUEUED = (
+    select(func.count()).select_from(runs).where(runs.c.state == RunState.QUEUED.value, _THERE)
+)
 _COMMANDS = (
     select(commands.c.number, commands.c.body)
     .where(commands.c.run_id == bindparam("run_id"), commands.c.number > bindparam("after"))

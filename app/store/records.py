@@ -211,6 +211,16 @@ class Draft:
 
 
 @dataclass(frozen=True)
+class New:
+    """A run that is to be queued; see :meth:`app.store.Store.create_run`."""
+
+    config: RunConfig
+    name: str | None = None
+    parent: Parent | None = None
+    taken_up: bool = True
+
+
+@dataclass(frozen=True)
 class Past:
     """What a run has told of itself already, for the worker that takes it up again.
 
@@ -243,6 +253,16 @@ class UnknownCheckpoint(StoreError):
 
     def __init__(self, run_id: str, step: int) -> None:
         super().__init__(f"Run {run_id} has no checkpoint of step {step:,}.")
+
+
+class QueueFull(StoreError):
+    """As many runs wait as may."""
+
+    def __init__(self, queued: int, more: int, most: int) -> None:
+        super().__init__(
+            f"{queued:,} runs are queued and {more:,} would join them: allowed are {most:,} "
+            "(FA_MAX_QUEUED). Wait until some have been trained, or stop some."
+        )
 
 
 class CommandRefused(StoreError):

@@ -16,8 +16,8 @@ from sqlalchemy.engine import Connection
 
 from app.store import naming
 from app.store.commands import SETTABLE, Command
-from app.store.records import CommandRefused, Draft, Parent, Run, RunEnded, RunState
-from app.store.summary import SUMMARY, measured, split_tags, words_of
+from app.store.records import CommandRefused, Draft, New, Parent, Run, RunEnded, RunState
+from app.store.summary import SUMMARY, described, measured, split_tags, words_of
 from app.store.tables import commands, events, runs
 from fa_engine import RunConfig
 from fa_engine.config import UNLIMITED
@@ -151,6 +151,42 @@ def _in_the_queue(state: RunState, command: str, step: int) -> tuple[list[Draft]
         case RunState.INTERRUPTED | RunState.STOPPED | RunState.FINISHED, "resume" | "extend":
             return [Draft.state(RunState.QUEUED, step, AGAIN if step else "")], True
     return [], command in ("pause", "resume")
+
+
+def create(
+    connection: Connection, new: New, handed_from: str = "", race_id: str | None = None
+) -> Run:
+    """Queues a run; ``handed_from`` is the name of its parent."""
+    config, parent = new.config, new.parent
+    run_id = new_id()
+    name = (new.name or "").strip() or distinct_name(connection, config, parent, handed_from)
+    row = {
+        "id": run_id,
+        "name": name,
+        "config": config.model_dump(mode="json"),
+        "state": RunState.QUEUED.value,
+        "reason": "",
+        "created_at": time.time(),
+        "step": 0,
+        "total_steps": config.total_steps,
+        "epoch": 0.0,
+        "steps_per_second": 0.0,
+        "learning_rate": config.learning_rate,
+        "scheme": config.scheme,
+        "revision": 1,
+        "diverged_at": [None] * config.replicates,
+        "replicates_left": config.replicates,
+        "pinned": False,
+        **described(config),
+        "parent_id": parent.run_id if parent else None,
+        "parent_step": parent.step if parent else None,
+        "race_id": race_id,
+        "taken_up": new.taken_up,
+        "words": words_of(run_id, name, None, None),
+    }
+    made = connection.execute(insert(runs).values(row).returning(*RUN_COLUMNS)).mappings().one()
+    write(connection, run_id, 0, [Draft.state(RunState.QUEUED, 0)])
+    return as_run(made)
 
 
 def distinct_name(

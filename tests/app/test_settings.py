@@ -52,6 +52,7 @@ def test_the_environment_sets_every_field(monkeypatch: pytest.MonkeyPatch, tmp_p
         "max_parameters": 1000,
         "max_activations": 2000,
         "max_epochs": 7,
+        "max_queued": 9,
         "checkpoint_mb": 0,
         "checkpoint_total_mb": 20,
         "max_streams": 5,

@@ -22,8 +22,10 @@ from app.store import (
     Command,
     Draft,
     LeaseLost,
+    New,
     Parent,
     Progress,
+    QueueFull,
     RunEnded,
     RunState,
     Store,
@@ -433,3 +435,19 @@ def test_a_look_for_changes_that_fails_is_a_failure_of_the_database(store: Store
     driver.close()
     with pytest.raises(OperationalError, match="closed database"):
         changes.since_last_time()
+
+
+def test_the_queue_has_an_end_and_a_race_is_queued_whole_or_not_at_all(
+    url: str,
+) -> None:
+    with Store(url, max_queued=3) as store:
+        store.create_run(RunConfig())
+        with pytest.raises(QueueFull, match=r"1 runs are queued and 3 would join.*are 3 \(FA_MAX"):
+            store.create_runs([New(RunConfig())] * 3, "race")
+        assert len(store.runs()) == 1
+        made = store.create_runs([New(RunConfig())] * 2, "race")
+        assert [run.id for run in store.race("race")] == [run.id for run in made]
+        with pytest.raises(QueueFull):
+            store.create_run(RunConfig())
+        assert store.claim("w", LEASE_S) is not None  # what is trained waits no more
+        store.create_run(RunConfig())

@@ -227,3 +227,38 @@ def test_half_a_character_is_refused(client: FlaskClient, text: str) -> None:
     (error,) = answer.get_json()["errors"]
     assert error["field"] == "body"
     assert "surrogate" in error["allowed"]
+
+
+def test_a_full_queue_says_how_long_it_is(tmp_path: Path) -> None:
+    app = create_app(Settings(state_dir=tmp_path, workers=0, max_queued=4))
+    client = app.test_client()
+    for _ in range(3):
+        assert client.post("/api/runs", json={"config": {}}).status_code == 201
+    for path in ("/api/races", "/api/runs", "/api/runs"):
+        body = {"config": {}} if path == "/api/runs" else {"values": ["fa", "dfa"]}
+        answer = client.post(path, json=body)
+    assert answer.status_code == 429
+    assert answer.get_json()["error"].startswith("4 runs are queued and 1 would join them")
+    assert client.get("/api/runs").get_json()["total"] == 4
+    app.close()
+
+
+def test_a_run_may_say_that_it_is_not_to_be_taken_up(client: FlaskClient, app: WebApp) -> None:
+    answer = client.post("/api/runs", json={"config": {}, "taken_up": "no"})
+    assert answer.status_code == 422
+    assert "allowed is true or false" in answer.get_json()["errors"][0]["message"]
+    run_id = client.post("/api/runs", json={"config": {}, "taken_up": False}).get_json()["run_id"]
+    assert app.store.run(run_id).taken_up is False
+
+
+def test_more_epochs_than_are_allowed_are_none(client: FlaskClient, app: WebApp) -> None:
+    run_id = client.post("/api/runs", json={"config": {"epochs": 9_000}}).get_json()["run_id"]
+    told = {"command": "extend", "epochs": 2_000}
+    answer = client.post(f"/api/runs/{run_id}/commands", json=told)
+    assert answer.status_code == 422
+    (problem,) = answer.get_json()["errors"]
+    assert (problem["field"], problem["value"]) == ("epochs", 11_000)
+    answer = client.post(f"/api/runs/{run_id}/commands", json=told | {"epochs": 2})
+    assert answer.status_code == 409
+    assert answer.get_json() == {"error": "A run can be extended when it has finished."}
+    assert app.store.run(run_id).config["epochs"] == 9_000
