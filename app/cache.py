@@ -22,23 +22,23 @@ MAX_POINTS = 1_000
 
 _log = logging.getLogger(__name__)
 
-_FORMAT = 2  # of what is kept; a newer program does not read an older one's entries
+_FORMAT = 3  # of what is kept; a newer program does not read an older one's entries
 _TIMEOUT_S = 24 * 3600
 _ENTRIES = 3000  # a run has a spectrum at each of its checkpoints
 
 
 def make_cache(flask: Flask, settings: Settings) -> Cache:
-    """Files under ``state_dir/cache``, or Redis where ``cache_url`` says so."""
+    """Files under ``state_dir/cache``, or Redis where ``cache_url`` says so; plain values alone."""
     config: dict[str, Any] = {"CACHE_DEFAULT_TIMEOUT": _TIMEOUT_S}
     if settings.cache_url:
         config |= {
-            "CACHE_TYPE": "RedisCache",
+            "CACHE_TYPE": "app.plain.PlainRedisCache",
             "CACHE_REDIS_URL": settings.cache_url,
             "CACHE_KEY_PREFIX": "fa:",
         }
     else:
         config |= {
-            "CACHE_TYPE": "FileSystemCache",
+            "CACHE_TYPE": "app.plain.PlainFileCache",
             "CACHE_DIR": str(Path(settings.state_dir) / "cache"),
             "CACHE_THRESHOLD": _ENTRIES,
         }
@@ -62,7 +62,7 @@ class Backfills:
         key = f"backfill/{_FORMAT}/{run_id}/{run.revision}/{MAX_POINTS}"
         try:
             kept = self._cache.get(key)
-            if kept is None:
+            if not isinstance(kept, dict):
                 kept = self._read(run_id, run.revision)
                 self._cache.set(key, kept)
         except (RedisError, OSError):
@@ -72,7 +72,7 @@ class Backfills:
         return History(
             layers=len(run.run_config().layers) - 1,
             replicates=run.config["replicates"],
-            lines=kept["lines"],
+            lines={key: _pairs(lines) for key, lines in kept["lines"].items()},
             controls=[Control(step, label) for step, label in kept["controls"]],
             meta={"run": run_view(run), "seq": run.revision, "changes": kept["controls"]},
             revision=run_id,
@@ -88,3 +88,8 @@ class Backfills:
             "lines": lines,
             "controls": [[control.step, control.label] for control in controls(events)],
         }
+
+
+def _pairs(lines: dict[str, Any]) -> dict[str, tuple[list[Any], list[Any]]]:
+    """Lines as they were, ``(x, y)`` each: a cache knows lists alone."""
+    return {name: (x, y) for name, (x, y) in lines.items()}

@@ -99,11 +99,11 @@ class Desk:
 
     def _kept(self, key: str) -> bytes | None:
         try:
-            kept: bytes | None = self._cache.get(f"lab/{key}")
+            kept = self._cache.get(f"lab/{key}")
         except (RedisError, OSError):
             _log.warning("the cache does not answer", exc_info=True)
             return None
-        return kept
+        return kept if isinstance(kept, bytes) else None
 
     def _keep(self, key: str, result: bytes) -> None:
         try:

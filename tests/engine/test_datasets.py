@@ -382,6 +382,18 @@ def test_records_that_are_not_whole_are_refused(tmp_path):
         cifar.parse_python(pickle.dumps([1]), tmp_path / "test_batch")
 
 
+@pytest.mark.parametrize("call", [print, Path.mkdir, np.load, np.lib.format.open_memmap])
+def test_a_batch_that_would_run_something_is_refused_unrun(tmp_path, call):
+    class Trap:
+        def __reduce__(self):
+            return call, (tmp_path / "ran",)
+
+    batch = pickle.dumps({b"data": Trap(), b"labels": []})
+    with pytest.raises(DatasetError, match="test_batch holds more than arrays"):
+        cifar.parse_python(batch, tmp_path / "test_batch")
+    assert list(tmp_path.iterdir()) == []
+
+
 @CIFAR_LAYOUTS
 def test_cifar10_is_unpacked_from_an_archive_that_is_there(tmp_path, layout):
     small, content, records, packed = cifar_layout(layout)
