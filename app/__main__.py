@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 
+from app.private import be_private
 from app.settings import settings_or_exit
 
 
@@ -19,6 +20,7 @@ def main() -> None:
     from app.server import create_app
     from app.worker.supervisor import Supervisor
 
+    be_private()  # before a worker is started, which takes it over
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     settings = settings_or_exit()

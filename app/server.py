@@ -25,6 +25,7 @@ from app.keep_api import keep_blueprint
 from app.lab import Desk
 from app.live import Hub, live_blueprint
 from app.pages import PAGES, Context
+from app.private import keep_private
 from app.races import races_blueprint
 from app.reports_api import reports_blueprint
 from app.room import Room
@@ -72,7 +73,7 @@ def create_app(settings: Settings | None = None) -> WebApp:
     Everything it needs is made here; nothing lives in a module. Workers are not started.
     """
     settings = settings or settings_or_exit()
-    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    keep_private(settings)
     flask = WebApp("app", static_folder=None)
     flask.settings = settings
     flask.store = Store(settings.database_url, settings.max_queued)

@@ -6,6 +6,7 @@ import logging
 import signal
 import time
 
+from app.private import be_private, keep_private
 from app.settings import settings_or_exit
 from app.worker.process import LOG_FORMAT
 from app.worker.supervisor import Supervisor
@@ -17,8 +18,10 @@ class _Stopped(Exception):
 
 def main() -> None:
     """Runs the supervisor until a signal."""
+    be_private()
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
     settings = settings_or_exit()
+    keep_private(settings)
 
     def stop(_number: int, _frame: object) -> None:
         # Once is enough: a second signal must not cut short what the first one began.

@@ -16,7 +16,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fa_engine.data.files import File, check_digest, check_labels, checked, contents, download, find
+from fa_engine.data.files import (
+    File,
+    check_digest,
+    check_labels,
+    checked,
+    contents,
+    download,
+    find,
+    for_all,
+)
 from fa_engine.data.samples import DataOptions, DatasetError, Samples
 
 N_CLASSES, N_TRAIN, N_TEST = 10, 50_000, 10_000
@@ -175,6 +184,7 @@ def _unpacked(archive: Path, layout: Layout, home: Path) -> Samples:
         for name, part in inside.items():
             scratch = home / f"{name}.part"
             scratch.write_bytes(part)
+            for_all(scratch)
             scratch.replace(home / name)
     return _samples(layout, {archive / name: inside[name] for name in wanted})
 

@@ -167,7 +167,10 @@ def download(
     """
     failures = []
     try:
+        missing = [folder for folder in target.parents if not folder.exists()]
         target.parent.mkdir(parents=True, exist_ok=True)
+        for folder in missing:
+            for_all(folder)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".download-") as scratch:
             for mirror in mirrors:
                 fetched = Path(scratch, target.name)
@@ -179,6 +182,7 @@ def download(
                 except (requests.RequestException, ValueError) as error:
                     failures.append(f"{mirror}: {_cause(error)}")
                     continue
+                for_all(fetched)
                 fetched.rename(target)
                 return
     except OSError as error:
@@ -187,6 +191,12 @@ def download(
         f"{target.name} is not in {target.parent} and could not be downloaded. {advice} "
         f"Tried: {'; '.join(failures)}."
     )
+
+
+def for_all(path: Path) -> None:
+    """Lets others read a file, or go into a folder, that was made here: a folder of data sets may
+    be one for many people, and what was published is nobody's secret, whichever umask there is."""
+    path.chmod(path.stat().st_mode | (0o055 if path.is_dir() else 0o044))
 
 
 def _cause(error: Exception) -> str:

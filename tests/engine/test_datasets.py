@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import io
+import os
 import pickle
 import re
 import struct
@@ -420,6 +421,20 @@ def test_cifar10_is_downloaded_checked_and_unpacked(tmp_path, mirror):
     x, *_ = cifar.read_cifar10_files([home], [address], [small])
     assert len(x) == 20
     assert {p.name for p in home.iterdir()} == {*content, small.archive.name}
+
+
+def test_what_is_downloaded_may_be_read_by_others_whichever_umask_there_is(tmp_path, mirror):
+    served, address = mirror
+    small, _, _, packed = cifar_layout(cifar.BINARY)
+    (served / small.archive.name).write_bytes(packed)
+    home = tmp_path / "shared" / "cifar10"
+    before = os.umask(0o077)  # as the dashboard's workers have it
+    try:
+        cifar.read_cifar10_files([home], [address], [small])
+    finally:
+        os.umask(before)
+    for path in (home.parent, home, *home.iterdir()):
+        assert path.stat().st_mode & 0o077 == (0o055 if path.is_dir() else 0o044), path
 
 
 @pytest.mark.parametrize("way", [0, 1, 2])
