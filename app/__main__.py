@@ -17,6 +17,7 @@ def main() -> None:
     from sqlalchemy.exc import OperationalError
     from werkzeug.serving import make_server
 
+    from app.links import address, shown, with_tokens
     from app.server import create_app
     from app.worker.supervisor import Supervisor
 
@@ -24,6 +25,9 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     settings = settings_or_exit()
+    made = settings.lacks_tokens
+    if made:
+        settings = with_tokens(settings)
     try:
         app = create_app(settings)
     except (OSError, OperationalError) as error:  # no right to write, a database that is away
@@ -39,9 +43,14 @@ def main() -> None:
     signal.signal(signal.SIGTERM, end)
     if supervisor:
         supervisor.start()
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    at = f"http://{host}:{server.server_port}{settings.base.rstrip('/')}"
-    print(f"Feedback alignment is at {at} (Ctrl-C ends it)")
+    port = server.server_port
+    print(f"Feedback alignment is at {address(settings, port)} (Ctrl-C ends it)")
+    # Tokens that were set are known to who set them, and what is no terminal may be a log.
+    if made or (settings.control_token and sys.stdout.isatty()):
+        encoding = sys.stdout.encoding  # it may be one that knows nothing to draw with
+        print(shown(settings, port).encode(encoding, "replace").decode(encoding))
+    if made:
+        print("These links hold until it ends. Others: set FA_CONTROL_TOKEN and FA_VIEW_TOKEN.")
     sys.stdout.flush()
     try:
         server.serve_forever()

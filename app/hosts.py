@@ -73,6 +73,25 @@ class Origin:
         return self.host.name == host.name and (self.host.port or own) == (host.port or own)
 
 
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address, or a name for one, to listen on."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() in _LOOPBACK
+
+
+def read_origins(text: str) -> tuple[str, ...]:
+    """The origins in a list with commas, such as ``https://example.com``.
+
+    Raises:
+        ValueError: one is no origin.
+    """
+    if not all(Origin.read(item) for item in items(text)):
+        raise ValueError(text)
+    return tuple(items(text))
+
+
 def read_hosts(text: str) -> tuple[Host, ...]:
     """The hosts in a list with commas, ``*`` left out.
 
@@ -89,6 +108,16 @@ def read_networks(text: str) -> tuple[Network, ...]:
         ValueError: one is neither.
     """
     return tuple(ip_network(item) for item in items(text) if item != UNIX)
+
+
+def is_within(peer: str, networks: str) -> bool:
+    """Whether an address is in one of the networks of a list with commas; what is none is not."""
+    try:
+        address = ip_address(peer)
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return any((mapped or address) in network for network in read_networks(networks))
 
 
 def items(text: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import sys
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,14 @@ from dash.development.base_component import Component
 from flask import Flask, Response, request
 from flask_compress import Compress
 
+from app.access import (
+    NoTokens,
+    authorization,
+    check_access,
+    guard_changes,
+    keep_access,
+    only_watches,
+)
 from app.api import api_blueprint, errors_as_json
 from app.cache import Backfills, make_cache
 from app.compare import Comparer
@@ -19,6 +28,7 @@ from app.components import shell as frame
 from app.document import document_blueprint
 from app.export import export_blueprint
 from app.gate import keep_gate
+from app.headers import keep_headers
 from app.health import health_blueprint
 from app.intake import import_blueprint
 from app.keep_api import keep_blueprint
@@ -35,6 +45,7 @@ from app.strict import be_strict
 
 ASSETS = Path(__file__).parent.parent / "assets"
 
+_NOT_AGAIN = 3  # with any other status gunicorn starts another process, and so on for ever
 _ASSETS_ENDPOINT = "_dash_assets.static"  # Dash's name for it
 # The stream is not among them: its events would wait in the compressor.
 _COMPRESSED = (
@@ -71,8 +82,17 @@ def create_app(settings: Settings | None = None) -> WebApp:
     """The application, ready to serve. Without ``settings`` they come from the environment.
 
     Everything it needs is made here; nothing lives in a module. Workers are not started.
+
+    Raises:
+        SystemExit: the environment is wrong, or others could reach the server and nothing would be
+            asked of them; why has been said on one line each.
     """
-    settings = settings or settings_or_exit()
+    try:
+        settings = settings or settings_or_exit()
+        check_access(settings)
+    except (SystemExit, NoTokens) as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(_NOT_AGAIN) from None
     keep_private(settings)
     flask = WebApp("app", static_folder=None)
     flask.settings = settings
@@ -81,7 +101,9 @@ def create_app(settings: Settings | None = None) -> WebApp:
     cache = make_cache(flask, settings)
     room = Room(flask.store, settings, cache)
     backfills, desk = Backfills(flask.store, cache), Desk(flask.store, cache)
+    guard_changes(flask.store, room)
     keep_gate(flask, settings)
+    keep_access(flask, settings)
     be_strict(flask)
     errors_as_json(flask)
     flask.register_blueprint(api_blueprint(flask.store, settings))
@@ -95,6 +117,7 @@ def create_app(settings: Settings | None = None) -> WebApp:
     flask.register_blueprint(live_blueprint(flask.store, flask.hub))
     flask.register_blueprint(health_blueprint(flask.store, settings, cache))
     flask.dash = _dash(flask, Context(settings, flask.store, backfills, desk, room, comparer))
+    keep_headers(flask, settings, flask.dash.csp_hashes())
     _compress(flask)
     _set_up(flask)
     atexit.register(flask.hub.close)
@@ -119,11 +142,12 @@ def _compress(flask: Flask) -> None:
         return response
 
 
-def _set_up(flask: Flask) -> None:
+def _set_up(flask: WebApp) -> None:
     """Dash sets itself up in its first request and answers 500 to those that come beside it, so
     the first is this one.
     """
-    with flask.test_client() as client, client.get("/") as answer:
+    own = authorization(flask.settings)
+    with flask.test_client() as client, client.get("/", headers=own) as answer:
         if answer.status_code != HTTPStatus.OK:
             raise RuntimeError(f"the first page answers {answer.status}")
 
@@ -155,7 +179,7 @@ def _dash(flask: Flask, context: Context) -> Dash:
         frame.Link(base + page.path[1:], page.name, page.title, page.of_run, page.in_navigation)
         for page in PAGES
     ]
-    dash.layout = frame.shell(links)
+    dash.layout = lambda: frame.shell(links, watching=only_watches())
     frame.register(dash, context.store, links)
     pages = {link.path: page for link, page in zip(links, PAGES, strict=True)}
     for page in PAGES:

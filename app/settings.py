@@ -10,6 +10,7 @@ from typing import Any
 import platformdirs
 from pydantic import (
     Field,
+    SecretStr,
     ValidationError,
     ValidationInfo,
     ValidatorFunctionWrapHandler,
@@ -21,13 +22,15 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from app.hosts import read_hosts, read_networks
+from app.hosts import is_loopback, read_hosts, read_networks, read_origins
 from fa_engine import Limits
 from fa_engine.datasets import default_data_dir
 
 PREFIX = "FA_"
 _DIRECTORY = "a path of a directory"
 _COUNT = "a whole number from 1"
+_TOKEN = re.compile(r"[\w.~-]{16,200}", re.ASCII)
+_A_TOKEN = "16 to 200 letters, digits, dots, dashes, underscores or tildes"
 _PATH = re.compile(r"/|(?!/(api|assets|healthz|readyz)(/|$)|/_)(/[\w.~-]+)+/?", re.ASCII)
 
 
@@ -127,6 +130,32 @@ class Settings(BaseSettings):
             "127.0.0.1, 10.0.0.0/8, or unix"
         },
     )
+    control_token: SecretStr | None = Field(
+        default=None,
+        description="Who has this token may do everything. On an address that others can reach, "
+        "python -m app makes tokens for one start where none are set, and shows links with them.",
+        json_schema_extra={"allowed": _A_TOKEN},
+    )
+    view_token: SecretStr | None = Field(
+        default=None,
+        description="Who has this token may look at everything and change nothing; default: there "
+        "is no such token.",
+        json_schema_extra={"allowed": _A_TOKEN},
+    )
+    open: bool = Field(
+        default=False,
+        description="yes: where no token is set none is asked for, on whichever address; for a "
+        "server that something else keeps strangers from.",
+        json_schema_extra={"allowed": "yes or no"},
+    )
+    framed_by: str = Field(
+        default="",
+        description="Origins, with commas between them, whose pages may show this one in a frame; "
+        "its own always may.",
+        json_schema_extra={
+            "allowed": "origins with commas between them, such as https://lab.example"
+        },
+    )
     workers: int = Field(
         default=1,
         ge=0,
@@ -205,9 +234,30 @@ class Settings(BaseSettings):
             extra = cls.model_fields[name].json_schema_extra
             assert isinstance(extra, dict)
             shown = re.sub(r"://[^@/]*@", "://***@", str(value))  # passwords stay out of logs
+            shown = "***" if name.endswith("_token") else shown
             message = f"{PREFIX}{name.upper()} = {shown!r}: allowed is {extra['allowed']}"
             raise PydanticCustomError("not_allowed", "{message}", {"message": message}) from None
         return accepted.expanduser().absolute() if isinstance(accepted, Path) else accepted
+
+    @model_validator(mode="after")
+    def _tokens_go_together(self) -> Settings:
+        if self.view_token and not self.control_token:
+            raise PydanticCustomError(
+                "not_allowed",
+                "FA_VIEW_TOKEN is set and FA_CONTROL_TOKEN is not, so that nobody could start a "
+                "run: allowed is FA_CONTROL_TOKEN beside it, or alone",
+            )
+        if self.view_token and self.view_token == self.control_token:
+            raise PydanticCustomError(
+                "not_allowed",
+                "FA_VIEW_TOKEN = '***': allowed is another one than FA_CONTROL_TOKEN",
+            )
+        return self
+
+    @property
+    def lacks_tokens(self) -> bool:
+        """Whether others could reach the server and nothing would be asked of them."""
+        return not (self.control_token or self.open or is_loopback(self.host))
 
     @property
     def checkpoint_dir(self) -> Path:
@@ -254,6 +304,10 @@ def _check(name: str, value: Any) -> None:
         make_url(value).get_dialect()  # raises ArgumentError for what SQLAlchemy does not know
     if name == "allowed_hosts":
         read_hosts(value)
+    if name == "framed_by":
+        read_origins(value)
+    if name.endswith("_token") and value and not _TOKEN.fullmatch(value.get_secret_value()):
+        raise ValueError(name)
     if name == "trusted_proxies":
         read_networks(value)
     if name == "path_prefix" and not _PATH.fullmatch(value):

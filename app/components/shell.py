@@ -71,8 +71,9 @@ class Link:
     in_navigation: bool = True
 
 
-def shell(links: Sequence[Link]) -> Any:
-    """Everything but the page, which the router puts into ``page``."""
+def shell(links: Sequence[Link], *, watching: bool = False) -> Any:
+    """Everything but the page, which the router puts into ``page``; ``watching``: for somebody who
+    may change nothing."""
     return dmc.MantineProvider(
         [
             dcc.Location(id="url", refresh=False),
@@ -87,6 +88,7 @@ def shell(links: Sequence[Link]) -> Any:
                     html.Span("training without the transposed weights", className="brand-note"),
                     html.Nav(id="nav", className="nav", **aria("Pages")),
                     html.Div(className="spring"),
+                    *([_badge()] if watching else []),
                     dmc.Menu(
                         [
                             dmc.MenuTarget(
@@ -123,6 +125,14 @@ def shell(links: Sequence[Link]) -> Any:
         ],
         theme=_THEME,
         defaultColorScheme="auto",
+    )
+
+
+def _badge() -> Component:
+    return html.Span(
+        dmc.Badge("Watching", variant="light", radius="sm", size="lg"),
+        id="watching",
+        title="You look on: who holds the control link starts, steers and deletes.",
     )
 
 

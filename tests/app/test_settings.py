@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from app.cache import make_cache
 from app.server import create_app
@@ -47,6 +47,10 @@ def test_the_environment_sets_every_field(monkeypatch: pytest.MonkeyPatch, tmp_p
         "allowed_hosts": "example.com, lab.example:8443",
         "path_prefix": "/lab/fa/",
         "trusted_proxies": "127.0.0.1, 10.0.0.0/8, unix",
+        "control_token": "control-0123456789",
+        "view_token": "watch-0123456789~.",
+        "open": True,
+        "framed_by": "https://lab.example, http://school.example:8000",
         "workers": 3,
         "threads": 2,
         "max_parameters": 1000,
@@ -60,7 +64,8 @@ def test_the_environment_sets_every_field(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert given.keys() == Settings.model_fields.keys()
     for name, value in given.items():
         monkeypatch.setenv(f"FA_{name.upper()}", str(value))
-    assert Settings().model_dump() == given
+    secret = {name: SecretStr(str(given[name])) for name in ("control_token", "view_token")}
+    assert Settings().model_dump() == given | secret
     assert Settings().limits == Limits(max_parameters=1000, max_activations=2000, max_epochs=7)
 
 

@@ -18,7 +18,9 @@ pytestmark = pytest.mark.browser
 
 # The colours of the corners and of the middle of a picture, as [r, g, b, a].
 PIXELS = """async address => {
-    const bitmap = await createImageBitmap(await (await fetch(address)).blob());
+    const picture = Object.assign(new Image(), { src: address });  // which the page's policy allows
+    await picture.decode();
+    const bitmap = await createImageBitmap(picture);
     const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
     const pen = canvas.getContext('2d');
     pen.drawImage(bitmap, 0, 0);
