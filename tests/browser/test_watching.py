@@ -1,0 +1,170 @@
+"""One drives, others watch: the links, the cookie, what a page says to who may change nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from browser_helpers import ENDLESS, MAX_EPOCHS, ROOT, until
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+from waiting import PATIENCE_S, wait
+
+from app.access import WATCHING
+
+pytestmark = pytest.mark.browser
+
+CONTROL, VIEW = "control-of-the-tests", "view-of-the-tests-01"
+
+
+@dataclass
+class Guarded:
+    """The address of a dashboard that asks for tokens, and its API for who controls."""
+
+    url: str
+
+    def ask(self, address: str, body: Any = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Authorization": f"Bearer {CONTROL}"}
+        request = urllib.request.Request(self.url + address, data, headers)
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
+            return json.load(answer)
+
+    def state(self, run: str) -> str:
+        return str(self.ask(f"/api/runs/{run}")["state"])
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    """``python -m app`` with one worker and tokens of its own."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "app"],
+        cwd=ROOT,
+        env=os.environ
+        | {
+            "FA_STATE_DIR": str(tmp_path_factory.mktemp("state")),
+            "FA_PORT": "0",
+            "FA_WORKERS": "1",
+            "FA_MAX_EPOCHS": str(MAX_EPOCHS),
+            "FA_CONTROL_TOKEN": CONTROL,
+            "FA_VIEW_TOKEN": VIEW,
+        },
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    with process.stdout:
+        found = re.search(r"http://[\d.:]+", process.stdout.readline())
+        assert found
+        yield Guarded(found[0])
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE_S) == 0
+
+
+@contextmanager
+def came_in(chromium: Browser, guarded: Guarded, token: str, path: str = "/") -> Iterator[Page]:
+    """The page of a browser that followed a link; afterwards: nothing was wrong but refusals."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 860})
+    wrong: list[str] = []
+
+    def said(message: ConsoleMessage) -> None:
+        refused = "403" in message.text or WATCHING in message.text  # as Chromium and Dash note it
+        if message.type == "error" and not refused:
+            wrong.append(message.text)
+
+    context.on("console", said)
+    context.on("weberror", lambda error: wrong.append(str(error.error)))
+    page = context.new_page()
+    page.goto(f"{guarded.url}{path}{'&' if '?' in path else '?'}token={token}")
+    yield page
+    context.close()
+    assert wrong == []
+
+
+def says(page: Page, words: str) -> None:
+    """A notification says these words; it is put away."""
+    note = page.locator("#notes, .mantine-Notifications-notification", has_text=words).first
+    expect(note).to_be_visible()
+
+
+def test_one_drives_and_another_watches(chromium: Browser, guarded: Guarded) -> None:
+    with (
+        came_in(chromium, guarded, CONTROL) as driver,
+        came_in(chromium, guarded, VIEW) as watcher,
+    ):
+        assert driver.url == f"{guarded.url}/"  # the token is out of it
+        assert watcher.url == f"{guarded.url}/"
+        expect(watcher.locator("#watching")).to_have_text("Watching")
+        expect(driver.locator("#watching")).to_have_count(0)
+
+        watcher.click("#first")
+        says(watcher, WATCHING)
+        expect(watcher.locator("#first")).not_to_have_attribute("data-loading", "true")
+        assert guarded.ask("/api/runs")["runs"] == []
+
+        run = guarded.ask("/api/runs", {"config": ENDLESS})["run_id"]
+        for page in (driver, watcher):
+            page.goto(f"{guarded.url}/?run={run}")
+            until(page, "() => faLive.stats.frames > 3 && faLive.drawn > 0")
+            assert page.evaluate("faLive.link.kind()") in ("shared", "own")
+
+        watcher.click("#pause")
+        says(watcher, WATCHING)
+        assert guarded.state(run) == "running"
+        driver.click("#pause")
+        expect(driver.locator("#run-state")).to_have_text("paused")
+        expect(watcher.locator("#run-state")).to_have_text("paused")
+
+        href = watcher.locator("#export-json").get_attribute("href")
+        assert watcher.evaluate("async href => (await fetch(href)).status", href) == 200
+        driver.click("#stop")
+        expect(watcher.locator("#run-state")).to_have_text("stopped")
+
+
+def test_who_watches_changes_nothing_in_the_table_of_runs(
+    chromium: Browser, guarded: Guarded
+) -> None:
+    run = guarded.ask("/api/runs", {"config": {"epochs": 1, "hidden": [4]}})["run_id"]
+    wait(lambda: guarded.state(run) == "finished")
+    with came_in(chromium, guarded, VIEW, "/runs") as watcher:
+        watcher.locator(".ag-row input[type=checkbox]").first.check()
+        watcher.click("#runs-delete")
+        says(watcher, WATCHING)
+        assert run in [one["id"] for one in guarded.ask("/api/runs")["runs"]]
+
+
+def test_who_watches_may_ask_the_lab(chromium: Browser, guarded: Guarded) -> None:
+    config = {"dataset": "digits", "hidden": [4], "epochs": 2, "replicates": 1}
+    run = guarded.ask("/api/runs", {"config": config})["run_id"]
+    wait(lambda: guarded.state(run) == "finished")
+    with came_in(chromium, guarded, VIEW, f"/stability?run={run}") as watcher:
+        expect(watcher.locator("#stab-numbers td").first).to_contain_text(" of 640")
+
+
+def test_who_has_no_token_is_told_so(chromium: Browser, guarded: Guarded) -> None:
+    page = chromium.new_page()
+    answer = page.goto(guarded.url)
+    assert answer is not None
+    assert answer.status == 401
+    expect(page.locator("body")).to_contain_text("asks for a token")
+    page.close()
+
+
+def test_a_page_whose_cookie_is_gone_says_so(chromium: Browser, guarded: Guarded) -> None:
+    context = chromium.new_context()
+    page = context.new_page()
+    page.goto(f"{guarded.url}/?token={VIEW}")
+    expect(page.locator("#first")).to_be_visible()
+    context.clear_cookies()
+    page.click("#first")
+    says(page, "You are not let in any more")
+    context.close()
