@@ -26,7 +26,8 @@ COPY app app
 COPY scripts/check_worker.py scripts/
 
 USER 1000
-# FA_HOST: inside the container only; compose.yaml publishes the port on 127.0.0.1.
+# FA_HOST: inside the container only; compose.yaml publishes the port on 127.0.0.1. By itself the
+# server does not start like that: it wants FA_CONTROL_TOKEN, or FA_OPEN=yes as compose.yaml has it.
 ENV FA_HOST=0.0.0.0 \
     FA_PORT=8050 \
     FA_DATA_DIR=/data \

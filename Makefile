@@ -13,7 +13,7 @@ export TORCH
 parallel := --numprocesses auto --maxprocesses 4 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help run test thorough bench pictures format clean
+.PHONY: help run test thorough bench pictures audit format clean
 
 help:  ## list the commands
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1	\2/p' Makefile | expand -t 16
@@ -38,6 +38,13 @@ bench: $(dev)  ## measure against the peers, side by side
 pictures: $(dev)  ## take the pictures of docs/images from the running dashboard
 	scripts/install_test_tools.sh $(python)
 	$(python) -m scripts.pictures $(PICTURES)
+
+audit: $(python)  ## ask PyPI what is known against the pinned packages (needs the network)
+	@$(python) -m venv $(VENV)/audit
+	@$(VENV)/audit/bin/python -m pip install --disable-pip-version-check --quiet pip-audit==2.10.1
+	@# strict: a package that nobody could be asked about is no package that is well
+	@$(VENV)/audit/bin/pip-audit --strict --no-deps --disable-pip \
+	  -r requirements.txt -r requirements-dev.txt -r constraints.txt
 
 format: $(dev)  ## format the code and fix what can be fixed
 	$(python) -m ruff check --fix

@@ -203,7 +203,9 @@ def test_the_settings_are_those_of_the_table() -> None:
     assert {name.lower() for name in found} == set(fields)
     for name, said in found.items():
         default = fields[name.lower()].default
-        if isinstance(default, int):
+        if isinstance(default, bool):
+            assert said == ("yes" if default else "no"), name
+        elif isinstance(default, int):
             assert said == (f"{default:,}" if default >= 10_000 else str(default)), name
         elif isinstance(default, str) and default:
             assert default in said, name
