@@ -9,7 +9,7 @@
   /* Who only watches is told so as JSON (app/access.py); the door speaks in plain words. */
   function titleAndWords(text, status) {
     try {
-      return ["You are watching", JSON.parse(text).error];
+      return ["That did not work", JSON.parse(text).error];
     } catch {
       return [status === 401 ? "You are not let in any more" : "That was refused", text];
     }

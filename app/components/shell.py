@@ -130,7 +130,7 @@ def shell(links: Sequence[Link], *, watching: bool = False) -> Any:
 
 def _badge() -> Component:
     return html.Span(
-        dmc.Badge("Watching", variant="light", radius="sm", size="lg"),
+        "Watching",
         id="watching",
         title="You look on: who holds the control link starts, steers and deletes.",
     )

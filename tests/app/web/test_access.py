@@ -12,7 +12,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -466,6 +466,30 @@ def test_tokens_that_were_set_are_printed_to_no_file(tmp_path: Path) -> None:
         visit(port, CONTROL)
     assert "Feedback alignment is at" in log.read_text()
     assert CONTROL not in log.read_text()
+
+
+def test_tokens_that_were_set_are_shown_in_a_terminal(tmp_path: Path) -> None:
+    port = free_port()
+    settings = {"FA_STATE_DIR": str(tmp_path), "FA_PORT": str(port), "FA_WORKERS": "0"}
+    terminal, end = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "app"],
+        cwd=ROOT,
+        env=os.environ | settings | {"FA_CONTROL_TOKEN": CONTROL, "FA_VIEW_TOKEN": VIEW},
+        stdout=end,
+    )
+    os.close(end)
+    said = b""
+    while said.count(b"?token=") < 2:
+        said += os.read(terminal, 4096)
+    assert f"To control it: http://127.0.0.1:{port}/?token={CONTROL}" in said.decode()
+    assert f"To watch it: http://127.0.0.1:{port}/?token={VIEW}".encode() in said
+    process.send_signal(signal.SIGINT)
+    while process.poll() is None:  # a terminal that nobody reads holds it up
+        with suppress(OSError):
+            os.read(terminal, 4096)
+    os.close(terminal)
+    assert process.returncode == 0
 
 
 # -- links ---------------------------------------------------------------------------------------
