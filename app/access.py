@@ -28,7 +28,7 @@ from flask_limiter.util import get_remote_address
 from flask_login import LoginManager, UserMixin, current_user, login_user
 from werkzeug.exceptions import Forbidden
 
-from app.hosts import is_loopback, is_within
+from app.hosts import is_loopback, is_within, read_networks
 from app.private import SESSION_KEY
 from app.room import Room
 from app.settings import Settings
@@ -256,7 +256,7 @@ def _session_key(state: Path) -> bytes:
 
 
 def _answer_this_machine_only(flask: Flask, settings: Settings) -> None:
-    trusted = settings.trusted_proxies
+    trusted = read_networks(settings.trusted_proxies)
 
     @flask.before_request
     def from_here() -> ResponseReturnValue | None:

@@ -12,7 +12,7 @@ from flask import Flask, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app.hosts import UNIX, Gate, items, read_networks
+from app.hosts import UNIX, Gate, is_within, items, read_networks
 from app.settings import Settings
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
@@ -74,11 +74,10 @@ class BelievedProxies:
 
     def _believes(self, peer: str) -> bool:
         try:
-            address = ip_address(peer)
+            ip_address(peer)
         except ValueError:
             return self._unix
-        mapped = getattr(address, "ipv4_mapped", None)
-        return any((mapped or address) in network for network in self._networks)
+        return is_within(peer, self._networks)
 
 
 class Below:

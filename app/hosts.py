@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit
@@ -76,9 +77,11 @@ class Origin:
 def is_loopback(host: str) -> bool:
     """Whether only this machine can reach an address, or a name for one, to listen on."""
     try:
-        return ip_address(host.strip("[]")).is_loopback
+        address = ip_address(host.strip("[]"))
     except ValueError:
         return host.lower() in _LOOPBACK
+    mapped = getattr(address, "ipv4_mapped", None)
+    return bool((mapped or address).is_loopback)
 
 
 def read_origins(text: str) -> tuple[str, ...]:
@@ -110,14 +113,14 @@ def read_networks(text: str) -> tuple[Network, ...]:
     return tuple(ip_network(item) for item in items(text) if item != UNIX)
 
 
-def is_within(peer: str, networks: str) -> bool:
-    """Whether an address is in one of the networks of a list with commas; what is none is not."""
+def is_within(peer: str, networks: Iterable[Network]) -> bool:
+    """Whether an address is in one of these networks; what is no address is in none."""
     try:
         address = ip_address(peer)
     except ValueError:
         return False
     mapped = getattr(address, "ipv4_mapped", None)
-    return any((mapped or address) in network for network in read_networks(networks))
+    return any((mapped or address) in network for network in networks)
 
 
 def items(text: str) -> list[str]:

@@ -76,7 +76,9 @@ def bearer(token: str) -> dict[str, str]:
 # -- who needs a token at all --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.10", "::1", "[::1]", "localhost"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "127.8.9.10", "::1", "[::1]", "::ffff:127.0.0.1", "localhost"]
+)
 def test_on_the_machine_itself_nothing_is_asked(make: Make, host: str) -> None:
     app = make(host=host)
     assert app.test_client().get("/api/runs").status_code == 200
