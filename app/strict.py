@@ -22,7 +22,7 @@ of it."""
 
 UPDATE = "/_dash-update-component"
 _FILES = ("/assets/", "/_dash-component-suites/", "/_favicon.ico")
-_LARGEST = 2**53
+_LARGEST = 2**63 - 1  # what the database and the answers can hold
 _COUNTS = frozenset({"n_clicks", "n_intervals", "n_submit", "n_blur"})
 _MALFORMED = (
     *(TypeError, LookupError, ValueError, AttributeError, OverflowError),
@@ -67,10 +67,10 @@ def _refused(why: str) -> ResponseReturnValue:
 
 
 def _int(digits: str) -> int:
-    """A whole number that a page may hold, for its script has no larger ones.
+    """A whole number of 64 bits.
 
     Raises:
-        ValueError: it is larger.
+        ValueError: it has more.
     """
     found = int(digits) if len(digits) < 20 else _LARGEST + 1
     if abs(found) > _LARGEST:
