@@ -1,33 +1,82 @@
-"""Backfills: what a page that comes late draws before it streams on."""
+"""The pages' cache: files, or Redis; where it is away everything is missing from it for a while."""
 
 from __future__ import annotations
 
 import logging
+import time
 from pathlib import Path
 from typing import Any
 
 from flask import Flask
 from flask_caching import Cache
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
-from app.figures import History
-from app.figures.bands import bands
-from app.figures.training import Control
 from app.settings import Settings
-from app.store import Store
-from app.views import controls, run_view, series_of
 
-MAX_POINTS = 1_000
-"""Points a line of a backfill: as many as a wide chart has pixels."""
+ANSWERS_S = 0.3
+"""Seconds after which a Redis server that says nothing is away."""
 
-_log = logging.getLogger(__name__)
+ALONE_S = 30.0
+"""Seconds for which a cache that is away is left alone."""
 
-_FORMAT = 3  # of what is kept; a newer program does not read an older one's entries
 _TIMEOUT_S = 24 * 3600
 _ENTRIES = 3000  # a run has a spectrum at each of its checkpoints
 
+_log = logging.getLogger(__name__)
 
-def make_cache(flask: Flask, settings: Settings) -> Cache:
+
+class PageCache:
+    """A cache that may be away, which costs time and nothing else.
+
+    Whoever meets it so waits for :data:`ANSWERS_S`; then it is left alone for :data:`ALONE_S`, in
+    which nothing is found in it and nothing is put there. Safe in threads.
+
+    Attributes:
+        problem: why it is left alone; empty where it is not.
+    """
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+        self._again_at = 0.0
+        self._problem = ""
+
+    @property
+    def problem(self) -> str:
+        """Why it is left alone; empty where it is not."""
+        return self._problem if time.monotonic() < self._again_at else ""
+
+    @property
+    def backend(self) -> Any:
+        """What keeps the values."""
+        return self._cache.cache
+
+    def get(self, key: str) -> Any:
+        """What is kept under a key; None where there is nothing."""
+        return self._ask("get", key)
+
+    def set(self, key: str, value: Any) -> None:
+        """Keeps a value: JSON-ready, or bytes."""
+        self._ask("set", key, value)
+
+    def clear(self) -> None:
+        """Forgets everything."""
+        self._ask("clear")
+
+    def _ask(self, what: str, *arguments: Any) -> Any:
+        if time.monotonic() < self._again_at:
+            return None
+        try:
+            return getattr(self._cache, what)(*arguments)
+        except (RedisError, OSError) as error:
+            self._problem = " ".join(str(error).split()) or type(error).__name__
+            self._again_at = time.monotonic() + ALONE_S
+            _log.warning("the cache is left alone for %.0f s: %s", ALONE_S, self._problem)
+            return None
+
+
+def make_cache(flask: Flask, settings: Settings) -> PageCache:
     """Files under ``state_dir/cache``, or Redis where ``cache_url`` says so; plain values alone."""
     config: dict[str, Any] = {"CACHE_DEFAULT_TIMEOUT": _TIMEOUT_S}
     if settings.cache_url:
@@ -35,6 +84,12 @@ def make_cache(flask: Flask, settings: Settings) -> Cache:
             "CACHE_TYPE": "app.plain.PlainRedisCache",
             "CACHE_REDIS_URL": settings.cache_url,
             "CACHE_KEY_PREFIX": "fa:",
+            # Nobody waits for a second try: what is not there is made anew.
+            "CACHE_OPTIONS": {
+                "socket_timeout": ANSWERS_S,
+                "socket_connect_timeout": ANSWERS_S,
+                "retry": Retry(NoBackoff(), 0),
+            },
         }
     else:
         config |= {
@@ -42,54 +97,4 @@ def make_cache(flask: Flask, settings: Settings) -> Cache:
             "CACHE_DIR": str(Path(settings.state_dir) / "cache"),
             "CACHE_THRESHOLD": _ENTRIES,
         }
-    return Cache(flask, config=config)
-
-
-class Backfills:
-    """Down-sampled histories, kept by run and revision: a revision never changes again."""
-
-    def __init__(self, store: Store, cache: Cache) -> None:
-        self._store = store
-        self._cache = cache
-
-    def history(self, run_id: str) -> History:
-        """All that ``run_id`` has measured up to ``meta["seq"]``, at most ``MAX_POINTS`` a line.
-
-        Raises:
-            UnknownRun: there is no such run.
-        """
-        run = self._store.run(run_id)
-        key = f"backfill/{_FORMAT}/{run_id}/{run.revision}/{MAX_POINTS}"
-        try:
-            kept = self._cache.get(key)
-            if not isinstance(kept, dict):
-                kept = self._read(run_id, run.revision)
-                self._cache.set(key, kept)
-        except (RedisError, OSError):
-            # A cache that is away costs time and nothing else.
-            _log.warning("the cache does not answer", exc_info=True)
-            kept = self._read(run_id, run.revision)
-        return History(
-            layers=len(run.run_config().layers) - 1,
-            replicates=run.config["replicates"],
-            lines={key: _pairs(lines) for key, lines in kept["lines"].items()},
-            controls=[Control(step, label) for step, label in kept["controls"]],
-            meta={"run": run_view(run), "seq": run.revision, "changes": kept["controls"]},
-            revision=run_id,
-        )
-
-    def _read(self, run_id: str, revision: int) -> dict[str, Any]:
-        events = [event for event in self._store.events(run_id) if event.seq <= revision]
-        series = series_of(events)
-        lines = {}
-        if series is not None:
-            lines = {key: band.lines(MAX_POINTS) for key, band in bands(series).items()}
-        return {
-            "lines": lines,
-            "controls": [[control.step, control.label] for control in controls(events)],
-        }
-
-
-def _pairs(lines: dict[str, Any]) -> dict[str, tuple[list[Any], list[Any]]]:
-    """Lines as they were, ``(x, y)`` each: a cache knows lists alone."""
-    return {name: (x, y) for name, (x, y) in lines.items()}
+    return PageCache(Cache(flask, config=config))

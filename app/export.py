@@ -15,7 +15,7 @@ from typing import Any
 from flask import Blueprint, Response, request, stream_with_context, url_for
 from flask.typing import ResponseReturnValue
 
-from app.cache import Backfills
+from app.backfills import Backfills
 from app.files import document, page, table
 from app.files.script import as_script
 from app.files.table import as_csv, as_parquet, schema_of, settings_of

@@ -8,10 +8,9 @@ from pathlib import Path
 
 from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
-from flask_caching import Cache
-from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.cache import PageCache
 from app.settings import Settings
 from app.store import Store, why_away
 
@@ -25,7 +24,7 @@ class NotReady(Exception):
     """Why, in one line for a person."""
 
 
-def health_blueprint(store: Store, settings: Settings, cache: Cache) -> Blueprint:
+def health_blueprint(store: Store, settings: Settings, cache: PageCache) -> Blueprint:
     """``/healthz`` and ``/readyz``."""
     blueprint = Blueprint("health", __name__)
     checks: dict[str, Callable[[], None]] = {
@@ -70,13 +69,13 @@ def _check_database(store: Store) -> None:
         raise NotReady(f"a write waited {waited:.1f} s")
 
 
-def _check_cache(cache: Cache) -> None:
-    try:
-        cache.set("ready", "yes")
-        if cache.get("ready") != "yes":
-            raise NotReady("what is put there is not found again")
-    except (RedisError, OSError) as error:
-        raise NotReady(f"it does not answer: {error}") from None
+def _check_cache(cache: PageCache) -> None:
+    cache.set("ready", "yes")
+    found = cache.get("ready")
+    if cache.problem:
+        raise NotReady(f"it does not answer, and is left alone for a while: {cache.problem}")
+    if found != "yes":
+        raise NotReady("what is put there is not found again")
 
 
 def _check_disk(folder: Path) -> None:

@@ -6,9 +6,9 @@ import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from flask_caching import Cache
 from pydantic import BaseModel, Field
 
+from app.cache import PageCache
 from app.settings import Settings
 from app.store import Store
 
@@ -48,7 +48,7 @@ class Room:
         store, settings, cache: of it.
     """
 
-    def __init__(self, store: Store, settings: Settings, cache: Cache) -> None:
+    def __init__(self, store: Store, settings: Settings, cache: PageCache) -> None:
         self._store, self._cache = store, cache
         self._checkpoints = settings.checkpoint_dir
         self._cached = None if settings.cache_url else settings.state_dir / "cache"

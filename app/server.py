@@ -22,7 +22,8 @@ from app.access import (
     only_watches,
 )
 from app.api import api_blueprint, errors_as_json
-from app.cache import Backfills, make_cache
+from app.backfills import Backfills
+from app.cache import make_cache
 from app.compare import Comparer
 from app.components import shell as frame
 from app.document import document_blueprint

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flask_caching import Cache
-from redis.exceptions import RedisError
-
+from app.cache import PageCache
 from app.lab.computations import kind_of
 from app.lab.params import Params
 from app.lab.results import Arrays, unpack_arrays
 from app.store import Ask, Store, Task, TaskState
 
 _FORMAT = 3  # of results; a newer program does not read an older one's
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -55,7 +51,7 @@ class Answer:
 class Desk:
     """Hands out results, kept by (run, checkpoint, view, parameters); has missing ones computed."""
 
-    def __init__(self, store: Store, cache: Cache) -> None:
+    def __init__(self, store: Store, cache: PageCache) -> None:
         self._store, self._cache = store, cache
 
     def ask(self, wanted: Sequence[Params]) -> list[Answer]:
@@ -95,21 +91,12 @@ class Desk:
             return Answer(None, task.progress, problem=task.message)
         return Answer(None, task.progress, waiting=task.state is TaskState.QUEUED)
 
-    # A cache that is away costs time and nothing else: the store has the results as well.
-
     def _kept(self, key: str) -> bytes | None:
-        try:
-            kept = self._cache.get(f"lab/{key}")
-        except (RedisError, OSError):
-            _log.warning("the cache does not answer", exc_info=True)
-            return None
+        kept = self._cache.get(f"lab/{key}")  # the store has it too
         return kept if isinstance(kept, bytes) else None
 
     def _keep(self, key: str, result: bytes) -> None:
-        try:
-            self._cache.set(f"lab/{key}", result)
-        except (RedisError, OSError):
-            _log.warning("the cache does not answer", exc_info=True)
+        self._cache.set(f"lab/{key}", result)
 
 
 def _key(params: Params) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dash import Dash
 from dash.development.base_component import Component
 
-from app.cache import Backfills
+from app.backfills import Backfills
 from app.compare import Comparer
 from app.lab import Desk
 from app.room import Room

@@ -16,10 +16,9 @@ from typing import Any
 import pytest
 import redis
 from flask import Flask
-from flask_caching import Cache
 from waiting import PATIENCE_S, wait
 
-from app.cache import make_cache
+from app.cache import PageCache, make_cache
 from app.lab import Desk
 from app.plain import PlainSerializer
 from app.server import WebApp
@@ -53,7 +52,7 @@ def test_the_trap_snaps_where_pickles_are_read(tmp_path: Path) -> None:
 
 
 @pytest.fixture(params=["files", "redis"])
-def cache(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cache]:
+def cache(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[PageCache]:
     """The cache as an installation has it, on either ground."""
     if request.param == "files":
         yield make_cache(Flask("files"), Settings(state_dir=tmp_path))
@@ -83,9 +82,9 @@ def answers(client: redis.Redis) -> bool:
         return False
 
 
-def plant(cache: Cache, content: bytes) -> None:
+def plant(cache: PageCache, content: bytes) -> None:
     """Puts bytes where the cache has the entry of ``KEY``."""
-    ground: Any = cache.cache
+    ground: Any = cache.backend
     if hasattr(ground, "_write_client"):
         ground._write_client.set(f"fa:{KEY}", content)
     else:
@@ -93,7 +92,7 @@ def plant(cache: Cache, content: bytes) -> None:
 
 
 @pytest.mark.parametrize("value", VALUES, ids=repr)
-def test_what_is_kept_comes_back_as_it_was(cache: Cache, value: Any) -> None:
+def test_what_is_kept_comes_back_as_it_was(cache: PageCache, value: Any) -> None:
     assert cache.get(KEY) is None
     cache.set(KEY, value)
     found = cache.get(KEY)
@@ -103,7 +102,7 @@ def test_what_is_kept_comes_back_as_it_was(cache: Cache, value: Any) -> None:
     assert cache.get(KEY) is None
 
 
-def test_a_planted_pickle_runs_nothing_and_is_no_entry(cache: Cache, tmp_path: Path) -> None:
+def test_a_planted_pickle_runs_nothing_and_is_no_entry(cache: PageCache, tmp_path: Path) -> None:
     ran = tmp_path / "ran"
     pickled = pickle.dumps(Trap(ran))
     for content in (pickled, b"!" + pickled, b"fa:json:" + pickled):  # as each ground had it
@@ -115,7 +114,7 @@ def test_a_planted_pickle_runs_nothing_and_is_no_entry(cache: Cache, tmp_path: P
 
 
 def test_a_planted_count_of_the_files_runs_nothing(tmp_path: Path) -> None:
-    cache: Any = make_cache(Flask("files"), Settings(state_dir=tmp_path)).cache
+    cache: Any = make_cache(Flask("files"), Settings(state_dir=tmp_path)).backend
     ran = tmp_path / "ran"
     count = Path(cache._get_filename(cache._fs_count_file))
     count.write_bytes(struct.pack("I", 0) + pickle.dumps(Trap(ran)))
@@ -124,7 +123,7 @@ def test_a_planted_count_of_the_files_runs_nothing(tmp_path: Path) -> None:
     assert not ran.exists()
 
 
-def test_what_is_no_result_is_no_answer_of_the_desk(app: WebApp, cache: Cache) -> None:
+def test_what_is_no_result_is_no_answer_of_the_desk(app: WebApp, cache: PageCache) -> None:
     desk = Desk(app.store, cache)
     for other in ({"a": 1}, 3, "words"):
         cache.set("lab/key", other)

@@ -17,7 +17,8 @@ from flask_caching.backends import FileSystemCache, RedisCache
 from waiting import PATIENCE_S, wait
 from web_helpers import Script
 
-from app.cache import MAX_POINTS, Backfills, make_cache
+from app.backfills import MAX_POINTS, Backfills
+from app.cache import make_cache
 from app.components.form import FIELDS, config_from, form_values
 from app.components.presets import PRESETS
 from app.figures.bands import bands
@@ -179,10 +180,10 @@ def test_a_long_run_is_thinned(app: WebApp, script: Script) -> None:
 
 
 def test_the_cache_is_files_or_redis(tmp_path: Path, app: WebApp) -> None:
-    assert isinstance(make_cache(app, app.settings).cache, FileSystemCache)
+    assert isinstance(make_cache(app, app.settings).backend, FileSystemCache)
     pytest.importorskip("redis")
     remote = Settings(state_dir=tmp_path, cache_url="redis://localhost:1/0")
-    assert isinstance(make_cache(app, remote).cache, RedisCache)
+    assert isinstance(make_cache(app, remote).backend, RedisCache)
 
 
 def environment(state: Path, **more: str) -> dict[str, str]:
