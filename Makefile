@@ -13,7 +13,7 @@ export TORCH
 parallel := --numprocesses auto --maxprocesses 4 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help run test thorough bench pictures audit format clean
+.PHONY: help run test thorough bench faults pictures audit format clean
 
 help:  ## list the commands
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1	\2/p' Makefile | expand -t 16
@@ -34,6 +34,9 @@ thorough: $(dev)  ## the longest tests, and new generated cases, for half an hou
 
 bench: $(dev)  ## measure against the peers, side by side
 	$(python) -m benchmarks
+
+faults: $(dev)  ## kill, lock, fill and restart what a dashboard stands on
+	$(python) -m benchmarks faults
 
 pictures: $(dev)  ## take the pictures of docs/images from the running dashboard
 	scripts/install_test_tools.sh $(python)
