@@ -37,7 +37,7 @@ from fa_engine import RunConfig, Trainer
 
 ROOT = Path(__file__).parents[1]
 SEED = 2024
-KILLS = 20
+KILLS = 8  # one upon another, so that the supervisor puts each next worker off for longer
 LOCKED_S = 30.0
 RESTARTS = (("fast", 1.0), ("immediate", 8.0), ("fast", 8.0), ("immediate", 1.0))
 CONFIG = RunConfig(hidden=(16, 16), replicates=2, epochs=4000, measure_every=10)
@@ -305,7 +305,7 @@ def _postgres() -> Iterator[tuple[str, Callable[..., None]]]:
 
 def full(what: str, size: str) -> Outcome:
     """A disk without room, under the checkpoints or under everything."""
-    found = Outcome(f"disk full under the {what} ({size}B)")
+    found = Outcome(f"disk full under the {what} ({size.upper()}B)")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) if what == "database" else Path(name) / "checkpoints"
         folder.mkdir(exist_ok=True)
