@@ -318,7 +318,7 @@ def full(what: str, size: str) -> Outcome:
             with dashboard(FA_STATE_DIR=name, **room) as site:
                 _fill(site, folder, what, found)
         finally:
-            subprocess.run(["umount", str(folder)], check=True)
+            subprocess.run(["umount", "--lazy", str(folder)], check=True)
     return found
 
 
