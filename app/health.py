@@ -13,11 +13,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.cache import PageCache
 from app.settings import Settings
 from app.store import Store, why_away
+from app.store.sweeping import SLOW_S
 
 LEAST_FREE_MB = 50
 """Room on the disk of the state folder below which the server is not ready, in MB."""
-
-_SLOW_S = 1.0  # a write that waits for longer than that has something before it
 
 
 class NotReady(Exception):
@@ -65,7 +64,7 @@ def _check_database(store: Store) -> None:
         waited = store.probe()
     except SQLAlchemyError as error:
         raise NotReady(f"nothing can be written: {why_away(error)}") from None
-    if waited > _SLOW_S:
+    if waited > SLOW_S:
         raise NotReady(f"a write waited {waited:.1f} s")
 
 

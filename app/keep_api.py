@@ -88,6 +88,8 @@ def keep_blueprint(store: Store, room: Room) -> Blueprint:
         """
         body = body_of_request('an object such as {"ids": ["abc"], "command": "stop"}')
         run_ids, command = ids_of(body), Command.model_validate(body)
+        if command.command == "extend":  # each has its own number of epochs, and its own limit
+            raise NotAllowed("command", "extend", "any other; extend is for one run at a time")
         for run_id in run_ids:
             store.run(run_id)  # all of them are known before the first is told
         sent = {}

@@ -144,6 +144,8 @@ def test_a_deleted_run_is_nowhere_until_it_is_restored(
 def test_many_are_stopped_deleted_and_restored_at_once(client: FlaskClient, app: WebApp) -> None:
     ids = named(client, "one", "two", "three")
     assert app.store.claim(OWNER, LEASE_S) is not None
+    more = {"ids": ids, "command": "extend", "epochs": 10**6}
+    assert client.post("/api/runs/commands", json=more).status_code == 422
     answer = client.post("/api/runs/commands", json={"ids": ids[1:], "command": "stop"})
     assert (answer.status_code, set(answer.get_json()["commands"])) == (202, set(ids[1:]))
     answer = client.post("/api/runs/commands", json={"ids": ids, "command": "stop"})

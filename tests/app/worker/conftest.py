@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import torch
 import waiting
 
 from app.settings import Settings
@@ -51,3 +52,19 @@ def shared(shared_settings: Settings) -> Iterator[Store]:
     """A store whose runs a worker trains; the worker is warm and must be left alive."""
     with Supervisor(shared_settings), Store(shared_settings.database_url) as store:
         yield store
+
+
+@pytest.fixture
+def store(settings: Settings) -> Iterator[Store]:
+    """Of ``settings``."""
+    with Store(settings.database_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Training is the same bit for bit at equal threads alone."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

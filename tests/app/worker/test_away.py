@@ -28,12 +28,6 @@ from fa_engine import Measurement, Trainer
 AWAY_S = 4.0  # longer than a write waits for another
 
 
-@pytest.fixture
-def store(settings: Settings) -> Iterator[Store]:
-    with Store(settings.database_url) as opened:
-        yield opened
-
-
 @contextmanager
 def locked(settings: Settings) -> Iterator[None]:
     """Somebody else writes to the database, and does not come to an end."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pytest
-import torch
 from worker_helpers import CONFIG, assert_as_in_one_piece
 
 from app.settings import Settings
@@ -14,19 +13,7 @@ from app.store import LEASE_S, Command, CommandRefused, Run, RunEnded, RunState,
 from app.worker.data import DataSets
 from app.worker.drive import Tools, drive
 
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture
-def store(settings: Settings) -> Iterator[Store]:
-    with Store(settings.database_url) as opened:
-        yield opened
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture
