@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import sys
 import threading
 
+from app import logs
 from app.private import be_private
 from app.settings import settings_or_exit
 
@@ -22,9 +22,8 @@ def main() -> None:
     from app.worker.supervisor import Supervisor
 
     be_private()  # before a worker is started, which takes it over
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("werkzeug").setLevel(logging.WARNING)
     settings = settings_or_exit()
+    logs.begin(settings.log_level, settings.log_format)
     made = settings.lacks_tokens
     if made:
         settings = with_tokens(settings)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from dataclasses import asdict
 from typing import Any
 
@@ -14,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 
 from app.asked import asked_listing, body_of_request
 from app.live import BadCursor, dump
+from app.logs import logger
 from app.settings import Settings
 from app.store import (
     AWAY,
@@ -36,7 +36,7 @@ from fa_engine.branching import check_hand_over
 RETRY_AFTER_S = 2
 """Seconds after which who was told that the database is away may ask again."""
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 
 def problem_view(problem: Problem) -> dict[str, Any]:
@@ -153,7 +153,12 @@ def errors_as_json(flask: Flask) -> None:
 
     def away(error: Exception) -> ResponseReturnValue:
         # Of every address: a page's callback that is answered so is asked again by its next tick.
-        log.warning("%s %s is answered 503: %s", request.method, request.path, why_away(error))
+        log.warning(
+            "a request is answered 503",
+            method=request.method,
+            path=request.path,
+            error=why_away(error),
+        )
         said = "The database does not answer. Try again; /readyz and the server's log say why."
         return jsonify({"error": said}), 503, {"Retry-After": str(RETRY_AFTER_S)}
 

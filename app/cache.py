@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from app.logs import logger
 from app.settings import Settings
 
 ANSWERS_S = 0.3
@@ -24,7 +24,7 @@ ALONE_S = 30.0
 _TIMEOUT_S = 24 * 3600
 _ENTRIES = 3000  # a run has a spectrum at each of its checkpoints
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 
 class PageCache:
@@ -72,7 +72,7 @@ class PageCache:
         except (RedisError, OSError) as error:
             self._problem = " ".join(str(error).split()) or type(error).__name__
             self._again_at = time.monotonic() + ALONE_S
-            _log.warning("the cache is left alone for %.0f s: %s", ALONE_S, self._problem)
+            _log.warning("the cache is left alone", for_s=ALONE_S, error=self._problem)
             return None
 
 

@@ -9,7 +9,6 @@ left out, whenever the process or the viewer came.
 from __future__ import annotations
 
 import json
-import logging
 import threading
 import time
 from collections import deque
@@ -21,6 +20,7 @@ from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.logs import logger
 from app.store import LEASE_S, Event, Store, StoreError, Sweeper, UnknownRun
 from app.views import event_view
 
@@ -34,7 +34,7 @@ _RETRY_AFTER_S = 10
 _SWEEP_S = 5.0
 _FRAMES_KEPT = 64
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -237,7 +237,7 @@ class Hub:
                 raise
             except Exception:
                 # Events that this version cannot read; the other runs' viewers go on.
-                _log.exception("the events of run %s cannot be read", run_id)
+                _log.exception("events cannot be read", run_id=run_id)
                 channel.due = time.monotonic() + _RETRY_AFTER_S
                 continue
             if frame is None:

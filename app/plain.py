@@ -8,15 +8,16 @@ is neither is no entry.
 from __future__ import annotations
 
 import json
-import logging
 from typing import IO, Any
 
 from cachelib.serializers import BaseSerializer
 from flask_caching.backends import FileSystemCache, RedisCache
 
+from app.logs import logger
+
 _JSON, _BYTES = b"fa:json:", b"fa:bytes:"  # what an entry begins with
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 
 class PlainSerializer(BaseSerializer):

@@ -6,7 +6,6 @@ as it begins; what is there already is made so by :func:`keep_private`.
 
 from __future__ import annotations
 
-import logging
 import os
 import stat
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
+from app.logs import logger
 from app.settings import Settings
 
 SESSION_KEY = "session.key"  # in the state folder; what signs cookies (app/access.py)
@@ -22,7 +22,7 @@ SESSION_KEY = "session.key"  # in the state folder; what signs cookies (app/acce
 _FOLDER, _FILE = 0o700, 0o600
 _BESIDE = ("", "-wal", "-shm", "-journal")  # what SQLite has beside a database
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 
 def be_private() -> None:
@@ -100,6 +100,6 @@ def _tighten(path: Path) -> None:
         if kind and found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) != mode:
             os.fchmod(opened, mode)
     except OSError as error:  # a file system without modes
-        _log.warning("%s stays open to others: %s", path, error)
+        _log.warning("a file stays open to others", path=str(path), error=str(error))
     finally:
         os.close(opened)

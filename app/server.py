@@ -13,6 +13,7 @@ from dash.development.base_component import Component
 from flask import Flask, Response, request
 from flask_compress import Compress
 
+from app import logs
 from app.access import (
     NoTokens,
     authorization,
@@ -94,6 +95,7 @@ def create_app(settings: Settings | None = None) -> WebApp:
     except (SystemExit, NoTokens) as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(_NOT_AGAIN) from None
+    logs.begin(settings.log_level, settings.log_format)  # a server of somebody else's may not
     keep_private(settings)
     flask = WebApp("app", static_folder=None)
     flask.settings = settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import platformdirs
 from pydantic import (
@@ -23,6 +23,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from app.hosts import is_loopback, read_hosts, read_networks, read_origins
+from app.logs import FORMATS, LEVELS
 from fa_engine import Limits
 from fa_engine.datasets import default_data_dir
 
@@ -58,7 +59,8 @@ class Settings(BaseSettings):
     """An installation's settings. Each field is read from ``FA_`` + its name in capitals.
 
     What is not given, empty or ``None`` takes its default, so that every field has a value; only
-    ``cache_url`` may be ``None``: a cache of files under ``state_dir`` then.
+    ``cache_url`` may be ``None``: a cache of files under ``state_dir`` then, the tokens, of which
+    there are none then, and ``log_format``, which then goes by where the log is written to.
 
     Raises:
         pydantic.ValidationError: the message names the variable, its value and what is allowed.
@@ -213,6 +215,18 @@ class Settings(BaseSettings):
         ge=1,
         description="Most live streams that a web process serves at once.",
         json_schema_extra={"allowed": _COUNT},
+    )
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info",
+        description="What of the log is written: this and what is graver.",
+        json_schema_extra={"allowed": ", ".join(LEVELS)},
+    )
+    log_format: Literal["text", "json"] | None = Field(
+        default=None,
+        description="How the log is written; default: text on a terminal, elsewhere an object of "
+        "JSON a line.",
+        json_schema_extra={"allowed": " or ".join(FORMATS)},
     )
 
     @model_validator(mode="before")

@@ -6,7 +6,6 @@ Dash hands whatever it is sent to the callbacks, and answers 500 to what they ma
 from __future__ import annotations
 
 import json
-import logging
 import traceback
 from typing import Any
 
@@ -15,6 +14,8 @@ from flask import Flask, Response, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import StatementError
 from werkzeug.exceptions import HTTPException
+
+from app.logs import logger
 
 MAX_BODY_BYTES = 4_000_000
 """Of a request that does not say itself what it takes; the largest that a page sends is a hundredth
@@ -30,7 +31,7 @@ _MALFORMED = (
     DashException,
 )
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 
 def be_strict(flask: Flask) -> None:
@@ -56,9 +57,9 @@ def be_strict(flask: Flask) -> None:
         ours = isinstance(error, InvalidCallbackReturnValue)
         if request.path == UPDATE and isinstance(error, _MALFORMED) and not ours:
             # It may be a fault of ours as well: the line says where.
-            log.warning("a callback refuses what it was given: %s", _where(error))
+            log.warning("a callback refuses what it was given", where=_where(error))
             return _refused("no values of a page")
-        log.error("%s %s fails", request.method, request.path, exc_info=error)
+        log.error("a request fails", method=request.method, path=request.path, exc_info=error)
         return Response("The server has a fault here; its log says which.", 500)
 
 

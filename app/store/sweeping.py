@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 import time
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.logs import logger
 from app.store.away import why_away
 from app.store.database import Store
 from app.store.records import LEASE_S
 
 SLOW_S = 1.0  # a write that waits for longer than that has something before it
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 
 class Sweeper:
@@ -46,19 +46,19 @@ class Sweeper:
         except SQLAlchemyError as error:
             self._from = time.monotonic() + self._lease_s
             if not self._away:
-                log.warning("no leases are looked at: %s", why_away(error))
+                log.warning("no leases are looked at", error=why_away(error))
             self._away = True
             return []
         self._away = False
         for run_id in taken:
-            log.warning("run %s was taken back: its lease ran out", run_id)
+            log.warning("run taken back", run_id=run_id, reason="its lease ran out")
         return taken
 
     def _disturbed(self) -> bool:
         before, now = self._looked_at, _clocks()
         passed, told = now[0] - before[0], now[1] - before[1]
         if told - passed < -LEASE_S / 2:
-            log.warning("the clock was set back by %.0f s", passed - told)
+            log.warning("the clock was set back", by_s=round(passed - told))
             # What was said by the later clock would hold until that time comes again.
             self._store.shorten_leases(self._lease_s)
         self._looked_at = now

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import numpy as np
@@ -10,12 +9,13 @@ from pydantic import ValidationError
 from sqlalchemy import Table, select, update
 from sqlalchemy.engine import Connection
 
+from app.logs import logger
 from app.store.blocks import Series, joined, unpack
 from app.store.summary import best_of, described, summary_of, words_of
 from fa_engine import RunConfig
 from fa_engine.config import UNLIMITED
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 _ANY_SIZE = {"limits": UNLIMITED}
 _BLOCKS_AT_ONCE = 100
@@ -68,7 +68,7 @@ def fill_lists(connection: Connection, runs: Table, events: Table) -> None:
             values |= _summary(connection, events, row.id)
         except (ValidationError, ValueError, KeyError) as error:
             # Of another version; such a run can be listed, if not be opened.
-            log.warning("run %s cannot be summed up: %s", row.id, error)
+            log.warning("run cannot be summed up", run_id=row.id, error=str(error))
         connection.execute(update(runs).where(runs.c.id == row.id).values(values))
 
 

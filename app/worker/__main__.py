@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import time
 
+from app import logs
 from app.private import be_private, keep_private
 from app.settings import settings_or_exit
-from app.worker.process import LOG_FORMAT
 from app.worker.supervisor import Supervisor
 
 
@@ -19,8 +18,8 @@ class _Stopped(Exception):
 def main() -> None:
     """Runs the supervisor until a signal."""
     be_private()
-    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
     settings = settings_or_exit()
+    logs.begin(settings.log_level, settings.log_format)
     keep_private(settings)
 
     def stop(_number: int, _frame: object) -> None:

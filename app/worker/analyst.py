@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import multiprocessing
 import os
 import threading
@@ -15,6 +14,7 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.lab import COMPUTATIONS, LeftOff, Progress, compute, pack_arrays, titled
+from app.logs import logger
 from app.settings import Settings
 from app.store import AWAY, LEASE_S, Changes, Series, Store, StoreError, Task
 from app.worker.data import DataSets
@@ -29,7 +29,7 @@ QUICK = [name for name, known in COMPUTATIONS.items() if not known.lengthy]
 UNFORESEEN = "This could not be computed; the log of the server says why."
 NICE = 5  # training goes first where both want the same core
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 
 def analyse(settings: Settings, owner: str) -> None:
@@ -102,7 +102,7 @@ class _Analyst:
                 raise
             except Exception as error:
                 kind = type(error).__name__
-                log.exception("task %d (%s) failed: %s", task.number, task.kind, kind)
+                log.exception("task failed", task=task.number, kind=task.kind, error=kind)
                 fail(UNFORESEEN)
             else:
                 patiently(lambda: store.tasks.done(task.number, owner, result), self._stopping)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import deque
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from pathlib import Path
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.logs import logger
 from app.store import AGAIN, Command, Draft, LeaseLost, Past, Progress, Run, RunState, Store
 from app.worker.data import DataSets
 from app.worker.keeping import (
@@ -34,7 +34,7 @@ PROGRESS_S = 1.0  # between two reports of a run that has nothing measured to re
 LOADING_S = 1.5  # a data set that takes longer than this is worth a notice
 STOPPED_REASON = "the worker was stopped"
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def drive(
         sqlalchemy.exc.SQLAlchemyError: it is away and the worker is to end, or it will not be back.
     """
     past = patiently(lambda: store.past(run.id), stopping)
-    log.info("run %s (%s) begins%s", run.id, run.name, f" at step {run.step:,}" * bool(run.step))
+    log.info("run begins", run_id=run.id, run_name=run.name, step=run.step)
     patiently(lambda: _make_room(store, run, tools), stopping)
 
     def steps_since(run_id: str, step: int) -> set[int]:
@@ -89,12 +89,12 @@ def drive(
             except (LeaseLost, SQLAlchemyError):
                 raise
             except Exception as error:
-                log.exception("run %s failed", run.id)
+                log.exception("run failed", run_id=run.id)
                 step = recorder.trainer.step if recorder.trainer else run.step
                 reason = str(error) or type(error).__name__
                 recorder.end(Draft.state(RunState.FAILED, step, reason))
     except LeaseLost as error:
-        log.warning("%s", error)
+        log.warning("run lost", run_id=run.id, reason=str(error))
 
 
 def _make_room(store: Store, run: Run, tools: Tools) -> None:
@@ -104,7 +104,7 @@ def _make_room(store: Store, run: Run, tools: Tools) -> None:
         keep.add(run.parent.run_id)
     room = max(0, tools.checkpoint_total_bytes - tools.checkpoint_bytes)
     for run_id in make_room(tools.checkpoint_dir, room, keep):
-        log.info("the checkpoints of run %s made room", run_id)
+        log.info("checkpoints made room", run_id=run_id)
 
 
 @dataclass(frozen=True)
@@ -205,7 +205,9 @@ class _Recorder:
         self._line.settle()
         told = draft.header
         reason = told["reason"] or "done"
-        log.info("run %s is %s at step %d (%s)", self._run_id, told["state"], told["step"], reason)
+        log.info(
+            "run ends", run_id=self._run_id, state=told["state"], step=told["step"], reason=reason
+        )
 
     def settle(self) -> None:
         """Writes what is pending, and waits until it is written."""
@@ -430,7 +432,7 @@ class _Drive:
         if what in self.not_written:
             return
         self.not_written.add(what)
-        log.warning("no %s of run %s: %s", what, self.run.id, error)
+        log.warning("not kept", what=what, run_id=self.run.id, error=str(error))
         message = f"No {what} was kept at step {self.trainer.step:,}: {error.strerror}"
         self.recorder.write(Draft.notice(self.trainer.step, message))
 

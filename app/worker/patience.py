@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from app.logs import logger
 from app.store import AWAY, why_away
 
 RETRY_S = 0.25  # between two tries
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 T = TypeVar("T")
 
 
@@ -30,12 +30,12 @@ class Outage:
         """It did not answer to what it was asked at ``since``, on the monotonic clock."""
         if self._since is None:
             self._since = since
-            log.warning("the database does not answer, and is waited for: %s", why_away(error))
+            log.warning("the database does not answer, and is waited for", error=why_away(error))
 
     def ends(self) -> None:
         """It answered."""
         if self._since is not None:
-            log.warning("the database answers again, after %.1f s", self.seconds)
+            log.warning("the database answers again", after_s=round(self.seconds, 1))
             self._since = None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import multiprocessing
 import signal
 import sys
@@ -11,6 +10,8 @@ from multiprocessing.process import BaseProcess
 
 import torch
 
+from app import logs
+from app.logs import logger
 from app.settings import Settings
 from app.store import AWAY, LEASE_S, Store
 from app.worker.data import DataSets
@@ -20,9 +21,8 @@ from fa_engine import RunConfig, Trainer
 
 SWITCH_S = 0.0005
 CLAIM_S = 0.02  # between two looks at the queue
-LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s [%(process)d]: %(message)s"
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 
 def work(settings: Settings, owner: str) -> None:
@@ -52,7 +52,8 @@ def work(settings: Settings, owner: str) -> None:
                 run = store.claim(owner, LEASE_S) if look else None
                 look = run is not None
                 if run is not None:
-                    drive(store, run, owner, tools, lambda: stop.asked, lambda: _alone(parent))
+                    with logs.about(run_id=run.id):
+                        drive(store, run, owner, tools, lambda: stop.asked, lambda: _alone(parent))
                 outage.ends()
             except AWAY as error:
                 look = True
@@ -79,8 +80,7 @@ def enter(settings: Settings) -> Stop:
     signal.signal(signal.SIGTERM, stop)
     # Ctrl-C in a terminal reaches every process there; what it means is the supervisor's to say.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if not logging.getLogger().handlers:
-        logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
+    logs.begin(settings.log_level, settings.log_format)
     torch.set_num_threads(settings.threads)
     return stop
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import multiprocessing
 import os
 import secrets
@@ -17,6 +16,7 @@ from multiprocessing.context import SpawnProcess
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.logs import logger
 from app.settings import Settings
 from app.store import Store, Sweeper
 from app.worker.analyst import analyse
@@ -28,7 +28,7 @@ STOP_S = 5.0  # a worker gets this long to end by itself
 STEADY_S = 30.0  # a worker that lived this long is not in a crash loop
 BACKOFF_S = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 
 @dataclass
@@ -156,7 +156,7 @@ class Supervisor:
                 continue
             process.join()
             reason = f"its worker {_how(process.exitcode)}"
-            log.error("worker %s is gone: %s", process.pid, reason)
+            log.error("worker gone", worker=process.pid, reason=reason)
             process.close()
             seat.process = None
             seat.put_off()
@@ -168,7 +168,7 @@ class Supervisor:
         try:
             while self._orphaned:
                 for run_id in self._store.take_back(*self._orphaned[0]):
-                    log.warning("run %s was taken back: %s", run_id, self._orphaned[0][1])
+                    log.warning("run taken back", run_id=run_id, reason=self._orphaned[0][1])
                 self._store.tasks.release(self._orphaned[0][0])
                 del self._orphaned[0]
         except SQLAlchemyError:
@@ -183,7 +183,7 @@ class Supervisor:
         for seat, process in alive:
             process.join(max(0.0, deadline - time.monotonic()))
             if process.is_alive():
-                log.warning("worker %s did not end in time and is killed", process.pid)
+                log.warning("worker killed: it did not end in time", worker=process.pid)
                 process.kill()
                 process.join()
             self._orphaned.append((seat.owner, STOPPED_REASON))

@@ -8,12 +8,12 @@ yet written comes as if nothing had happened.
 
 from __future__ import annotations
 
-import logging
 import re
 import time
 from collections.abc import Collection
 from pathlib import Path
 
+from app.logs import logger
 from app.worker.keeping import checkpoint_path, trajectory_path, trajectory_reach
 from fa_engine import CheckpointError, Dataset, RunConfig, Trainer
 from fa_engine.checkpoint import made_here, made_with
@@ -23,7 +23,7 @@ SHARE = 0.02  # of the time at most goes into keeping
 KEPT = 2  # the newest, and the one before
 ROOM_SHARE = 0.5  # of a run's room they may take at most
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 
 class Lifeline:
@@ -104,7 +104,7 @@ def take_up(
                 raise CheckpointError(f"{path} is of another run")
             return trainer, _differs(path, trainer, damaged)
         except CheckpointError as error:
-            log.warning("run %s is not taken up from there: %s", run_id, error)
+            log.warning("a state is not taken up", run_id=run_id, error=str(error))
             damaged += 1
     return None, f"{damaged} damaged states were left aside." if damaged else ""
 

@@ -60,6 +60,8 @@ def test_the_environment_sets_every_field(monkeypatch: pytest.MonkeyPatch, tmp_p
         "checkpoint_mb": 0,
         "checkpoint_total_mb": 20,
         "max_streams": 5,
+        "log_level": "warning",
+        "log_format": "json",
     }
     assert given.keys() == Settings.model_fields.keys()
     for name, value in given.items():

@@ -164,4 +164,4 @@ def test_what_a_callback_makes_of_it_is_a_line_in_the_log(
         assert client.post(UPDATE, json=body).status_code == 400
     (record,) = caplog.records
     assert record.exc_info is None
-    assert "KeyError in shown_checkpoints, line" in record.getMessage()
+    assert "KeyError in shown_checkpoints, line" in vars(record)["where"]
