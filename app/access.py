@@ -118,6 +118,7 @@ def guard_changes(store: Store, room: Room) -> None:
         "copies": store.copies,
         "reports": store.reports,
         "tasks": store.tasks,
+        "workers": store.workers,
         "room": room,
     }
     for name, may in _WATCHERS_MAY.items():
@@ -131,6 +132,7 @@ _WATCHERS_MAY = {
     "copies": "controls parts",
     "reports": "report reports",
     "tasks": "ask forget leave",  # what they have computed changes no run
+    "workers": "all census",
     "room": "of_runs taken",
 }
 

@@ -12,7 +12,7 @@ import json
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -83,6 +83,7 @@ class Hub:
         ping_s: seconds of silence after which a viewer hears a ping.
         lease_s: seconds that workers get to renew their leases where all of them ran out.
         sweep_s: seconds between two looks for runs whose worker is gone.
+        lag: is told of each frame how long after its last event it was made, in seconds.
     """
 
     def __init__(
@@ -95,10 +96,12 @@ class Hub:
         ping_s: float = _PING_S,
         lease_s: float = LEASE_S,
         sweep_s: float = _SWEEP_S,
+        lag: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
         self._store = store
         self._poll_s, self._gap_s, self._ping_s = poll_s, gap_s, ping_s
         self._lease_s, self._sweep_s = lease_s, sweep_s
+        self._lag = lag
         self._free = threading.Semaphore(limit)
         self._changed = threading.Condition()
         self._channels: dict[str, _Channel] = {}
@@ -109,6 +112,12 @@ class Hub:
     def closed(self) -> bool:
         """Whether the process is on its way out."""
         return self._closed
+
+    @property
+    def viewers(self) -> int:
+        """How many watch now."""
+        with self._changed:
+            return sum(channel.viewers for channel in self._channels.values())
 
     def enter(self) -> bool:
         """Takes one of the places for viewers; False where none is left."""
@@ -186,12 +195,21 @@ class Hub:
             return True
         return run.state.ended and run.revision <= cursor
 
-    def _read(self, run_id: str, after: int, count: int = PAGE) -> Frame | None:
+    def _read(
+        self,
+        run_id: str,
+        after: int,
+        count: int = PAGE,
+        told: Callable[[float], None] = lambda _seconds: None,
+    ) -> Frame | None:
         try:
             events = self._store.events(run_id, after=after, limit=min(count, PAGE))
         except UnknownRun:  # deleted in this very moment
             return None
-        return self._frame(run_id, events) if events else None
+        if not events:
+            return None
+        told(max(0.0, time.time() - events[-1].at))
+        return self._frame(run_id, events)
 
     def _frame(self, run_id: str, events: list[Event]) -> Frame:
         last = events[-1].seq
@@ -232,7 +250,7 @@ class Hub:
             if revision <= channel.head:
                 continue
             try:
-                frame = self._read(run_id, channel.head)
+                frame = self._read(run_id, channel.head, told=self._lag)
             except (SQLAlchemyError, StoreError):
                 raise
             except Exception:

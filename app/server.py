@@ -36,6 +36,7 @@ from app.intake import import_blueprint
 from app.keep_api import keep_blueprint
 from app.lab import Desk
 from app.live import Hub, live_blueprint
+from app.metrics import Meters, count_requests, metrics_blueprint
 from app.pages import PAGES, Context
 from app.private import keep_private
 from app.races import races_blueprint
@@ -44,6 +45,7 @@ from app.room import Room
 from app.settings import Settings, settings_or_exit
 from app.store import Store
 from app.strict import be_strict
+from app.system import System
 
 ASSETS = Path(__file__).parent.parent / "assets"
 
@@ -100,11 +102,14 @@ def create_app(settings: Settings | None = None) -> WebApp:
     flask = WebApp("app", static_folder=None)
     flask.settings = settings
     flask.store = Store(settings.database_url, settings.max_queued)
-    flask.hub = Hub(flask.store, settings.max_streams)
+    meters = Meters()
+    flask.hub = Hub(flask.store, settings.max_streams, lag=meters.lag.observe)
     cache = make_cache(flask, settings)
     room = Room(flask.store, settings, cache)
+    system = System(flask.store, settings, cache)
     backfills, desk = Backfills(flask.store, cache), Desk(flask.store, cache)
     guard_changes(flask.store, room)
+    count_requests(flask, meters)  # those that are refused too
     keep_gate(flask, settings)
     keep_access(flask, settings)
     be_strict(flask)
@@ -118,7 +123,8 @@ def create_app(settings: Settings | None = None) -> WebApp:
     flask.register_blueprint(export_blueprint(flask.store, settings, backfills))
     flask.register_blueprint(import_blueprint(flask.store))
     flask.register_blueprint(live_blueprint(flask.store, flask.hub))
-    flask.register_blueprint(health_blueprint(flask.store, settings, cache))
+    flask.register_blueprint(health_blueprint(system))
+    flask.register_blueprint(metrics_blueprint(meters, flask.store, flask.hub, system, settings))
     flask.dash = _dash(flask, Context(settings, flask.store, backfills, desk, room, comparer))
     keep_headers(flask, settings, flask.dash.csp_hashes())
     _compress(flask)

@@ -32,7 +32,7 @@ _DIRECTORY = "a path of a directory"
 _COUNT = "a whole number from 1"
 _TOKEN = re.compile(r"[\w.~-]{16,200}", re.ASCII)
 _A_TOKEN = "16 to 200 letters, digits, dots, dashes, underscores or tildes"
-_PATH = re.compile(r"/|(?!/(api|assets|healthz|readyz)(/|$)|/_)(/[\w.~-]+)+/?", re.ASCII)
+_PATH = re.compile(r"/|(?!/(api|assets|healthz|readyz|metrics)(/|$)|/_)(/[\w.~-]+)+/?", re.ASCII)
 
 
 def _state_database(data: dict[str, Any]) -> str:
@@ -120,7 +120,7 @@ class Settings(BaseSettings):
         description="The path that a proxy has put before every address, such as /fa/.",
         json_schema_extra={
             "allowed": "a path such as /fa/ that does not begin with /api, /assets, /healthz, "
-            "/readyz or /_"
+            "/readyz, /metrics or /_"
         },
     )
     trusted_proxies: str = Field(

@@ -110,7 +110,7 @@ def test_the_readme_has_every_request_and_no_other(tmp_path: Path) -> None:
         (method, re.sub("<(run|report)_id>", "<id>", rule.rule))
         for rule in app.url_map.iter_rules()
         # Races are told of in prose, and a comparison is its page's own.
-        if re.match(r"/api/(?!<path|races|compare)|/(health|ready)z", rule.rule)
+        if re.match(r"/api/(?!<path|races|compare)|/(health|ready)z|/metrics", rule.rule)
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
     app.close()

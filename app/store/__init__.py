@@ -32,6 +32,7 @@ from app.store.reports import Report, Reports, UnknownReport
 from app.store.rows import AGAIN
 from app.store.sweeping import Sweeper
 from app.store.tasks import Ask, Task, Tasks, TaskState
+from app.store.workers import Census, Seen, Worker, Workers
 
 __all__ = [
     "AGAIN",
@@ -40,6 +41,7 @@ __all__ = [
     "LEASE_S",
     "SHAPES",
     "Ask",
+    "Census",
     "Changes",
     "Checkpoint",
     "Command",
@@ -64,6 +66,7 @@ __all__ = [
     "Run",
     "RunEnded",
     "RunState",
+    "Seen",
     "Series",
     "Store",
     "StoreError",
@@ -74,6 +77,8 @@ __all__ = [
     "UnknownCheckpoint",
     "UnknownReport",
     "UnknownRun",
+    "Worker",
+    "Workers",
     "pack",
     "unpack",
     "why_away",

@@ -52,6 +52,7 @@ from app.store.rows import (
 )
 from app.store.tables import commands, events, runs, tasks
 from app.store.tasks import Tasks
+from app.store.workers import Workers
 from fa_engine import RunConfig
 
 MOST_DEATHS = 3
@@ -74,6 +75,7 @@ class Store:
         tasks: what is to be computed beside training.
         keep: the list of runs, and what people put to them.
         copies: runs that leave and come piece by piece.
+        workers: which are alive, and counts of what there is.
         reports: charts with a paragraph beside each.
     """
 
@@ -83,6 +85,7 @@ class Store:
         self.tasks = Tasks(self._reader, self._writer)
         self.keep = Keep(self._reader, self._writer)
         self.copies = Copies(self._reader, self._writer)
+        self.workers = Workers(self._reader, self._writer)
         self.reports = Reports(self._reader, self._writer)
 
     def close(self) -> None:

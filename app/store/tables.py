@@ -109,6 +109,17 @@ tasks = Table(
     Index("tasks_by_state", "state", "rank", "number"),
 )
 
+workers = Table(
+    "workers",
+    metadata,
+    Column("owner", String(200), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("host", String(200), nullable=False),
+    Column("pid", BigInteger, nullable=False),
+    Column("began_at", Double, nullable=False),
+    Column("heard_at", Double, nullable=False),
+)
+
 reports = Table(
     "reports",
     metadata,

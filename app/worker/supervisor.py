@@ -18,7 +18,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.logs import logger
 from app.settings import Settings
-from app.store import Store, Sweeper
+from app.store import Seen, Store, Sweeper, why_away
+from app.store.workers import BEAT_S
 from app.worker.analyst import analyse
 from app.worker.drive import STOPPED_REASON
 from app.worker.process import work
@@ -37,12 +38,14 @@ class _Seat:
 
     Attributes:
         work: what it does, given the settings and its name.
+        began_at, born_at: when its process was started, on the monotonic and on the wall clock.
     """
 
     work: Callable[[Settings, str], None]
     owner: str
     process: SpawnProcess | None = None
     began_at: float = 0.0
+    born_at: float = 0.0
     restart_at: float = 0.0
     failures: int = 0
 
@@ -120,9 +123,12 @@ class Supervisor:
     def _run(self) -> None:
         assert self._awake is not None
         assert self._store is not None
-        sweeper, swept_at = Sweeper(self._store), -SWEEP_S
+        sweeper, swept_at, beat_at = Sweeper(self._store), -SWEEP_S, -BEAT_S
         while not self._stopping:
             self._fill_seats()
+            if time.monotonic() - beat_at >= BEAT_S:
+                self._beat()
+                beat_at = time.monotonic()
             if time.monotonic() - swept_at >= SWEEP_S:
                 sweeper.sweep()
                 swept_at = time.monotonic()
@@ -134,7 +140,7 @@ class Supervisor:
         for seat in self._seats:
             if seat.process is None and time.monotonic() >= seat.restart_at:
                 seat.owner = _owner()
-                seat.began_at = time.monotonic()
+                seat.began_at, seat.born_at = time.monotonic(), time.time()
                 process = self._context.Process(
                     target=seat.work,
                     args=(self._settings, seat.owner),
@@ -148,6 +154,20 @@ class Supervisor:
                     seat.put_off()
                 else:
                     seat.process = process
+
+    def _beat(self) -> None:
+        """Says which workers are alive, for whoever asks whether there are any."""
+        assert self._store is not None
+        host = socket.gethostname()
+        seen = [
+            Seen(seat.owner, _KINDS[seat.work], host, seat.process.pid, seat.born_at)
+            for seat in self._seats
+            if seat.process is not None and seat.process.pid is not None
+        ]
+        try:
+            self._store.workers.beat(seen)
+        except SQLAlchemyError as error:  # said once by the sweeper; the next word will do
+            log.debug("nothing was said of the workers", error=why_away(error))
 
     def _clear_seats(self) -> None:
         for seat in self._seats:
@@ -170,6 +190,7 @@ class Supervisor:
                 for run_id in self._store.take_back(*self._orphaned[0]):
                     log.warning("run taken back", run_id=run_id, reason=self._orphaned[0][1])
                 self._store.tasks.release(self._orphaned[0][0])
+                self._store.workers.beat([], gone=[self._orphaned[0][0]])
                 del self._orphaned[0]
         except SQLAlchemyError:
             # They stay on the list for the next round; at worst their leases run out.
@@ -189,6 +210,9 @@ class Supervisor:
             self._orphaned.append((seat.owner, STOPPED_REASON))
             process.close()
             seat.process = None
+
+
+_KINDS: dict[Callable[[Settings, str], None], str] = {work: "worker", analyse: "analyst"}
 
 
 def _owner() -> str:

@@ -14,6 +14,7 @@ from app import cache as module
 from app.cache import PageCache, make_cache
 from app.server import WebApp, create_app
 from app.settings import Settings
+from app.store import Seen
 
 
 class Hanging:
@@ -88,6 +89,9 @@ def test_pages_and_results_do_without_it(app_without: WebApp, hanging: Hanging) 
     run_id = client.post("/api/runs", json={"config": {}}).get_json()["run_id"]
     assert client.get(f"/api/runs/{run_id}").status_code == 200
     assert client.get(f"/api/runs/{run_id}/export.json").status_code == 200
+    app_without.store.workers.beat(
+        [Seen(kind, kind, "here", 1, 0.0) for kind in ("worker", "analyst")]
+    )
     answer = client.get("/readyz")
     assert answer.status_code == 200  # slower, and ready all the same
     said = answer.get_json()["checks"]["cache"]

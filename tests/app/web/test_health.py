@@ -10,13 +10,17 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from app import health
+from app import system
 from app.server import WebApp
 from app.settings import Settings
+from app.store import Seen
+from app.store import workers as store_workers
 
 
 @pytest.fixture
 def client(app: WebApp) -> FlaskClient:
+    """Of a server with a worker and an analyst somewhere."""
+    app.store.workers.beat([Seen(kind, kind, "here", 1, 0.0) for kind in ("worker", "analyst")])
     return app.test_client()
 
 
@@ -40,7 +44,7 @@ def test_a_server_that_can_do_its_work_is_ready(client: FlaskClient) -> None:
     assert answer.status_code == 200
     assert answer.get_json() == {
         "status": "ready",
-        "checks": {"database": "ok", "cache": "ok", "disk": "ok"},
+        "checks": {"database": "ok", "workers": "ok", "cache": "ok", "disk": "ok"},
     }
 
 
@@ -63,9 +67,27 @@ def test_while_the_database_is_locked_it_is_alive_and_says_why_it_is_not_ready(
 
 
 def test_a_disk_without_room_is_said(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "LEAST_FREE_MB", 10**12)
+    monkeypatch.setattr(system, "LEAST_FREE_MB", 10**12)
     answer = client.get("/readyz")
     assert answer.status_code == 503
     assert answer.get_json()["checks"]["disk"].endswith(
         "MB are free, 1000000000000 MB at least are wanted"
     )
+
+
+def test_without_workers_it_is_not_ready_and_says_what_is_lacking(
+    app: WebApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = app.test_client()
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    said = "no worker was heard of, so that nothing is trained: python -m app.worker"
+    assert answer.get_json()["checks"]["workers"] == said
+    app.store.workers.beat([Seen("a", "worker", "here", 1, 0.0)])
+    said = client.get("/readyz").get_json()["checks"]["workers"]
+    assert said.startswith("no analyst was heard of, so that nothing is computed")
+    app.store.workers.beat([Seen("b", "analyst", "here", 2, 0.0)])
+    assert client.get("/readyz").status_code == 200
+    monkeypatch.setattr(store_workers, "SILENT_S", -1.0)
+    said = client.get("/readyz").get_json()["checks"]["workers"]
+    assert said.startswith("no worker was heard of for 0 s, so that nothing is trained")

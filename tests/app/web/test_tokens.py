@@ -43,6 +43,7 @@ CHANGES = {
     "copies": {"take_in"},
     "reports": {"create", "change", "delete", "restore"},
     "tasks": set(),
+    "workers": {"beat"},
     "room": {"free"},
 }
 
@@ -262,7 +263,7 @@ def test_who_watches_is_refused_every_request_that_changes_something(guarded: We
 def parts(app: WebApp) -> dict[str, object]:
     store = app.store
     found = {"store": store, "keep": store.keep, "copies": store.copies, "tasks": store.tasks}
-    return found | {"reports": store.reports}
+    return found | {"reports": store.reports, "workers": store.workers}
 
 
 def test_the_store_refuses_who_watches_whatever_is_not_listed(guarded: WebApp) -> None:

@@ -46,6 +46,11 @@ def alive(pid: int) -> bool:
         return False
 
 
+def training(store: Store) -> list[int]:
+    """The process ids of the workers that the database knows."""
+    return [one.pid for one in store.workers.all() if one.kind == "worker"]
+
+
 def test_a_killed_worker_is_replaced_and_its_run_put_back(settings: Settings, wait: Any) -> None:
     with Supervisor(settings) as supervisor, Store(settings.database_url) as store:
         run_id = store.create_run(LONG).id
@@ -55,6 +60,9 @@ def test_a_killed_worker_is_replaced_and_its_run_put_back(settings: Settings, wa
         os.kill(pid, signal.SIGKILL)
         measured = len(store.series(run_id))
         wait(lambda: len(store.series(run_id)) > measured + 20)  # another one goes on with it
+        wait(lambda: supervisor.pids() == training(store))  # who is heard of is who lives
+        (holds,) = [one for one in store.workers.all() if one.kind == "worker"]
+        assert (holds.run_id, holds.silent) == (run_id, False)
         after = store.events(run_id)
         assert after[: len(before)] == before
         assert [event.seq for event in after] == list(range(1, len(after) + 1))
@@ -77,6 +85,7 @@ def test_a_killed_worker_is_replaced_and_its_run_put_back(settings: Settings, wa
         assert store.series(last).step.tolist() == list(range(run.step))
         assert supervisor.pids() == []
         assert not any(alive(pid) for pid in pids)
+        assert store.workers.all() == []
         supervisor.stop()
 
 
