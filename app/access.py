@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import quote
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from flask import Flask, Request, Response, g, has_request_context, jsonify, redirect, request
+from flask import Flask, Request, Response, g, jsonify, redirect, request
 from flask.sessions import SecureCookieSessionInterface
 from flask.typing import ResponseReturnValue
 from flask_limiter import ApplicationLimit, Limiter
@@ -33,6 +33,7 @@ from app.private import SESSION_KEY
 from app.room import Room
 from app.settings import Settings
 from app.store import Store
+from app.watching import only_watches
 
 WATCHING = "You are watching: only who holds the control link may do this."
 """What everything is refused with that who only watches may not do."""
@@ -100,11 +101,6 @@ def keep_access(flask: Flask, settings: Settings) -> None:
         _ask_for_tokens(flask, settings)
     elif not settings.open:
         _answer_this_machine_only(flask, settings)
-
-
-def only_watches() -> bool:
-    """Whether the request that is answered now, if one is, is of somebody who only watches."""
-    return has_request_context() and bool(g.get("only_watches", False))
 
 
 def guard_changes(store: Store, room: Room) -> None:

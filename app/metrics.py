@@ -8,67 +8,26 @@ from collections.abc import Callable, Iterator
 
 from flask import Blueprint, Flask, Response, g, request
 from flask.typing import ResponseReturnValue
-from prometheus_client import (
-    CollectorRegistry,
-    GCCollector,
-    Histogram,
-    PlatformCollector,
-    ProcessCollector,
-)
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.live import Hub
 from app.logs import logger
+from app.meters import PREFIX, Meters
 from app.settings import Settings
 from app.store import Store
 from app.system import OK, System, free_bytes
 
-PREFIX = "feedback_alignment"
-
-_LAG_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-_ANSWER_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-
 log = logger(__name__)
 
 
-class Meters:
-    """What one web process counts about itself, in a registry of its own.
-
-    Attributes:
-        registry: everything that ``/metrics`` shows.
-        lag: from the append of a frame's last event to the frame, in seconds.
-        answers: how long requests take, by method, address and status.
-    """
-
-    def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
-        PlatformCollector(registry=self.registry)
-        GCCollector(registry=self.registry)
-        self.lag = Histogram(
-            f"{PREFIX}_event_lag_seconds",
-            "From the append of an event to the frame that viewers get.",
-            buckets=_LAG_S,
-            registry=self.registry,
-        )
-        self.answers = Histogram(
-            f"{PREFIX}_request_seconds",
-            "From a request to the first byte of its answer.",
-            ["method", "address", "status"],
-            buckets=_ANSWER_S,
-            registry=self.registry,
-        )
-
-
 def metrics_blueprint(
-    meters: Meters, store: Store, hub: Hub, system: System, settings: Settings
+    meters: Meters, store: Store, system: System, settings: Settings
 ) -> Blueprint:
     """``/metrics``."""
     blueprint = Blueprint("metrics", __name__)
-    meters.registry.register(_Installation(store, hub, system, settings))
+    meters.registry.register(_Installation(store, system, settings))
 
     @blueprint.get("/metrics")
     def metrics() -> ResponseReturnValue:
@@ -106,8 +65,8 @@ def count_requests(flask: Flask, meters: Meters) -> None:
 class _Installation(Collector):
     """Read from the store at the moment that somebody asks."""
 
-    def __init__(self, store: Store, hub: Hub, system: System, settings: Settings) -> None:
-        self._store, self._hub, self._system, self._settings = store, hub, system, settings
+    def __init__(self, store: Store, system: System, settings: Settings) -> None:
+        self._store, self._system, self._settings = store, system, settings
 
     def describe(self) -> list[Metric]:
         return []  # else it would be collected, and the database asked, to be registered
@@ -117,7 +76,7 @@ class _Installation(Collector):
         for name, said in self._system.checks().items():
             ready.add_metric([name], said == OK)
         yield ready
-        yield _gauge("viewers", "Live streams that are open.", value=self._hub.viewers)
+        yield _gauge("viewers", "Live streams that are open.", value=self._system.viewers())
         yield _gauge(
             "viewers_limit", "Most live streams at once.", value=self._settings.max_streams
         )

@@ -20,7 +20,6 @@ from app.access import (
     check_access,
     guard_changes,
     keep_access,
-    only_watches,
 )
 from app.api import api_blueprint, errors_as_json
 from app.backfills import Backfills
@@ -36,7 +35,8 @@ from app.intake import import_blueprint
 from app.keep_api import keep_blueprint
 from app.lab import Desk
 from app.live import Hub, live_blueprint
-from app.metrics import Meters, count_requests, metrics_blueprint
+from app.meters import Meters
+from app.metrics import count_requests, metrics_blueprint
 from app.pages import PAGES, Context
 from app.private import keep_private
 from app.races import races_blueprint
@@ -46,6 +46,7 @@ from app.settings import Settings, settings_or_exit
 from app.store import Store
 from app.strict import be_strict
 from app.system import System
+from app.watching import only_watches
 
 ASSETS = Path(__file__).parent.parent / "assets"
 
@@ -106,7 +107,7 @@ def create_app(settings: Settings | None = None) -> WebApp:
     flask.hub = Hub(flask.store, settings.max_streams, lag=meters.lag.observe)
     cache = make_cache(flask, settings)
     room = Room(flask.store, settings, cache)
-    system = System(flask.store, settings, cache)
+    system = System(flask.store, settings, cache, meters, lambda: flask.hub.viewers)
     backfills, desk = Backfills(flask.store, cache), Desk(flask.store, cache)
     guard_changes(flask.store, room)
     count_requests(flask, meters)  # those that are refused too
@@ -124,8 +125,10 @@ def create_app(settings: Settings | None = None) -> WebApp:
     flask.register_blueprint(import_blueprint(flask.store))
     flask.register_blueprint(live_blueprint(flask.store, flask.hub))
     flask.register_blueprint(health_blueprint(system))
-    flask.register_blueprint(metrics_blueprint(meters, flask.store, flask.hub, system, settings))
-    flask.dash = _dash(flask, Context(settings, flask.store, backfills, desk, room, comparer))
+    flask.register_blueprint(metrics_blueprint(meters, flask.store, system, settings))
+    flask.dash = _dash(
+        flask, Context(settings, flask.store, backfills, desk, room, comparer, system)
+    )
     keep_headers(flask, settings, flask.dash.csp_hashes())
     _compress(flask)
     _set_up(flask)

@@ -247,8 +247,7 @@ class Settings(BaseSettings):
         except (ValueError, ArgumentError):  # pydantic's own ValidationError is a ValueError
             extra = cls.model_fields[name].json_schema_extra
             assert isinstance(extra, dict)
-            shown = re.sub(r"://[^@/]*@", "://***@", str(value))  # passwords stay out of logs
-            shown = "***" if name.endswith("_token") else shown
+            shown = "***" if name.endswith("_token") else _without_password(value)
             message = f"{PREFIX}{name.upper()} = {shown!r}: allowed is {extra['allowed']}"
             raise PydanticCustomError("not_allowed", "{message}", {"message": message}) from None
         return accepted.expanduser().absolute() if isinstance(accepted, Path) else accepted
@@ -273,6 +272,10 @@ class Settings(BaseSettings):
         """Whether others could reach the server and nothing would be asked of them."""
         return not (self.control_token or self.open or is_loopback(self.host))
 
+    def shown(self) -> dict[str, str]:
+        """Every field as it may be shown on a page: without tokens and passwords."""
+        return {name: _shown(name, value) for name, value in self}
+
     @property
     def checkpoint_dir(self) -> Path:
         """Where checkpoints are kept."""
@@ -291,6 +294,19 @@ class Settings(BaseSettings):
             max_activations=self.max_activations,
             max_epochs=self.max_epochs,
         )
+
+
+def _shown(name: str, value: object) -> str:
+    if value is None or value == "":
+        return "not set"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "set" if name.endswith("_token") else _without_password(value)
+
+
+def _without_password(value: object) -> str:
+    """What a value is where others may read it: in a log, on a page."""
+    return re.sub(r"://[^@/]*@", "://***@", str(value))
 
 
 def settings_or_exit() -> Settings:

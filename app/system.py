@@ -5,13 +5,16 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.cache import PageCache
+from app.meters import Meters
 from app.settings import Settings
-from app.store import Store, Worker, why_away
+from app.store import Census, Store, Worker, why_away
 from app.store.sweeping import SLOW_S
 
 LEAST_FREE_MB = 50
@@ -27,18 +30,51 @@ class NotReady(Exception):
     """Why, in one line for a person."""
 
 
+@dataclass(frozen=True)
+class Snapshot:
+    """How everything is at one moment.
+
+    Attributes:
+        checks: as :meth:`System.checks` has them.
+        workers: that were heard of lately; the oldest first.
+        census: counts of runs and tasks; None where the database does not answer.
+        viewers: live streams that are open in this web process.
+        lag_s: within which 95 % of the frames were made since it began; None without any.
+        free: room on the disk of the state folder, in bytes; None where it cannot be looked at.
+    """
+
+    checks: dict[str, str]
+    workers: list[Worker]
+    census: Census | None
+    viewers: int
+    lag_s: float | None
+    free: int | None
+
+
 class System:
     """The installation that a web process belongs to.
 
     Args:
         store, settings, cache: of it.
+        meters: of this process.
+        viewers: how many live streams are open in it.
 
     Attributes:
         began_at: when this was made, in seconds since the epoch.
+        viewers: asks how many live streams are open in this process.
     """
 
-    def __init__(self, store: Store, settings: Settings, cache: PageCache) -> None:
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        cache: PageCache,
+        meters: Meters,
+        viewers: Callable[[], int],
+    ) -> None:
         self.began_at = time.time()
+        self.viewers = viewers
+        self._store, self._settings, self._meters = store, settings, meters
         self._checks: dict[str, Callable[[], None]] = {
             "database": lambda: _check_database(store),
             "workers": lambda: _check_workers(store),
@@ -49,6 +85,18 @@ class System:
     def checks(self) -> dict[str, str]:
         """By what is checked: ``ok``, or why not in one line."""
         return {name: _said(check) for name, check in self._checks.items()}
+
+    def now(self) -> Snapshot:
+        """How everything is at this moment."""
+        checks = self.checks()
+        workers: list[Worker] = []
+        census = free = None
+        with suppress(SQLAlchemyError):  # the checks say why
+            workers, census = self._store.workers.all(), self._store.workers.census()
+        with suppress(OSError):
+            free = free_bytes(self._settings.state_dir)
+        lag_s = self._meters.lag_within(0.95)
+        return Snapshot(checks, workers, census, self.viewers(), lag_s, free)
 
 
 def is_ready(checks: dict[str, str]) -> bool:

@@ -150,8 +150,11 @@ def register(app: Dash, store: Store, links: Sequence[Link]) -> None:
     )
     def recent(_clicks: int | None, pathname: str | None) -> list[Component]:
         here = next((link for link in links if link.path == pathname and link.of_run), links[0])
-        every = next(link.path for link in links if link.name == "Runs")
-        return runs_list(store.runs(limit=_RECENT), here.path, links[0].path, every)
+        every, system = (
+            next(link.path for link in links if link.name == name) for name in ("Runs", "System")
+        )
+        listed = runs_list(store.runs(limit=_RECENT), here.path, links[0].path, every)
+        return [*listed, dmc.MenuItem("System", href=system)]
 
     app.clientside_callback(
         ClientsideFunction("shell", "title"), Input("url", "pathname"), State("titles", "data")

@@ -6,9 +6,10 @@ from app.pages.plane import PLANE
 from app.pages.report import REPORT
 from app.pages.runs import RUNS
 from app.pages.stability import STABILITY
+from app.pages.system import SYSTEM
 from app.pages.train import TRAIN
 from app.pages.walk import WALK
 
-PAGES = (TRAIN, RUNS, COMPARE, STABILITY, WALK, PLANE, REPORT)
+PAGES = (TRAIN, RUNS, COMPARE, STABILITY, WALK, PLANE, REPORT, SYSTEM)
 
 __all__ = ["PAGES", "Context", "Page"]

@@ -14,6 +14,7 @@ from app.lab import Desk
 from app.room import Room
 from app.settings import Settings
 from app.store import Store
+from app.system import System
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Context:
     desk: Desk
     room: Room
     comparer: Comparer
+    system: System
 
 
 @dataclass(frozen=True)
