@@ -1,10 +1,13 @@
-"""``python -m app``: the dashboard and its workers in one command."""
+"""``python -m app``: the dashboard and its workers in one command; ``python -m app check``: what of
+it is whole."""
 
 from __future__ import annotations
 
+import argparse
 import signal
 import sys
 import threading
+from pathlib import Path
 
 from app import logs
 from app.private import be_private
@@ -12,13 +15,36 @@ from app.settings import settings_or_exit
 
 
 def main() -> None:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(
+        "python -m app",
+        description="Serves the dashboard, with its workers. Settings are environment variables; "
+        "README.md lists them.",
+    )
+    commands = parser.add_subparsers(dest="command")
+    checking = commands.add_parser(
+        "check", help="say what of database and checkpoints is whole, and save what can be"
+    )
+    checking.add_argument(
+        "--save", type=Path, metavar="FILE", help="a new database, of what can still be read"
+    )
+    given = parser.parse_args()
+    if given.command == "check":
+        from app.check import run
+
+        raise SystemExit(run(settings_or_exit(), given.save, print))
+    serve()
+
+
+def serve() -> None:
     """Serves until interrupted (Ctrl-C or SIGTERM), then ends the workers too."""
     # Here and not above: a spawned worker imports this module, and has no use for a web server.
-    from sqlalchemy.exc import OperationalError
+    from sqlalchemy.exc import SQLAlchemyError
     from werkzeug.serving import make_server
 
     from app.links import address, shown, with_tokens
     from app.server import create_app
+    from app.store import why_not
     from app.worker.supervisor import Supervisor
 
     be_private()  # before a worker is started, which takes it over
@@ -29,8 +55,10 @@ def main() -> None:
         settings = with_tokens(settings)
     try:
         app = create_app(settings)
-    except (OSError, OperationalError) as error:  # no right to write, a database that is away
-        raise SystemExit(f"The dashboard cannot start: {error}") from None
+    except (OSError, SQLAlchemyError) as error:  # no right to write, a database that is away
+        raise SystemExit(
+            f"The dashboard cannot start: {why_not(error, settings.shown()['database_url'])}"
+        ) from None
     server = make_server(settings.host, settings.port, app, threaded=True)  # exits if it is taken
     supervisor = Supervisor(settings) if settings.workers else None
 

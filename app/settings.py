@@ -323,9 +323,17 @@ def settings_or_exit() -> Settings:
         raise SystemExit("\n".join(lines)) from None
 
 
+def _is_there(path: Path) -> bool:
+    """Whether it can be seen; a folder that may not be looked into hides what is in it."""
+    try:
+        return path.exists()
+    except PermissionError:
+        return False
+
+
 def _check(name: str, value: Any) -> None:
     if name in ("state_dir", "data_dir"):
-        existing = next(p for p in (value, *value.absolute().parents) if p.exists())
+        existing = next(p for p in (value, *value.absolute().parents) if _is_there(p))
         if not existing.is_dir():
             raise ValueError(name)
     if name == "database_url" and make_url(value).database in ("", ":memory:"):

@@ -10,12 +10,13 @@ import traceback
 from typing import Any
 
 from dash.exceptions import DashException, InvalidCallbackReturnValue
-from flask import Flask, Response, request
+from flask import Flask, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import StatementError
 from werkzeug.exceptions import HTTPException
 
 from app.logs import logger
+from app.store import is_damage, why_away
 
 MAX_BODY_BYTES = 4_000_000
 """Of a request that does not say itself what it takes; the largest that a page sends is a hundredth
@@ -54,6 +55,9 @@ def be_strict(flask: Flask) -> None:
             return error
         if request.path.startswith(_FILES):
             return Response("There is no such file.", 404, mimetype="text/plain")
+        if is_damage(error):
+            log.error("the database is damaged", path=request.path, error=why_away(error))
+            return _damaged()
         ours = isinstance(error, InvalidCallbackReturnValue)
         if request.path == UPDATE and isinstance(error, _MALFORMED) and not ours:
             # It may be a fault of ours as well: the line says where.
@@ -61,6 +65,13 @@ def be_strict(flask: Flask) -> None:
             return _refused("no values of a page")
         log.error("a request fails", method=request.method, path=request.path, exc_info=error)
         return Response("The server has a fault here; its log says which.", 500)
+
+
+def _damaged() -> ResponseReturnValue:
+    said = "The database is damaged. `python -m app check` says what is whole."
+    if request.path.startswith("/api/"):
+        return jsonify({"error": said}), 500
+    return Response(said, 500, mimetype="text/plain")
 
 
 def _refused(why: str) -> ResponseReturnValue:

@@ -1,6 +1,6 @@
 """The store: runs, events, commands, tasks. It is the queue, the control channel, the event log."""
 
-from app.store.away import AWAY, why_away
+from app.store.away import AWAY, is_damage, why_away, why_not
 from app.store.blocks import SHAPES, Series, pack, unpack
 from app.store.commands import COMMANDS, Command
 from app.store.copies import Incoming
@@ -79,7 +79,9 @@ __all__ = [
     "UnknownRun",
     "Worker",
     "Workers",
+    "is_damage",
     "pack",
     "unpack",
     "why_away",
+    "why_not",
 ]

@@ -5,13 +5,21 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import create_engine, event, inspect
 from sqlalchemy.engine import Connection, Engine, make_url
-from sqlalchemy.exc import DisconnectionError, IntegrityError, OperationalError, ProgrammingError
+from sqlalchemy.exc import (
+    DatabaseError,
+    DBAPIError,
+    DisconnectionError,
+    IntegrityError,
+    OperationalError,
+    ProgrammingError,
+)
 
 from app.store.tables import events, metadata, runs
 from app.store.upgrade import fill_diverged, fill_lists
@@ -21,6 +29,7 @@ from app.store.upgrade import fill_diverged, fill_lists
 BUSY_TIMEOUT_S = 3.0
 _ATTEMPTS = 50
 _BEGIN = "fa_begin"
+_WAL = "PRAGMA journal_mode = WAL"
 _DATA_VERSION = "PRAGMA data_version"
 
 
@@ -69,10 +78,8 @@ class Changes:
             return True
         before = self._version
         driver: Any = self._connection.driver_connection
-        try:
+        with _said_as_elsewhere(_DATA_VERSION):
             (self._version,) = driver.execute(_DATA_VERSION).fetchone()
-        except sqlite3.Error as error:
-            raise OperationalError(_DATA_VERSION, None, error) from error
         return self._version != before
 
     def close(self) -> None:
@@ -88,14 +95,28 @@ class Changes:
         self.close()
 
 
+@contextmanager
+def _said_as_elsewhere(statement: str) -> Iterator[None]:
+    """What SQLite says to who asks it past SQLAlchemy, as SQLAlchemy would say it."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        damaged = type(error) is sqlite3.DatabaseError
+        raise (DatabaseError if damaged else OperationalError)(statement, None, error) from error
+
+
 def _prepare_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:
         # Transactions are begun below, not by the driver, which would begin them too late.
         connection.isolation_level = None
-        connection.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_S * 1000)}")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute("PRAGMA foreign_keys = ON")
+        for setting in (
+            f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_S * 1000)}",
+            "PRAGMA synchronous = NORMAL",
+            "PRAGMA foreign_keys = ON",
+        ):
+            with _said_as_elsewhere(setting):
+                connection.execute(setting)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -119,9 +140,11 @@ def _drop_connections_of_a_parent(engine: Engine) -> None:
 
 def _create(writer: Engine, sqlite: bool) -> None:
     if sqlite:
-        connection = writer.raw_connection()
+        with _said_as_elsewhere("connect"):
+            connection = writer.raw_connection()
         try:  # outside any transaction, as SQLite wants it; the mode stays with the file
-            connection.cursor().execute("PRAGMA journal_mode = WAL")
+            with _said_as_elsewhere(_WAL):
+                connection.cursor().execute(_WAL)
         finally:
             connection.close()
     with writer.begin() as connection_:
@@ -160,13 +183,19 @@ def _add_indexes(connection: Connection) -> None:
                 index.create(connection)
 
 
+def _stays(error: DBAPIError) -> bool:
+    """Whether waiting mends nothing: a file that may not be opened or written, say."""
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+
+
 def _patiently(action: Callable[[], None]) -> None:
     """Several processes may open a new database at once, and all but one find it half made."""
     for attempt in range(_ATTEMPTS):
         try:
             action()
             return
-        except (IntegrityError, OperationalError, ProgrammingError):
-            if attempt == _ATTEMPTS - 1:
+        except (IntegrityError, OperationalError, ProgrammingError) as error:
+            if attempt == _ATTEMPTS - 1 or _stays(error):
                 raise
             time.sleep(0.02 * min(attempt + 1, 10))

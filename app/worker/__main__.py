@@ -5,9 +5,12 @@ from __future__ import annotations
 import signal
 import time
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from app import logs
 from app.private import be_private, keep_private
 from app.settings import settings_or_exit
+from app.store import why_not
 from app.worker.supervisor import Supervisor
 
 
@@ -32,7 +35,12 @@ def main() -> None:
     try:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)
-        supervisor.start()
+        try:
+            supervisor.start()
+        except (OSError, SQLAlchemyError) as error:
+            raise SystemExit(
+                f"The workers cannot start: {why_not(error, settings.shown()['database_url'])}"
+            ) from None
         while True:
             time.sleep(3600)
     except _Stopped:

@@ -19,7 +19,7 @@ from app.settings import Settings
 from app.store import AWAY, LEASE_S, Changes, Series, Store, StoreError, Task
 from app.worker.data import DataSets
 from app.worker.keeping import check_kept, checkpoint_path, trajectory_path
-from app.worker.patience import RETRY_S, Outage, patiently
+from app.worker.patience import RETRY_S, Outage, ends_if_damaged, patiently
 from app.worker.process import enter, opened
 from fa_engine import CheckpointError, DatasetError, NotAllowed, Trainer
 
@@ -38,7 +38,7 @@ def analyse(settings: Settings, owner: str) -> None:
     os.nice(NICE)
     parent = multiprocessing.parent_process()
     outage = Outage()
-    with opened(settings, stop) as store, store.changes() as changes:
+    with ends_if_damaged(), opened(settings, stop) as store, store.changes() as changes:
         analyst = _Analyst(settings, store, changes, owner, lambda: stop.asked)
         while not stop.asked and (parent is None or parent.is_alive()):
             asked_at = time.monotonic()

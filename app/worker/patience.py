@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
+from sqlalchemy.exc import DatabaseError
+
 from app.logs import logger
-from app.store import AWAY, why_away
+from app.store import AWAY, is_damage, why_away
 
 RETRY_S = 0.25  # between two tries
 
@@ -37,6 +40,22 @@ class Outage:
         if self._since is not None:
             log.warning("the database answers again", after_s=round(self.seconds, 1))
             self._since = None
+
+
+@contextmanager
+def ends_if_damaged() -> Iterator[None]:
+    """Has a process end with one line in its log where the database is found to be damaged.
+
+    Raises:
+        SystemExit: it is.
+    """
+    try:
+        yield
+    except DatabaseError as error:
+        if not is_damage(error):
+            raise
+        log.error("the database is damaged, and this process ends", error=why_away(error))
+        raise SystemExit(1) from None
 
 
 def patiently(ask: Callable[[], T], stopping: Callable[[], bool]) -> T:

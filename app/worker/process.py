@@ -16,7 +16,7 @@ from app.settings import Settings
 from app.store import AWAY, LEASE_S, Store
 from app.worker.data import DataSets
 from app.worker.drive import Tools, drive
-from app.worker.patience import RETRY_S, Outage, patiently
+from app.worker.patience import RETRY_S, Outage, ends_if_damaged, patiently
 from fa_engine import RunConfig, Trainer
 
 SWITCH_S = 0.0005
@@ -44,7 +44,7 @@ def work(settings: Settings, owner: str) -> None:
     _warm_up(data_sets)
     parent = multiprocessing.parent_process()
     outage, look = Outage(), True
-    with opened(settings, stop) as store, store.changes() as changes:
+    with ends_if_damaged(), opened(settings, stop) as store, store.changes() as changes:
         while not stop.asked and not _alone(parent):
             asked_at = time.monotonic()
             try:

@@ -192,9 +192,9 @@ class Supervisor:
                 self._store.tasks.release(self._orphaned[0][0])
                 self._store.workers.beat([], gone=[self._orphaned[0][0]])
                 del self._orphaned[0]
-        except SQLAlchemyError:
+        except SQLAlchemyError as error:
             # They stay on the list for the next round; at worst their leases run out.
-            log.warning("the store cannot be written to", exc_info=True)
+            log.warning("the store cannot be written to", error=why_away(error))
 
     def _end_workers(self) -> None:
         alive = [(seat, seat.process) for seat in self._seats if seat.process is not None]
