@@ -1,4 +1,4 @@
-# The dashboard's image: the web server by default, `python -m app.worker` for the worker (compose.yaml).
+# The dashboard's image: `python -m app` by default, `python -m app.worker` for a worker (compose.yaml).
 FROM python:3.11-slim
 
 ENV PYTHONUNBUFFERED=1 \
@@ -27,7 +27,8 @@ COPY scripts/check_worker.py scripts/
 
 USER 1000
 # FA_HOST: inside the container only; compose.yaml publishes the port on 127.0.0.1. By itself the
-# server does not start like that: it wants FA_CONTROL_TOKEN, or FA_OPEN=yes as compose.yaml has it.
+# server makes tokens for one start like that, and shows them: set FA_CONTROL_TOKEN, or FA_OPEN=yes
+# as compose.yaml has it.
 ENV FA_HOST=0.0.0.0 \
     FA_PORT=8050 \
     FA_DATA_DIR=/data \
@@ -38,5 +39,5 @@ EXPOSE 8050
 HEALTHCHECK --interval=5s --timeout=5s --start-period=60s \
     CMD ["python", "-c", "import os; from http.client import HTTPConnection as C; c = C('127.0.0.1', int(os.environ['FA_PORT']), timeout=4); c.request('GET', '/healthz'); raise SystemExit(c.getresponse().status != 200)"]
 
-# One process, because the live streams of a run share one tailer; each open stream holds a thread.
-CMD ["sh", "-c", "exec gunicorn --bind \"$FA_HOST:$FA_PORT\" --worker-class gthread --workers 1 --threads 64 --graceful-timeout 3 --worker-tmp-dir /dev/shm --no-control-socket 'app.server:create_app()'"]
+# One process, because the live streams of a run share what is read for them.
+CMD ["python", "-m", "app"]

@@ -4,9 +4,9 @@ it is whole."""
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
-import threading
 from pathlib import Path
 
 from app import logs
@@ -40,10 +40,10 @@ def serve() -> None:
     """Serves until interrupted (Ctrl-C or SIGTERM), then ends the workers too."""
     # Here and not above: a spawned worker imports this module, and has no use for a web server.
     from sqlalchemy.exc import SQLAlchemyError
-    from werkzeug.serving import make_server
 
     from app.links import address, shown, with_tokens
     from app.server import create_app
+    from app.serving import Patience, PortTaken, Service, raise_file_limit
     from app.store import why_not
     from app.worker.supervisor import Supervisor
 
@@ -59,18 +59,21 @@ def serve() -> None:
         raise SystemExit(
             f"The dashboard cannot start: {why_not(error, settings.shown()['database_url'])}"
         ) from None
-    server = make_server(settings.host, settings.port, app, threaded=True)  # exits if it is taken
+    patience = Patience(connections=raise_file_limit())
+    try:
+        service = Service(app, settings.host, settings.port, patience)
+    except (OSError, PortTaken) as error:
+        raise SystemExit(f"The dashboard cannot start: {error}") from None
     supervisor = Supervisor(settings) if settings.workers else None
 
     def end(_number: int, _frame: object) -> None:
-        # shutdown() waits for the loop that this very thread runs, so another one asks for it.
-        threading.Thread(target=server.shutdown).start()
+        service.end()
 
     signal.signal(signal.SIGINT, end)
     signal.signal(signal.SIGTERM, end)
     if supervisor:
         supervisor.start()
-    port = server.server_port
+    port = service.port
     print(f"Feedback alignment is at {address(settings, port)} (Ctrl-C ends it)")
     # Tokens that were set are known to who set them, and what is no terminal may be a log.
     if made or (settings.control_token and sys.stdout.isatty()):
@@ -80,13 +83,14 @@ def serve() -> None:
         print("These links hold until it ends. Others: set FA_CONTROL_TOKEN and FA_VIEW_TOKEN.")
     sys.stdout.flush()
     try:
-        server.serve_forever()
+        service.run()
     finally:
         print("Ending.", flush=True)
         app.close()
-        server.server_close()
         if supervisor:
             supervisor.stop()
+    if not service.close():
+        os._exit(0)  # a thread that waits for a locked database would be waited for
 
 
 if __name__ == "__main__":

@@ -258,7 +258,7 @@ def _answer_this_machine_only(flask: Flask, settings: Settings) -> None:
 
     @flask.before_request
     def from_here() -> ResponseReturnValue | None:
-        # A server may have been told to listen elsewhere than FA_HOST says (gunicorn --bind).
+        # A server may have been told to listen elsewhere than FA_HOST says (uvicorn --host).
         before = request.environ.get("werkzeug.proxy_fix.orig", request.environ)
         peer = str(before.get("REMOTE_ADDR") or "")
         if not peer or is_loopback(peer) or is_within(peer, trusted):

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
 from app.asked import asked_listing, body_of_request
-from app.live import BadCursor, dump
+from app.frames import dump
+from app.live import BadCursor
 from app.logs import logger
 from app.settings import Settings
 from app.store import (

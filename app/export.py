@@ -19,7 +19,7 @@ from app.backfills import Backfills
 from app.files import document, page, table
 from app.files.script import as_script
 from app.files.table import as_csv, as_parquet, schema_of, settings_of
-from app.live import dump
+from app.frames import dump
 from app.settings import Settings
 from app.store import Run, Series, Store, UnknownCheckpoint
 from fa_engine import NotAllowed

@@ -42,6 +42,8 @@ def shown(settings: Settings, port: int) -> str:
 
 def address(settings: Settings, port: int) -> str:
     """Where a browser finds the dashboard, without a stroke at the end."""
+    if settings.host.startswith("unix:"):  # where a proxy finds it
+        return settings.host
     host = _reached_at(settings.host)
     return f"http://{f'[{host}]' if ':' in host else host}:{port}{settings.base.rstrip('/')}"
 

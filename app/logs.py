@@ -19,8 +19,8 @@ from structlog.stdlib import BoundLogger, ExtraAdder, ProcessorFormatter
 LEVELS = ("debug", "info", "warning", "error")
 FORMATS = ("text", "json")
 
-# What says a line for every request would bury what happens.
-_QUIET = ("werkzeug", "uvicorn.access")
+# A line for every request, and for whatever strangers send, would bury what happens.
+_QUIET = {"werkzeug": logging.WARNING, "uvicorn": logging.ERROR}
 
 
 def logger(name: str) -> BoundLogger:
@@ -56,8 +56,8 @@ def begin(level: str, format_: str | None) -> None:
     handler.setFormatter(_formatter(format_ or ("text" if sys.stderr.isatty() else "json")))
     root.addHandler(handler)
     root.setLevel(level.upper())
-    for name in _QUIET:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    for name, least in _QUIET.items():
+        logging.getLogger(name).setLevel(least)
 
 
 def _formatter(format_: str) -> ProcessorFormatter:

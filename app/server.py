@@ -1,4 +1,4 @@
-"""The web application: Flask, Dash on it, the API and the live stream."""
+"""The web application: Flask, Dash on it, the API and what is asked of a live stream."""
 
 from __future__ import annotations
 
@@ -31,10 +31,11 @@ from app.export import export_blueprint
 from app.gate import keep_gate
 from app.headers import keep_headers
 from app.health import health_blueprint
+from app.hub import Hub, Places
 from app.intake import import_blueprint
 from app.keep_api import keep_blueprint
 from app.lab import Desk
-from app.live import Hub, live_blueprint
+from app.live import live_blueprint
 from app.meters import Meters
 from app.metrics import count_requests, metrics_blueprint
 from app.pages import PAGES, Context
@@ -50,7 +51,7 @@ from app.watching import only_watches
 
 ASSETS = Path(__file__).parent.parent / "assets"
 
-_NOT_AGAIN = 3  # with any other status gunicorn starts another process, and so on for ever
+_NOT_AGAIN = 3  # with any other status some servers start another process, and so on for ever
 _ASSETS_ENDPOINT = "_dash_assets.static"  # Dash's name for it
 # The stream is not among them: its events would wait in the compressor.
 _COMPRESSED = (
@@ -69,12 +70,13 @@ class WebApp(Flask):
     """A Flask application that knows its parts.
 
     Attributes:
-        settings, store, hub, dash: what it was made of.
+        settings, store, hub, places, dash: what it was made of.
     """
 
     settings: Settings
     store: Store
     hub: Hub
+    places: Places
     dash: Dash
 
     def close(self) -> None:
@@ -104,10 +106,11 @@ def create_app(settings: Settings | None = None) -> WebApp:
     flask.settings = settings
     flask.store = Store(settings.database_url, settings.max_queued)
     meters = Meters()
-    flask.hub = Hub(flask.store, settings.max_streams, lag=meters.lag.observe)
+    flask.hub = Hub(flask.store, lag=meters.lag.observe)
+    flask.places = Places(settings.max_streams, settings.max_client_streams)
     cache = make_cache(flask, settings)
     room = Room(flask.store, settings, cache)
-    system = System(flask.store, settings, cache, meters, lambda: flask.hub.viewers)
+    system = System(flask.store, settings, cache, meters, lambda: flask.places.taken)
     backfills, desk = Backfills(flask.store, cache), Desk(flask.store, cache)
     guard_changes(flask.store, room)
     count_requests(flask, meters)  # those that are refused too
@@ -123,7 +126,7 @@ def create_app(settings: Settings | None = None) -> WebApp:
     flask.register_blueprint(document_blueprint())
     flask.register_blueprint(export_blueprint(flask.store, settings, backfills))
     flask.register_blueprint(import_blueprint(flask.store))
-    flask.register_blueprint(live_blueprint(flask.store, flask.hub))
+    flask.register_blueprint(live_blueprint(flask.store, flask.places))
     flask.register_blueprint(health_blueprint(system))
     flask.register_blueprint(metrics_blueprint(meters, flask.store, system, settings))
     flask.dash = _dash(

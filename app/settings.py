@@ -96,8 +96,10 @@ class Settings(BaseSettings):
     host: str = Field(
         default="127.0.0.1",
         min_length=1,
-        description="Address that the web server listens on.",
-        json_schema_extra={"allowed": "an address such as 127.0.0.1 or 0.0.0.0"},
+        description="Address that the web server listens on, or unix: and the path of a socket.",
+        json_schema_extra={
+            "allowed": "an address such as 127.0.0.1 or 0.0.0.0, or unix:/run/fa.sock"
+        },
     )
     port: int = Field(
         default=8050,
@@ -211,9 +213,15 @@ class Settings(BaseSettings):
         json_schema_extra={"allowed": "a whole number from 0 to 1000000000"},
     )
     max_streams: int = Field(
-        default=48,
+        default=400,
         ge=1,
         description="Most live streams that a web process serves at once.",
+        json_schema_extra={"allowed": _COUNT},
+    )
+    max_client_streams: int = Field(
+        default=100,
+        ge=1,
+        description="The same of one client's address; this machine's own are not counted.",
         json_schema_extra={"allowed": _COUNT},
     )
 

@@ -15,9 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from werkzeug.serving import make_server
 
 from app.server import create_app
+from app.serving import served
 from app.settings import Settings
 from app.store import Draft, Progress, RunState
 from benchmarks.live import page
@@ -73,9 +73,6 @@ def main() -> None:
         for run_id in ids[STREAMING:]:
             store.append(run_id, OWNER, [Draft.state(RunState.FINISHED, POINTS)], LEASE_S)
 
-        server = make_server("127.0.0.1", 0, app, threaded=True)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        url = f"http://127.0.0.1:{server.server_port}"
         stop = threading.Event()
 
         def stream() -> None:
@@ -86,7 +83,7 @@ def main() -> None:
                 at += BLOCK
                 stop.wait(0.4)
 
-        with page(url) as browser:
+        with served(app) as url, page(url) as browser:
             began = time.perf_counter()
             browser.goto(f"{url}/compare?runs={','.join(ids)}")
             browser.wait_for_function(DRAWN, polling=50, timeout=120_000)
@@ -114,8 +111,6 @@ def main() -> None:
             looks.append(time.perf_counter() - began)
             have = answer.json["have"]
         stop.set()
-        app.hub.close()
-        server.shutdown()
         app.close()
     late = np.array(frames)
     print(f"{RUNS} runs of {POINTS:,} points, {STREAMING} stream")

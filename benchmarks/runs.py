@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import statistics
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from sqlalchemy import create_engine, insert
-from werkzeug.serving import make_server
 
-from app.server import WebApp, create_app
+from app.server import create_app
+from app.serving import served
 from app.settings import Settings
 from app.store import Condition, Listing, Store
 from app.store.summary import described, join_tags, words_of
@@ -122,21 +119,6 @@ def lists(store: Store) -> None:
             found, total = store.keep.page(listing)
             times.append(time.perf_counter() - began)
         print(f"  {name:<34}{median_ms(times):>8.1f} ms   {len(found)} of {total:,}")
-
-
-@contextmanager
-def served(app: WebApp) -> Iterator[str]:
-    """The address of ``app`` on a server of its own."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        app.hub.close()
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def in_a_browser(url: str) -> None:

@@ -22,9 +22,8 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parent.parent
 INSTALL_TORCH = ROOT / "scripts" / "install_torch.py"
 
-# Needed without an import of ours: the server that the image starts, the drivers that a URL names,
-# and pooch's progress bar.
-NOT_IMPORTED = {"gunicorn", "psycopg", "redis", "tqdm"}
+# Needed without an import of ours: the drivers that a URL names, and pooch's progress bar.
+NOT_IMPORTED = {"psycopg", "redis", "tqdm"}
 
 
 def requirements(name: str) -> dict[str, Requirement]:

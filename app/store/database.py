@@ -13,7 +13,9 @@ so that nobody sees number n + 1 before n.
 from __future__ import annotations
 
 import time
+from bisect import bisect_right
 from collections.abc import Collection, Sequence
+from itertools import accumulate
 from typing import Any
 
 from sqlalchemy import bindparam, exists, func, select, update
@@ -140,15 +142,25 @@ class Store:
         with self._reader.connect() as connection:
             return [as_run(row) for row in connection.execute(query).mappings()]
 
-    def events(self, run_id: str, after: int = 0, limit: int | None = None) -> list[Event]:
-        """Events with ``seq > after`` in order, at most ``limit`` of them.
+    def events(
+        self,
+        run_id: str,
+        after: int = 0,
+        limit: int | None = None,
+        most_bytes: int | None = None,
+    ) -> list[Event]:
+        """Events with ``seq > after`` in order, at most ``limit`` of them and, but for a single
+        one, ``most_bytes`` of measurements.
 
         Raises:
             UnknownRun: there is no such run.
         """
-        query = _EVENTS if limit is None else _EVENTS.limit(limit)
+        asked = {"run_id": run_id, "after": after}
         with self._reader.connect() as connection:
-            rows = connection.execute(query, {"run_id": run_id, "after": after}).all()
+            if most_bytes is not None:  # their sizes are known without reading them
+                sizes = connection.execute(_SIZES.limit(limit), asked).scalars().all()
+                limit = max(1, bisect_right([*accumulate(sizes)], most_bytes))
+            rows = connection.execute(_EVENTS.limit(limit), asked).all()
         if not rows:
             self.revision(run_id)
         return [Event(*row) for row in rows]
@@ -455,6 +467,11 @@ _OF_THE_RUN = (events.c.run_id == bindparam("run_id")) & exists().where(
 )
 _EVENTS = (
     select(*(events.c[name] for name in Event.__dataclass_fields__))
+    .where(_OF_THE_RUN, events.c.seq > bindparam("after"))
+    .order_by(events.c.seq)
+)
+_SIZES = (
+    select(func.length(events.c.payload))
     .where(_OF_THE_RUN, events.c.seq > bindparam("after"))
     .order_by(events.c.seq)
 )

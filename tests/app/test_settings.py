@@ -62,6 +62,7 @@ def test_the_environment_sets_every_field(monkeypatch: pytest.MonkeyPatch, tmp_p
         "max_streams": 5,
         "log_level": "warning",
         "log_format": "json",
+        "max_client_streams": 3,
     }
     assert given.keys() == Settings.model_fields.keys()
     for name, value in given.items():

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import urllib.error
 import urllib.request
-from itertools import islice
 
 import numpy as np
 import pytest
 from waiting import PATIENCE_S
 from web_helpers import OWNER, Script, Viewer, serve
 
-from app.live import PAGE, Hub, _messages
+from app.frames import PAGE, Frame
+from app.hub import Hub
+from app.live import Watch, messages
 from app.server import WebApp, create_app
 from app.settings import Settings
 from app.store import Draft, RunState
@@ -205,26 +207,36 @@ def test_an_unknown_run_is_not_found(app: WebApp) -> None:
 
 
 def test_viewers_of_a_run_share_its_frames(app: WebApp, script: Script) -> None:
-    hub = Hub(app.store, 10)
+    hub = Hub(app.store)
     start = script.revision
-    viewers = [hub.frames(script.run.id, start) for _ in range(3)]
-    # A generator joins when it is asked first; the first one asked waits for the event below.
-    script.measure()
-    first = [next(viewer) for viewer in viewers]
-    script.measure()
-    second = [next(viewer) for viewer in viewers]
-    assert {frame.last for frame in first if frame} == {start + 1}
-    assert all(frame is second[0] for frame in second)
+
+    async def watch() -> None:
+        viewers = [hub.frames(script.run.id, start) for _ in range(3)]
+        waiting = [asyncio.ensure_future(anext(viewer)) for viewer in viewers]
+        script.measure()
+        first = await asyncio.gather(*waiting)
+        script.measure()
+        second = [await anext(viewer) for viewer in viewers]
+        assert {frame.last for frame in first if frame} == {start + 1}
+        assert all(frame is second[0] for frame in second)
+
+    asyncio.run(watch())
     hub.close()
 
 
 def test_a_silent_run_is_pinged(app: WebApp, script: Script) -> None:
-    hub = Hub(app.store, 1, ping_s=0.01)
-    assert list(islice(hub.frames(script.run.id, script.revision), 3)) == [None, None, None]
-    # As an event of its own name, which a page hears, with no events of the run in it.
-    said = list(islice(_messages(hub, script.run.id, script.revision), 3))
-    nothing = json.dumps({"run_id": script.run.id, "events": []}, separators=(",", ":"))
-    assert said[1:] == 2 * [f"event: ping\ndata: {nothing}\n\n"]
+    hub = Hub(app.store, ping_s=0.01)
+
+    async def watch() -> None:
+        viewer = hub.frames(script.run.id, script.revision)
+        assert [await anext(viewer) for _ in range(3)] == [None, None, None]
+        # As an event of its own name, which a page hears, with no events of the run in it.
+        said = messages(hub, Watch(script.run.id, script.revision, ""))
+        nothing = json.dumps({"run_id": script.run.id, "events": []}, separators=(",", ":"))
+        assert await anext(said) == b"retry: 1000\n\n"
+        assert await anext(said) == f"event: ping\ndata: {nothing}\n\n".encode()
+
+    asyncio.run(watch())
     hub.close()
 
 
@@ -232,20 +244,33 @@ def test_a_run_whose_worker_is_gone_is_put_back_while_it_is_watched(
     app: WebApp, script: Script
 ) -> None:
     app.store.heartbeat(script.run.id, OWNER, -1.0)  # the last word of its worker was long ago
-    hub = Hub(app.store, 1, lease_s=0.01, sweep_s=0.05)
-    for frame in hub.frames(script.run.id, 0):  # it goes on: the viewer stays
-        if app.store.run(script.run.id).state is RunState.QUEUED:
-            assert frame is None or not frame.ended
-            break
+    hub = Hub(app.store, lease_s=0.01, sweep_s=0.05)
+
+    async def watch() -> None:
+        async for frame in hub.frames(script.run.id, 0):  # it goes on: the viewer stays
+            if app.store.run(script.run.id).state is RunState.QUEUED:
+                assert frame is None or not frame.ended
+                break
+
+    asyncio.run(watch())
     assert "worker" in app.store.run(script.run.id).reason
     hub.close()
 
 
 def test_a_viewer_of_a_run_that_ended_unseen_is_let_go(app: WebApp, script: Script) -> None:
-    hub = Hub(app.store, 1, ping_s=0.01)
+    hub = Hub(app.store, ping_s=0.01)
     script.finish()
-    assert list(hub.frames(script.run.id, script.revision)) == [None]
+    assert frames(hub, script, script.revision) == [None]
     hub.close()
+
+
+def frames(hub: Hub, script: Script, after: int = 0) -> list[Frame | None]:
+    """All that a viewer is given."""
+
+    async def watch() -> list[Frame | None]:
+        return [frame async for frame in hub.frames(script.run.id, after)]
+
+    return asyncio.run(watch())
 
 
 def test_viewers_of_a_run_that_is_deleted_are_let_go(url: str, script: Script, app: WebApp) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -208,34 +209,55 @@ def test_one_command_serves_and_ends_when_it_is_asked(tmp_path: Path) -> None:
         assert process.wait(PATIENCE_S) == 0
 
 
-def test_gunicorn_serves_it(tmp_path: Path) -> None:
-    socket = tmp_path / "socket"
+def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = subprocess.run(
+            [sys.executable, "-m", "app"],
+            cwd=ROOT,
+            env=environment(tmp_path, FA_PORT=port),
+            capture_output=True,
+            text=True,
+        )
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1] == (
+        f"The dashboard cannot start: port {port} of 127.0.0.1 is taken; set FA_PORT to another"
+    )
+
+
+@pytest.mark.parametrize("how", ["by the module", "by uvicorn"])
+def test_it_is_served_on_a_unix_socket(tmp_path: Path, how: str) -> None:
+    path = tmp_path / "socket"
+    uvicorn = ["uvicorn", "--factory", "app.serving:create_asgi", "--uds", str(path)]
+    command = ["app"] if how == "by the module" else uvicorn
+    host = f"unix:{path}" if how == "by the module" else "127.0.0.1"
+    proxied = {"FA_TRUSTED_PROXIES": "unix", "FA_ALLOWED_HOSTS": "lab.example", "FA_OPEN": "yes"}
     process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "gunicorn", "-k", "gthread", "--threads", "8"),
-            *("--bind", f"unix:{socket}", "--graceful-timeout", "3", "app.server:create_app()"),
-        ],
+        [sys.executable, "-m", *command],
         cwd=ROOT,
-        env=environment(tmp_path / "state"),
+        env=environment(tmp_path / "state", FA_HOST=host, **proxied),
+        stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     try:
-        wait(lambda: socket.exists() or process.poll() is not None)
-        assert b'"status":"ok"' in get(socket, "/healthz")
-        assert b"assets/live.js" in get(socket, "/")
+        wait(lambda: path.exists() or process.poll() is not None)
+        assert b'"status":"ok"' in get(path, "/healthz")
+        assert b"assets/live.js" in get(path, "/")
+        # A proxy there is believed.
+        assert b"200 OK" in get(path, "/", "X-Forwarded-Host: lab.example\r\n")
+        assert b"403" in get(path, "/", "X-Forwarded-Host: evil.example\r\n").splitlines()[0]
     finally:
         process.terminate()
         process.wait(PATIENCE_S)
+    assert how == "by uvicorn" or not path.exists()
 
 
-def get(path: Path, address: str) -> bytes:
+def get(path: Path, address: str, headers: str = "") -> bytes:
     """The answer to a GET over a Unix socket."""
-    import socket
-
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(PATIENCE_S)
         connection.connect(str(path))
-        request = f"GET {address} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        request = f"GET {address} HTTP/1.1\r\nHost: localhost\r\n{headers}Connection: close\r\n\r\n"
         connection.sendall(request.encode())
         parts = []
         while part := connection.recv(65_536):

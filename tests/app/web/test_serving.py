@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import re
 import signal
@@ -23,7 +24,8 @@ from app.server import WebApp, create_app
 from app.settings import Settings
 
 ROOT = Path(__file__).parents[3]
-GUNICORN = re.search(r"exec (gunicorn .*)\"\]", (ROOT / "Dockerfile").read_text())
+IMAGE = re.search(r"^CMD (\[.*\])$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+UVICORN = "-m uvicorn --factory app.serving:create_asgi --no-proxy-headers"
 AT_ONCE = 120
 ENCODINGS = ["zstd", "br", "gzip"]
 
@@ -63,14 +65,17 @@ def answers(port: int) -> bool:
     return True
 
 
-def by_module(state: Path) -> AbstractContextManager[int]:
-    return started([sys.executable, "-m", "app"], state, free_port())
-
-
-def by_gunicorn(state: Path) -> AbstractContextManager[int]:
+def by_image(state: Path) -> AbstractContextManager[int]:
     """As in the image, word for word."""
-    assert GUNICORN
-    return started(["sh", "-c", f"exec {GUNICORN[1]}".replace('\\"', '"')], state, free_port())
+    assert IMAGE
+    return started(json.loads(IMAGE[1]), state, free_port())
+
+
+def by_uvicorn(state: Path) -> AbstractContextManager[int]:
+    """As the README has it for who has a server of his own."""
+    port = free_port()
+    assert f"python {UVICORN}" in (ROOT / "README.md").read_text()
+    return started([sys.executable, *UVICORN.split(), "--port", str(port)], state, port)
 
 
 @contextmanager
@@ -108,7 +113,7 @@ def burst(port: int, addresses: list[str]) -> Counter[int]:
     return statuses
 
 
-@pytest.mark.parametrize("start", [by_module, by_gunicorn])
+@pytest.mark.parametrize("start", [by_image, by_uvicorn])
 def test_the_first_burst_after_a_start_is_answered(
     app: WebApp, tmp_path: Path, start: Callable[[Path], AbstractContextManager[int]]
 ) -> None:

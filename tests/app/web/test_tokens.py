@@ -30,7 +30,7 @@ from app.settings import Settings
 from app.store import Ask
 
 ROOT = Path(__file__).parents[3]
-GUNICORN = re.search(r"exec (gunicorn .*)\"\]", (ROOT / "Dockerfile").read_text())
+UVICORN = [sys.executable, *["-m", "uvicorn", "--factory", "app.serving:create_asgi"]]
 LINK = re.compile(r"To (\w+) it: http://([\w.-]+):(\d+)/\?token=([\w-]+)")
 CONTROL, VIEW = "control-of-the-tests", "view-of-the-tests-01"
 TOKENS: dict[str, Any] = {"control_token": CONTROL, "view_token": VIEW}
@@ -384,12 +384,6 @@ def answers(port: int) -> bool:
         return False
 
 
-def gunicorn(*more: str) -> list[str]:
-    assert GUNICORN
-    command = GUNICORN[1].replace('\\"', '"').replace("gunicorn ", f"gunicorn {' '.join(more)} ", 1)
-    return ["sh", "-c", f"exec {command}"]
-
-
 def visit(port: int, token: str) -> None:
     """Comes in by the link, is refused with another, and starts a run by the header."""
     with urllib.request.urlopen(
@@ -412,8 +406,8 @@ def test_no_log_of_requests_holds_a_token(tmp_path: Path) -> None:
         "FA_CONTROL_TOKEN": CONTROL,
         "FA_VIEW_TOKEN": VIEW,
     }
-    everything = ("--access-logfile", "-", "--access-logformat", "'%(r)s %(q)s %(U)s %(f)s'")
-    with started(gunicorn(*everything, "--log-level", "debug"), log, **settings) as process:
+    everything = [*UVICORN, "--port", str(port), "--log-level", "debug", "--access-log"]
+    with started(everything, log, **settings) as process:
         wait(lambda: process.poll() is not None or answers(port))
         visit(port, VIEW)
     said = log.read_text()
@@ -422,11 +416,10 @@ def test_no_log_of_requests_holds_a_token(tmp_path: Path) -> None:
     assert CONTROL not in said
 
 
-def test_gunicorn_does_not_start_where_others_could_come_in(tmp_path: Path) -> None:
+def test_other_servers_do_not_start_where_others_could_come_in(tmp_path: Path) -> None:
     log = tmp_path / "log"
     settings = {"FA_STATE_DIR": str(tmp_path), "FA_HOST": "0.0.0.0", "FA_PORT": str(free_port())}
-    command = [part.replace("$FA_HOST", "127.0.0.1") for part in gunicorn()]
-    with started(command, log, **settings) as process:
+    with started([*UVICORN, "--port", settings["FA_PORT"]], log, **settings) as process:
         assert process.wait(PATIENCE_S) == 3
     (line,) = [line for line in log.read_text().splitlines() if "FA_" in line]
     assert line.startswith("FA_HOST = '0.0.0.0' can be reached from elsewhere")

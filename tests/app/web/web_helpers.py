@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import threading
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from waiting import PATIENCE_S
-from werkzeug.serving import make_server
 
-from app.server import WebApp
+from app.serving import served as serve
 from app.store import Draft, Progress, Run, RunState, Store
 from fa_engine import Measurement, RunConfig
+
+__all__ = ["CONFIG", "LEASE_S", "OWNER", "Script", "Viewer", "serve"]
 
 OWNER = "test"
 LEASE_S = 3600.0
@@ -23,21 +23,6 @@ LEASE_S = 3600.0
 CONFIG = RunConfig(
     hidden=(12, 7), replicates=3, epochs=2, batch_size=64, measure_every=1, evaluate_every=9
 )
-
-
-@contextmanager
-def serve(app: WebApp) -> Iterator[str]:
-    """The address of ``app`` on a server of its own."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        app.hub.close()  # or open streams would outlive the server
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @dataclass
