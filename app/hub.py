@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, deque
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -31,6 +31,7 @@ _RETRY_AFTER_S = 10
 _SWEEP_S = 5.0
 _KEPT_BYTES = 16_000_000  # of frames in memory, of all runs together
 _READERS = 4
+_AT_ONCE = 20  # viewers woken in one round of the loop
 
 _Found = TypeVar("_Found")
 _log = logger(__name__)
@@ -105,9 +106,15 @@ class _Channel:
     gone: bool = False
 
     def tell(self) -> None:
-        """Wakes all viewers."""
-        for news in self.viewers:
-            news.set()
+        """Wakes all viewers, some at a time: what else comes in is not to wait for all of them."""
+        _wake(asyncio.get_running_loop(), deque(self.viewers))
+
+
+def _wake(loop: asyncio.AbstractEventLoop, viewers: deque[asyncio.Event]) -> None:
+    for _ in range(min(_AT_ONCE, len(viewers))):
+        viewers.popleft().set()
+    if viewers:
+        loop.call_soon(_wake, loop, viewers)
 
 
 class Hub:
@@ -207,11 +214,11 @@ class Hub:
         news.clear()
         if channel.head > cursor or channel.gone or self._closed:
             return
+        ping = asyncio.get_running_loop().call_later(self._ping_s, news.set)
         try:
-            async with asyncio.timeout(self._ping_s):
-                await news.wait()
-        except TimeoutError:
-            return
+            await news.wait()
+        finally:
+            ping.cancel()
 
     async def _join(self, run_id: str, news: asyncio.Event) -> _Channel:
         self._loop = asyncio.get_running_loop()

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import uvicorn
 
+from app.hub import Hub
 from app.server import WebApp
 from app.serving.front import Front
 from app.serving.patience import USUAL, Patience
@@ -65,7 +66,7 @@ class Service:
             timeout_keep_alive=patience.idle_s,  # type: ignore[arg-type]  # seconds, for call_later
             timeout_graceful_shutdown=patience.end_s,  # type: ignore[arg-type]
         )
-        self._server = _Server(config)
+        self._server = _Server(config, app.hub)
 
     def run(self) -> None:
         """Until :meth:`end`."""
@@ -79,8 +80,7 @@ class Service:
 
     def end(self) -> None:
         """Has it end: streams at once, what is on its way within a second or so. From whichever
-        thread, or a signal's handler."""
-        self._app.hub.close()
+        thread, or a signal's handler, which may take no lock."""
         self._server.should_exit = True
 
     def close(self) -> bool:
@@ -91,11 +91,16 @@ class Service:
 class _Server(uvicorn.Server):
     """It leaves signals alone, and lets those go that would not let it end."""
 
+    def __init__(self, config: uvicorn.Config, hub: Hub) -> None:
+        super().__init__(config)
+        self._hub = hub
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._hub.close()
         loop = asyncio.get_running_loop()
         grace_s = self.config.timeout_graceful_shutdown or 0
         late = loop.call_later(grace_s, self._let_go)
