@@ -167,6 +167,11 @@ class Hub:
         """Whether the process is on its way out."""
         return self._closed
 
+    @property
+    def kept_bytes(self) -> int:
+        """Of all frames in memory."""
+        return self._kept.size
+
     def close(self) -> None:
         """Ends every viewer's frames; from whichever thread."""
         self._closed = True
@@ -321,7 +326,7 @@ class _Kept:
     """Frames in memory, those that were asked for last, up to a number of bytes."""
 
     def __init__(self, most_bytes: int) -> None:
-        self._most, self._size = most_bytes, 0
+        self._most, self.size = most_bytes, 0
         self._frames: OrderedDict[tuple[str, int], Frame] = OrderedDict()
 
     def get(self, run_id: str, after: int) -> Frame | None:
@@ -335,9 +340,9 @@ class _Kept:
         """Keeps a frame that follows event ``after``."""
         before = self._frames.pop((run_id, after), None)
         if before is not None:
-            self._size -= len(before.message)
+            self.size -= len(before.message)
         self._frames[run_id, after] = frame
-        self._size += len(frame.message)
-        while self._size > self._most and self._frames:
+        self.size += len(frame.message)
+        while self.size > self._most and self._frames:
             _, oldest = self._frames.popitem(last=False)
-            self._size -= len(oldest.message)
+            self.size -= len(oldest.message)

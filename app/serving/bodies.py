@@ -28,12 +28,10 @@ class Body:
     Attributes:
         file: it, from its beginning; close it.
         size: in bytes.
-        whole: whether that is all of it; it was more than was to be read otherwise.
     """
 
     file: IO[bytes]
     size: int
-    whole: bool
 
 
 class Bodies:
@@ -59,7 +57,7 @@ class Bodies:
             Gone: the client went.
         """
         file: IO[bytes] = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115
-        body = Body(file, 0, whole=False)
+        body = Body(file, 0)
         try:
             more = True
             while more and body.size <= most:
@@ -76,7 +74,6 @@ class Bodies:
         except BaseException:
             self.done(body)
             raise
-        body.whole = not more and body.size <= most
         file.seek(0)
         return body
 

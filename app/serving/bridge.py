@@ -150,6 +150,6 @@ def environ_of(scope: Mapping[str, Any], body: Body, more: Mapping[str, Any]) ->
         if key in environ:
             value = environ[key] + ("; " if key == "HTTP_COOKIE" else ",") + value
         environ[key] = value
-    if body.whole and environ.pop("HTTP_TRANSFER_ENCODING", None) is not None:
+    if environ.pop("HTTP_TRANSFER_ENCODING", None) is not None:  # of its pieces it is one
         environ["CONTENT_LENGTH"] = str(body.size)
     return environ

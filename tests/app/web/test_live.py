@@ -10,14 +10,14 @@ import urllib.request
 import numpy as np
 import pytest
 from waiting import PATIENCE_S
-from web_helpers import OWNER, Script, Viewer, serve
+from web_helpers import LEASE_S, OWNER, Script, Viewer, serve
 
-from app.frames import PAGE, Frame
+from app.frames import FRAME_BYTES, PAGE, Frame
 from app.hub import Hub
 from app.live import Watch, messages
 from app.server import WebApp, create_app
 from app.settings import Settings
-from app.store import Draft, RunState
+from app.store import Command, Draft, RunState
 from fa_engine import Measurement
 
 
@@ -95,6 +95,74 @@ def test_more_events_than_fit_one_frame_come_in_several(url: str, script: Script
     assert viewer.seqs == list(range(1, script.revision + 1))
     assert len(viewer.frames) == 3
     assert viewer.ended
+
+
+def test_frames_and_pages_are_bounded_by_bytes(app: WebApp, url: str, script: Script) -> None:
+    script.measure(count=30, blocks=40)
+    script.measure(count=8000)  # one alone is more than the limit
+    script.measure(count=30, blocks=40)
+    script.finish()
+    sizes = {}
+    for frame in frames_of(app, script):
+        sizes[frame.last - frame.first + 1] = len(frame.message)
+        assert frame.first == frame.last or len(frame.message) < FRAME_BYTES + 200
+    assert sizes[1] > FRAME_BYTES
+    assert max(sizes) > 10
+    assert Viewer(stream(url, script)).join().seqs == list(range(1, script.revision + 1))
+    client, after = app.test_client(), 0
+    while after < script.revision:
+        answer = client.get(f"/api/runs/{script.run.id}/events?after={after}")
+        page = answer.get_json()
+        assert len(page["events"]) == 1 or len(answer.data) < FRAME_BYTES + 200
+        assert page["events"][0]["seq"] == after + 1
+        after = page["last"]
+        assert page["more"] == (after < script.revision) != page["ended"]
+
+
+def frames_of(app: WebApp, script: Script) -> list[Frame]:
+    hub = Hub(app.store)
+    found = [frame for frame in frames(hub, script) if frame]
+    hub.close()
+    return found
+
+
+def test_measurements_that_are_large_are_not_read_together(script: Script) -> None:
+    script.measure(count=100, blocks=10)
+    (size,) = {len(e.payload) for e in script.store.events(script.run.id) if e.payload}
+    read = script.store.events(script.run.id, after=2, most_bytes=3 * size)
+    assert [event.seq for event in read] == [3, 4, 5]
+    assert len(script.store.events(script.run.id, after=2, most_bytes=1)) == 1
+    assert len(script.store.events(script.run.id, after=2, limit=2, most_bytes=3 * size)) == 2
+
+
+def test_frames_in_memory_are_bounded_by_bytes(app: WebApp, script: Script) -> None:
+    script.measure(count=5, blocks=30)
+    script.finish()
+    # Room for one frame and no more: each viewer has all of them all the same.
+    hub = Hub(app.store, frame_bytes=5000, kept_bytes=6000)
+    for _ in range(2):
+        seen = [frame for frame in frames(hub, script) if frame]
+        assert len(seen) > 5
+        assert [frame.first for frame in seen[1:]] == [frame.last + 1 for frame in seen[:-1]]
+        assert seen[-1].last == script.revision
+    assert hub.kept_bytes <= 6000
+    hub.close()
+
+
+def test_a_kept_frame_ends_nothing_that_has_been_extended(app: WebApp, script: Script) -> None:
+    script.measure()
+    script.finish()
+    hub = Hub(app.store)
+    assert [frame.ended for frame in frames(hub, script) if frame][-1]
+    app.store.send(script.run.id, Command(command="extend", epochs=1))
+    again = app.store.claim(OWNER, LEASE_S)
+    assert again is not None
+    assert again.id == script.run.id
+    script.write(Draft.notice(44, "it goes on"))
+    script.finish()
+    seen = [frame for frame in frames(hub, script) if frame]
+    assert seen[-1].last == script.revision
+    hub.close()
 
 
 def test_a_run_that_is_over_and_seen_is_no_content(url: str, script: Script) -> None:
