@@ -121,10 +121,10 @@ class Front:
             async for message in messages(self._app.hub, watch):
                 await send({"type": "http.response.body", "body": message, "more_body": True})
         except (SQLAlchemyError, StoreError):
-            log.warning("the stream of run %s ends: the store does not answer", watch.run_id)
+            log.warning("a stream ends: the store does not answer", run_id=watch.run_id)
         except Exception:
             if not self._app.hub.closed:  # its threads are gone, or there are events of no version
-                log.exception("the stream of run %s ends", watch.run_id)
+                log.exception("a stream ends", run_id=watch.run_id)
 
 
 async def _send(answer: Answer, piece: bytes, more: bool, receive: Receive, send: Send) -> None:
