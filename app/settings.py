@@ -24,6 +24,7 @@ from sqlalchemy.exc import ArgumentError
 
 from app.hosts import is_loopback, read_hosts, read_networks, read_origins
 from app.logs import FORMATS, LEVELS
+from app.machine import free_bytes
 from fa_engine import Limits
 from fa_engine.datasets import default_data_dir
 
@@ -32,6 +33,7 @@ _DIRECTORY = "a path of a directory"
 _COUNT = "a whole number from 1"
 _TOKEN = re.compile(r"[\w.~-]{16,200}", re.ASCII)
 _A_TOKEN = "16 to 200 letters, digits, dots, dashes, underscores or tildes"
+_FREE_SHARE = 0.9  # of the memory that is free is for runs
 _PATH = re.compile(r"/|(?!/(api|assets|healthz|readyz|metrics)(/|$)|/_)(/[\w.~-]+)+/?", re.ASCII)
 
 
@@ -58,9 +60,10 @@ def _cores() -> int:
 class Settings(BaseSettings):
     """An installation's settings. Each field is read from ``FA_`` + its name in capitals.
 
-    What is not given, empty or ``None`` takes its default, so that every field has a value; only
-    ``cache_url`` may be ``None``: a cache of files under ``state_dir`` then, the tokens, of which
-    there are none then, and ``log_format``, which then goes by where the log is written to.
+    What is not given, empty or ``None`` takes its default, so that nearly every field has a value.
+    ``cache_url`` may be ``None``: a cache of files under ``state_dir`` then; so may
+    ``max_run_mb``: what is free when it is asked; ``log_format``: by where the log is written to;
+    and the tokens: nobody has one.
 
     Raises:
         pydantic.ValidationError: the message names the variable, its value and what is allowed.
@@ -180,10 +183,12 @@ class Settings(BaseSettings):
         description="Most weights and biases of a run, all replicates together.",
         json_schema_extra={"allowed": _COUNT},
     )
-    max_activations: int = Field(
-        default=Limits().max_activations,
+    max_run_mb: int | None = Field(
+        default=None,
         ge=1,
-        description="Most values of a batch in all layers and replicates of a run.",
+        description="Most memory of a run at its peak, in MB, as it is estimated; default: nine "
+        "tenths of what the machine, or the container, has free when it is asked, shared out to "
+        "the workers.",
         json_schema_extra={"allowed": _COUNT},
     )
     max_epochs: int = Field(
@@ -295,12 +300,20 @@ class Settings(BaseSettings):
         return self.path_prefix.rstrip("/") + "/"
 
     @property
+    def max_run_bytes(self) -> int:
+        """Most memory of a run at its peak; where nobody set it, what is free now."""
+        if self.max_run_mb is not None:
+            return self.max_run_mb * 10**6
+        return int(_FREE_SHARE * free_bytes()) // max(1, self.workers)
+
+    @property
     def limits(self) -> Limits:
         """What one run may ask of this installation."""
         return Limits(
             max_parameters=self.max_parameters,
-            max_activations=self.max_activations,
+            max_bytes=self.max_run_bytes,
             max_epochs=self.max_epochs,
+            bytes_set_by=f"{PREFIX}MAX_RUN_MB",
         )
 
 

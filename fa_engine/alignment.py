@@ -275,23 +275,34 @@ def _in_float64(
     if index > 2 * n:
         return _weight_pairs(network, feedback, torch.float64)[index - 2 * n - 1]
     u, g = both[index - n - 1]
-    return u.delta.double(), g.delta.double()
+    if u.delta.ndim == 2:
+        return u.delta.double(), g.delta.double()
+    # One replicate after the other: twice as wide, and with all products, they would together be
+    # the most that a run ever takes.
+    of_each = [_products(s.double(), d.double()) for s, d in zip(u.delta, g.delta, strict=True)]
+    return torch.stack(of_each, 1)
 
 
 def formed(u: Product, g: Product) -> Float64[Array, "3 R"]:
-    """``<u, u>``, ``<u, g>`` and ``<g, g>``, ``(3, R)``, of matrices formed in float64."""
-    p = _formed(u)
-    q = p if g is u else _formed(g)
-    dots = [torch.linalg.vecdot(a, b) for a, b in ((p, p), (p, q), (q, q))]
-    found: Array = torch.stack(dots).reshape(3, -1).cpu().numpy()
-    return found
+    """``<u, u>``, ``<u, g>`` and ``<g, g>``, ``(3, R)``, of matrices formed in float64, a replicate
+    after the other."""
+    found = []
+    for own_u, own_g in zip(_of_each(u), _of_each(g), strict=True):
+        p = _formed(*own_u)
+        q = p if g is u else _formed(*own_g)
+        found.append(torch.stack([torch.linalg.vecdot(*of) for of in ((p, p), (p, q), (q, q))]))
+    return np.asarray(torch.stack(found, 1).cpu().numpy())
 
 
-def _formed(u: Product) -> Tensor:
-    s, h = u.delta, u.input
-    wide = h[0].double().expand_as(h) if h.ndim == 3 and h.stride(0) == 0 else h.double()
-    matrix: Tensor = s.double().mT @ wide
-    return matrix.flatten(-2)
+def _of_each(u: Product) -> list[tuple[Tensor, Tensor]]:
+    """Delta and input of each replicate."""
+    if u.delta.ndim == 2:
+        return [(u.delta, u.input)]
+    return list(zip(u.delta, u.input, strict=True))
+
+
+def _formed(s: Float[Tensor, "N n_out"], h: Float[Tensor, "N n_in"]) -> Float64[Tensor, " n"]:
+    return (s.double().mT @ h.double()).flatten()
 
 
 def uncancelled(u: Product) -> Float[Tensor, "*R N"]:

@@ -28,11 +28,12 @@ from pydantic_core import PydanticCustomError
 
 from fa_engine.activations import ACTIVATIONS
 from fa_engine.datasets import DATASETS
-from fa_engine.feedback import SCHEMES, SIGNALS, Scheme, lags
+from fa_engine.feedback import SCHEMES, SIGNALS, Scheme
 from fa_engine.layers import ALLOWED as LAYERS_ALLOWED
 from fa_engine.layers import Layer, LayerError, Spec, build, parse
 from fa_engine.losses import LOSSES
-from fa_engine.matrices import MATRICES, ROUTES, Matrices
+from fa_engine.matrices import MATRICES, ROUTES
+from fa_engine.memory import in_words, on_host, peak_bytes
 from fa_engine.optimizers import OPTIMIZERS, SCHEDULES
 from fa_engine.seeding import DISTRIBUTIONS
 from fa_engine.typed import entries, hint, number, whole
@@ -44,16 +45,19 @@ class Limits:
 
     Attributes:
         max_parameters: weights and biases of all replicates together.
-        max_activations: values that one batch takes on its way up, in all replicates together.
+        max_bytes: memory at the peak, see :func:`fa_engine.memory.peak_bytes`. That of a GPU is
+            not counted.
         max_epochs: passes over the training set.
+        bytes_set_by: what an installation sets ``max_bytes`` by, for the message.
     """
 
     max_parameters: int = 50_000_000
-    max_activations: int = 500_000_000
+    max_bytes: int = 16 * 10**9
     max_epochs: int = 10_000
+    bytes_set_by: str = ""
 
 
-UNLIMITED = Limits(max_parameters=2**62, max_activations=2**62, max_epochs=2**62)
+UNLIMITED = Limits(max_parameters=2**62, max_bytes=2**62, max_epochs=2**62)
 
 
 @dataclass(frozen=True)
@@ -553,11 +557,6 @@ class RunConfig(BaseModel):
                 f"at most {n_layers}, the layers of this network",
             ),
             (
-                self.n_activations > limits.max_activations,
-                "batch_size",
-                self._batch_that_fits(limits),
-            ),
-            (
                 max(self.frozen, default=0) > n_layers,
                 "frozen",
                 f"numbers from 1 to {n_layers}, the layers of this network",
@@ -580,30 +579,45 @@ class RunConfig(BaseModel):
         ):
             if wrong:
                 raise _refusal(name, getattr(self, name), allowed_text)
-        self._check_feedback(limits)
+        self._check_feedback()
+        self._check_memory(limits)
         return self
 
-    def _batch_that_fits(self, limits: Limits) -> str:
-        """What batch size is allowed, where the activations of this one are too many."""
-        fits = limits.max_activations // (self.n_activations // self.batch_size)
-        allowed_text = f"at most {fits:,} with" if fits else "none with"
-        return (
-            f"{allowed_text} this network and replicates = {self.replicates}: "
-            f"{limits.max_activations:,} activations are the limit, "
-            f"and these would be {self.n_activations:,}"
+    def _check_memory(self, limits: Limits) -> None:
+        """Names the number that would have to be smaller, and what memory it would take as it is.
+
+        Asked last: what is out of range for another reason is told of that.
+        """
+        needed = peak_bytes(self) if limits.max_bytes < 2**62 and on_host(self.device) else 0
+        if needed <= limits.max_bytes:
+            return
+        counts = ["batch_size", "mirror_samples", "replicates"]
+        if not MATRICES[self.composition.matrix].sees_noise:
+            counts.remove("mirror_samples")
+        found = ((name, self._most_that_fit(name, limits)) for name in counts)
+        name, fits = next((one for one in found if one[1]), ("hidden", 0))
+        setting = f" ({limits.bytes_set_by})" if limits.bytes_set_by else ""
+        less = f"at most {fits:,}" if fits else "fewer or narrower layers"
+        others = "the rest as it is" if fits else "this data set"
+        raise _refusal(
+            name,
+            getattr(self, name),
+            f"{less} with {others}: this run would take about {in_words(needed)} of memory, "
+            f"{in_words(limits.max_bytes)} are allowed{setting}",
         )
 
-    def _check_mirror(self, matrix: type[Matrices], limits: Limits) -> None:
-        """The noise takes memory as a batch does."""
-        if not matrix.sees_noise:
-            return
-        sample = self.replicates * sum(layer.fan_in + layer.n_out for layer in self.layers[1:])
-        fits = limits.max_activations // sample
-        if self.mirror_samples > fits:
-            text = f"at most {fits:,} with this network and replicates = {self.replicates}"
-            raise _refusal("mirror_samples", self.mirror_samples, text)
+    def _most_that_fit(self, name: str, limits: Limits) -> int:
+        """The largest number in the field ``name`` that fits in memory; 0: not one does."""
+        fits, too_many = 0, getattr(self, name)
+        while too_many - fits > 1:
+            middle = (fits + too_many) // 2
+            if peak_bytes(self.model_copy(update={name: middle})) <= limits.max_bytes:
+                fits = middle
+            else:
+                too_many = middle
+        return fits
 
-    def _check_feedback(self, limits: Limits) -> None:
+    def _check_feedback(self) -> None:
         """Route, matrix, density and rank have to go together."""
         scheme = self.composition
         routes = MATRICES[scheme.matrix].routes
@@ -615,7 +629,6 @@ class RunConfig(BaseModel):
             fitting = ", ".join(m for m, kind in MATRICES.items() if scheme.route in kind.routes)
             raise _refusal("matrix", scheme.matrix, f"{fitting} with route = {scheme.route!r}")
         matrix = MATRICES[scheme.matrix]
-        self._check_mirror(matrix, limits)
         if self.feedback_rank is None or not matrix.is_drawn:
             return
         if not matrix.keeps_rank:
@@ -661,15 +674,6 @@ class RunConfig(BaseModel):
         """Weights and biases of all replicates together."""
         single = sum((layer.fan_in + self.bias) * layer.n_out for layer in self.layers)
         return self.replicates * single
-
-    @property
-    def n_activations(self) -> int:
-        """Values of one batch in all layers and replicates, and of those that a delay keeps."""
-        layers = self.layers
-        late = lags(len(layers), self.delay_modules)
-        kept = zip(layers, late, strict=True)
-        single = sum(layer.operand_size * (1 + lag) for layer, lag in kept)
-        return self.replicates * self.batch_size * single
 
     @property
     def n_train(self) -> int:
@@ -774,4 +778,7 @@ def _allowed(field: FieldInfo, name: str, limits: Limits) -> str:
 def _shown(value: Any) -> str:
     several = isinstance(value, (list, tuple)) and len(value) > 1
     text = ", ".join(map(str, value)) if several else repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
+    if len(text) <= 80:
+        return text
+    of = f" ({len(value):,} characters)" if isinstance(value, str) else ""
+    return text[:77] + "..." + of

@@ -21,12 +21,12 @@ from fa_engine.datasets import DataOptions, Dataset, check_shapes, load_dataset
 from fa_engine.feedback import Feedback
 from fa_engine.losses import LOSSES
 from fa_engine.matrices import FeedbackOptions
+from fa_engine.memory import EVALUATION_BYTES
 from fa_engine.network import Network, Pass, Product
 from fa_engine.optimizers import SCHEDULES, Optimizer, PlainSGD, StepOptions, make_optimizer
 from fa_engine.seeding import ORDER, Draw, generator
 from fa_engine.walk import Conserving, Walk, Walker, conserving
 
-EVALUATION_BYTES = 2**26  # of operands at a time: convolutions unfold each sample many times over
 LOOK_EVERY = 100  # steps between two looks for a divergence that no measurement has seen
 
 

@@ -13,20 +13,24 @@ from safetensors.torch import load_file
 
 from app.lab.params import (
     OWN,
+    CheckpointParams,
     DiffusionParams,
     KickParams,
     LandscapeParams,
     Params,
+    ProbeParams,
     SpectrumParams,
     WalkParams,
 )
 from app.lab.walk import WalkRows, median, walk_lines
-from fa_engine import CheckpointError, NotAllowed, Trainer
+from fa_engine import CheckpointError, NotAllowed, RunConfig, Trainer
 from fa_engine.branching import fork
 from fa_engine.decides import decision
 from fa_engine.diffusion import LEAST_SNAPSHOTS, mean_squared_displacement, power_law
 from fa_engine.landscape import landscape
+from fa_engine.memory import peak_bytes
 from fa_engine.perturbation import perturb_and_return
+from fa_engine.probes import probe_bytes
 from fa_engine.stability import probe_set, spectrum
 
 
@@ -54,12 +58,23 @@ class Shelf(Protocol):
     def series(self, run_id: str, until: int) -> WalkRows:
         """What a run has measured up to an event."""
 
-    def open(self, run_id: str, step: int) -> Trainer:
-        """A trainer that stands where the run stood then."""
+    def open(
+        self, run_id: str, step: int, beside: Callable[[RunConfig], int] = lambda _: 0
+    ) -> Trainer:
+        """A trainer that stands where the run stood then.
+
+        Args:
+            run_id: the run.
+            step: of its checkpoint.
+            beside: bytes that the question takes with the trainer, of the run's configuration.
+
+        Raises:
+            CheckpointError: the checkpoint cannot be read, or takes more memory than is allowed.
+        """
 
 
 def _spectrum(params: SpectrumParams, shelf: Shelf, progress: Progress) -> Mapping[str, Any]:
-    trainer = fork(_opened(params, shelf, params.run_id, params.step), params.replicate - 1, 1)
+    trainer = fork(_opened(params, shelf, *_place(params)), params.replicate - 1, 1)
     _put_under(trainer, params.under)
     probe = probe_set(trainer.data, params.n_samples)
     found = spectrum(
@@ -121,7 +136,7 @@ def _decided(trainer: Trainer) -> dict[str, Any]:
 
 
 def _kick(params: KickParams, shelf: Shelf, progress: Progress) -> Mapping[str, Any]:
-    trainer = _opened(params, shelf, params.run_id, params.step)
+    trainer = _opened(params, shelf, *_place(params))
     _put_under(trainer, params.under)
     found = perturb_and_return(
         trainer,
@@ -192,11 +207,26 @@ def _landscape(params: LandscapeParams, shelf: Shelf, progress: Progress) -> Map
     }
 
 
+def _place(params: CheckpointParams) -> tuple[str, int]:
+    return params.run_id, params.step
+
+
 def _opened(params: Params, shelf: Shelf, run_id: str, step: int, several: bool = False) -> Trainer:
     """A trainer that has the replicate that is asked for, counted from 1."""
-    trainer = shelf.open(run_id, step)
+    trainer = shelf.open(run_id, step, lambda config: _question_bytes(params, config))
     params.check_replicate(trainer.config, run_id if several else "")
     return trainer
+
+
+def _question_bytes(params: Params, config: RunConfig) -> int:
+    """What a computation takes beside the run that it is about, in bytes, about."""
+    found = 0
+    if isinstance(params, ProbeParams):
+        found = probe_bytes(config.replace(replicates=1), params.n_samples)
+    if isinstance(params, KickParams):
+        copies = 1 + (params.directions if params.along == "random" else 2)
+        found = max(found, peak_bytes(config.replace(replicates=copies, walk=False)))
+    return found
 
 
 def _told(progress: Callable[[float], None]) -> Callable[[int, int], bool]:

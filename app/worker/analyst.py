@@ -21,12 +21,14 @@ from app.worker.data import DataSets
 from app.worker.keeping import check_kept, checkpoint_path, trajectory_path
 from app.worker.patience import RETRY_S, Outage, ends_if_damaged, patiently
 from app.worker.process import enter, opened
-from fa_engine import CheckpointError, DatasetError, NotAllowed, Trainer
+from fa_engine import CheckpointError, DatasetError, NotAllowed, RunConfig, Trainer
+from fa_engine.memory import in_words, is_out_of_memory, on_host, opened_bytes
 
 LOOK_S = 0.05  # between two looks for a task
 REPORT_S = 0.25  # between two reports of a task's progress
 QUICK = [name for name, known in COMPUTATIONS.items() if not known.lengthy]
 UNFORESEEN = "This could not be computed; the log of the server says why."
+STARVED = "This could not be computed: the machine ran out of memory. Fewer samples take less."
 NICE = 5  # training goes first where both want the same core
 
 log = logger(__name__)
@@ -61,7 +63,7 @@ class _Analyst:
         stopping: Callable[[], bool],
     ) -> None:
         self._directory = settings.checkpoint_dir
-        self._shelf = _Shelf(store, self._directory, DataSets(settings.data_dir))
+        self._shelf = _Shelf(store, settings, DataSets(settings.data_dir))
         self._store, self._changes, self._owner = store, changes, owner
         self._stopping = stopping
         self._news = True  # there may be tasks
@@ -103,7 +105,7 @@ class _Analyst:
             except Exception as error:
                 kind = type(error).__name__
                 log.exception("task failed", task=task.number, kind=task.kind, error=kind)
-                fail(UNFORESEEN)
+                fail(STARVED if is_out_of_memory(error) else UNFORESEEN)
             else:
                 patiently(lambda: store.tasks.done(task.number, owner, result), self._stopping)
 
@@ -125,8 +127,9 @@ class _Analyst:
 class _Shelf:
     """See :class:`app.lab.Shelf`."""
 
-    def __init__(self, store: Store, directory: Path, data_sets: DataSets) -> None:
-        self._store, self._directory, self._data_sets = store, directory, data_sets
+    def __init__(self, store: Store, settings: Settings, data_sets: DataSets) -> None:
+        self._store, self._settings, self._data_sets = store, settings, data_sets
+        self._directory = settings.checkpoint_dir
 
     def trajectory(self, run_id: str) -> Path:
         self._store.run(run_id)  # a name that comes from a browser is no path
@@ -142,8 +145,17 @@ class _Shelf:
     def series(self, run_id: str, until: int) -> Series:
         return self._store.series(run_id, until=until)
 
-    def open(self, run_id: str, step: int) -> Trainer:
+    def open(
+        self, run_id: str, step: int, beside: Callable[[RunConfig], int] = lambda _: 0
+    ) -> Trainer:
         config = self._store.run(run_id).run_config()
+        if on_host(config.device):
+            needed, most = opened_bytes(config) + beside(config), self._settings.max_run_bytes
+            if needed > most:
+                raise CheckpointError(
+                    f"This would take about {in_words(needed)} of memory, {in_words(most)} are "
+                    f"allowed ({self._settings.limits.bytes_set_by})."
+                )
         path = checkpoint_path(self._directory, run_id, step)
         check_kept(path)
         return Trainer.load(path, data=self._data_sets.request(config).result())

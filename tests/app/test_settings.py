@@ -6,6 +6,7 @@ import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 from pydantic import SecretStr, ValidationError
@@ -32,7 +33,8 @@ def test_every_field_has_a_default_and_a_description() -> None:
     assert settings.database_url == f"sqlite:///{settings.state_dir}/runs.sqlite"
     assert settings.cache_url is None
     assert settings.threads >= 1
-    assert settings.limits == Limits()
+    # Memory is what the machine has free: tests/app/test_machine.py.
+    assert settings.limits == Limits(max_bytes=ANY, bytes_set_by="FA_MAX_RUN_MB")
     assert all(field.description for field in Settings.model_fields.values())
 
 
@@ -54,7 +56,7 @@ def test_the_environment_sets_every_field(monkeypatch: pytest.MonkeyPatch, tmp_p
         "workers": 3,
         "threads": 2,
         "max_parameters": 1000,
-        "max_activations": 2000,
+        "max_run_mb": 2000,
         "max_epochs": 7,
         "max_queued": 9,
         "checkpoint_mb": 0,
@@ -69,7 +71,9 @@ def test_the_environment_sets_every_field(monkeypatch: pytest.MonkeyPatch, tmp_p
         monkeypatch.setenv(f"FA_{name.upper()}", str(value))
     secret = {name: SecretStr(str(given[name])) for name in ("control_token", "view_token")}
     assert Settings().model_dump() == given | secret
-    assert Settings().limits == Limits(max_parameters=1000, max_activations=2000, max_epochs=7)
+    assert Settings().limits == Limits(
+        max_parameters=1000, max_bytes=2 * 10**9, max_epochs=7, bytes_set_by="FA_MAX_RUN_MB"
+    )
 
 
 def test_the_database_lies_in_the_state_directory(tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ import torch
 from pydantic import ValidationError
 
 from fa_engine import SCHEMES, Limits, RunConfig, Trainer, allowed, bounds, problems
+from fa_engine.config import UNLIMITED
 from fa_engine.matrices import MATRICES
+from fa_engine.memory import in_words, peak_bytes
 
 BAD = [
     ("dataset", "imagenet", "digits, mnist"),
@@ -105,9 +107,9 @@ def test_a_bad_value_is_refused_by_name(field, value, expected):
         ({"optimizer": "adam", "momentum": 0.9}, "momentum", "0 with optimizer"),
         ({"hidden": (8,), "delay_modules": 3}, "delay_modules", "at most 2"),
         (
-            {"scheme": "wm", "hidden": (4000, 10), "mirror_samples": 65_536, "replicates": 2},
+            {"scheme": "wm", "hidden": (8000, 10), "mirror_samples": 65_536, "replicates": 4},
             "mirror_samples",
-            "at most 62,034 with this network",
+            "16.0 GB are allowed",
         ),
         (
             {"dataset": "teacher", "loss": "squared_error", "label_noise": 0.1},
@@ -171,16 +173,22 @@ def test_limits_are_an_installations_own():
 
 
 @pytest.mark.parametrize(
-    ("fields", "limit"),
+    ("field", "fields"),
     [
-        ({"hidden": (784,), "dataset": "mnist"}, Limits().max_activations),
-        ({"hidden": ("conv 16x5", "pool 2", 128), "dataset": "mnist"}, Limits().max_activations),
-        ({"hidden": (64,), "dataset": "digits", "batch_size": 1024, "delay_modules": 2}, 10**7),
+        ("batch_size", {"hidden": (784,), "dataset": "mnist", "batch_size": 8192}),
+        (
+            "batch_size",
+            {"hidden": ("conv 16x5", "pool 2", 128), "dataset": "mnist", "batch_size": 8192},
+        ),
+        ("batch_size", {"batch_size": 1438, "delay_modules": 3, "replicates": 256}),
+        ("mirror_samples", {"scheme": "wm", "mirror_samples": 65_536}),
+        # Parameters alone, whatever the batch: adam keeps four numbers a weight.
+        ("replicates", {"hidden": (800, 800), "optimizer": "adam", "learning_rate": 0.001}),
     ],
 )
-def test_activations_that_no_machine_holds_are_refused(fields, limit):
-    fields = {"replicates": 64, "batch_size": 8192, **fields}
-    limits = Limits(max_activations=limit)
+def test_memory_that_is_not_there_is_refused(field, fields):
+    fields = {"replicates": 64, **fields}
+    limits = Limits(max_bytes=10**9 if "dataset" in fields else 4 * 10**8, bytes_set_by="FA_MOST")
 
     def build(**changes):
         return RunConfig.model_validate({**fields, **changes}, context={"limits": limits})
@@ -188,16 +196,26 @@ def test_activations_that_no_machine_holds_are_refused(fields, limit):
     with pytest.raises(ValidationError) as caught:
         build()
     (problem,) = problems(caught.value)
-    assert (problem.field, problem.value) == ("batch_size", fields["batch_size"])
+    assert problem.field == field
+    needed = peak_bytes(RunConfig.model_validate(fields, context={"limits": UNLIMITED}))
+    assert f"would take about {in_words(needed)} of memory" in problem.allowed
+    assert f"{in_words(limits.max_bytes)} are allowed (FA_MOST)" in problem.allowed
     largest = int(re.search(r"at most ([\d,]+) with", problem.allowed)[1].replace(",", ""))
-    assert build(batch_size=largest).n_activations <= limits.max_activations
+    assert peak_bytes(build(**{field: largest})) <= limits.max_bytes
     with pytest.raises(ValidationError):
-        build(batch_size=largest + 1)
+        build(**{field: largest + 1})
 
 
-def test_a_network_of_which_no_sample_fits_says_so():
-    with pytest.raises(ValidationError, match="none with this network"):
-        RunConfig.model_validate({}, context={"limits": Limits(max_activations=100)})
+def test_a_network_that_never_fits_says_so():
+    with pytest.raises(ValidationError, match="fewer or narrower layers"):
+        RunConfig.model_validate({}, context={"limits": Limits(max_bytes=100)})
+
+
+def test_the_memory_of_a_gpu_is_not_the_machines():
+    limits = Limits(max_bytes=100)
+    assert RunConfig.model_validate({"device": "cuda"}, context={"limits": limits})
+    with pytest.raises(ValidationError, match="of memory"):
+        RunConfig.model_validate({"device": "cpu"}, context={"limits": limits})
 
 
 @pytest.mark.parametrize(

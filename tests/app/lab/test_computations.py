@@ -41,7 +41,7 @@ class Folder:
     def trajectory(self, run_id: str) -> Path:
         return self._directory / f"{run_id}.trajectory"
 
-    def open(self, _run_id: str, step: int) -> Trainer:
+    def open(self, _run_id: str, step: int, _beside: object = None) -> Trainer:
         return Trainer.load(self._directory / str(step))
 
 
@@ -134,7 +134,7 @@ def test_a_network_that_a_run_lacks_is_refused_by_the_number_a_person_knows(
     fewer = Folder(tmp_path / "fewer", CONFIG.replace(replicates=1, scheme="bp"))
 
     class Both(Folder):
-        def open(self, run_id: str, step: int) -> Trainer:
+        def open(self, run_id: str, step: int, _beside: object = None) -> Trainer:
             return (fewer if run_id == "fewer" else folder).open(run_id, step)
 
     both = Both(tmp_path, CONFIG)

@@ -21,7 +21,7 @@ def told(config: RunConfig) -> tuple[str, dict[str, Any]]:
         trainer.advance()
 
     class Shelf:
-        def open(self, _run_id: str, _step: int) -> Trainer:
+        def open(self, _run_id: str, _step: int, _beside: object = None) -> Trainer:
             return trainer
 
     params = SpectrumParams(n_samples=4).model_dump()

@@ -12,15 +12,18 @@ from flask import Flask
 from flask_caching import Cache
 from safetensors.torch import load_file
 
-from app.lab import Desk, DiffusionParams, KickParams, LandscapeParams, SpectrumParams
+from app.lab import Desk, DiffusionParams, KickParams, LandscapeParams, SpectrumParams, compute
 from app.lab.results import Arrays
 from app.settings import Settings
 from app.store import Ask, Command, Parent, RunState, Store, UnknownCheckpoint
-from app.worker.analyst import UNFORESEEN, analyse
+from app.worker.analyst import UNFORESEEN, _Shelf, analyse
+from app.worker.data import DataSets
 from app.worker.keeping import checkpoint_path, trajectory_path
 from app.worker.supervisor import Supervisor
-from fa_engine import RunConfig, Trainer
+from fa_engine import CheckpointError, RunConfig, Trainer
 from fa_engine.branching import fork
+from fa_engine.memory import opened_bytes
+from fa_engine.probes import probe_bytes
 from fa_engine.stability import probe_set, spectrum
 
 CONFIG = RunConfig(hidden=(8, 6), replicates=2, epochs=4, learning_rate=0.1)
@@ -253,3 +256,25 @@ def test_a_landscape_and_a_diffusion_of_real_runs(shared: Store, desk: Desk, wai
     assert moved["squared"].shape == (len(moved["lags"]), 3)
     assert ((moved["exponent"] > 0.5) & (moved["exponent"] < 2.1)).all()
     assert moved["lags"][0] == 1.0
+
+
+def test_a_question_that_takes_too_much_memory_is_refused_by_its_size(
+    shared: Store, shared_settings: Settings, wait: Any
+) -> None:
+    run_id = finished(shared, wait)
+    step = shared.checkpoints(run_id)[-1].step
+    config = shared.run(run_id).run_config()
+    few = SpectrumParams(run_id=run_id, step=step, n_samples=4)
+    many = few.model_copy(update={"n_samples": 200})
+    least, most = (
+        opened_bytes(config) + probe_bytes(config.replace(replicates=1), n) for n in (4, 200)
+    )
+    between = (least + most) // 2 // 10**6
+    assert least < between * 10**6 < most
+    limited = shared_settings.model_copy(update={"max_run_mb": between})
+    shelf = _Shelf(shared, limited, DataSets(limited.data_dir))
+    assert compute("spectrum", few.model_dump(), shelf, lambda _share: None)
+    with pytest.raises(
+        CheckpointError, match=r"about \d+ MB of memory, \d+ MB are allowed \(FA_MAX"
+    ):
+        compute("spectrum", many.model_dump(), shelf, lambda _share: None)
