@@ -14,6 +14,7 @@ from redis.retry import Retry
 
 from app.logs import logger
 from app.settings import Settings
+from app.shown import without_folders
 
 ANSWERS_S = 0.3
 """Seconds after which a Redis server that says nothing is away."""
@@ -70,9 +71,10 @@ class PageCache:
         try:
             return getattr(self._cache, what)(*arguments)
         except (RedisError, OSError) as error:
-            self._problem = " ".join(str(error).split()) or type(error).__name__
+            problem = " ".join(str(error).split()) or type(error).__name__
+            self._problem = without_folders(problem)
             self._again_at = time.monotonic() + ALONE_S
-            _log.warning("the cache is left alone", for_s=ALONE_S, error=self._problem)
+            _log.warning("the cache is left alone", for_s=ALONE_S, error=problem)
             return None
 
 

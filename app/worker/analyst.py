@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.lab import COMPUTATIONS, LeftOff, Progress, compute, pack_arrays, titled
 from app.logs import logger
 from app.settings import Settings
+from app.shown import without_folders
 from app.store import AWAY, LEASE_S, Changes, Series, Store, StoreError, Task
 from app.worker.data import DataSets
 from app.worker.keeping import check_kept, checkpoint_path, trajectory_path
@@ -62,7 +63,7 @@ class _Analyst:
         owner: str,
         stopping: Callable[[], bool],
     ) -> None:
-        self._directory = settings.checkpoint_dir
+        self._directory, self._data_dir = settings.checkpoint_dir, settings.data_dir
         self._shelf = _Shelf(store, settings, DataSets(settings.data_dir))
         self._store, self._changes, self._owner = store, changes, owner
         self._stopping = stopping
@@ -99,7 +100,8 @@ class _Analyst:
                 said = str(error)
                 if isinstance(error, NotAllowed):
                     said = titled(COMPUTATIONS[task.kind].params, error.problem).words
-                fail(said.replace(f"{self._directory}{os.sep}", ""))
+                log.warning("task %d (%s) cannot be computed: %s", task.number, task.kind, error)
+                fail(without_folders(said, self._directory, self._data_dir))
             except SQLAlchemyError:
                 raise
             except Exception as error:

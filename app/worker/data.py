@@ -17,10 +17,13 @@ class DataSets:
     """Loads data sets beside the caller, who has commands to listen to meanwhile.
 
     Keeps the last one that was asked for; one that is still loading is waited for, not begun again.
+
+    Attributes:
+        data_dir: where they are kept.
     """
 
     def __init__(self, data_dir: Path) -> None:
-        self._data_dir = data_dir
+        self.data_dir = data_dir
         self._loading: dict[_Key, Future[Dataset]] = {}
 
     def request(self, config: RunConfig) -> Future[Dataset]:
@@ -46,7 +49,7 @@ class DataSets:
 
         name, device, dtype, options = key
         try:
-            data = load_dataset(name, self._data_dir, device, getattr(torch, dtype), options)
+            data = load_dataset(name, self.data_dir, device, getattr(torch, dtype), options)
         except BaseException as error:
             future.set_exception(error)
         else:

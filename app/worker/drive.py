@@ -8,10 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.logs import logger
+from app.shown import without_folders
 from app.store import AGAIN, Command, Draft, LeaseLost, Past, Progress, Run, RunState, Store
 from app.worker.data import DataSets
 from app.worker.keeping import (
@@ -27,6 +29,7 @@ from app.worker.patience import patiently
 from app.worker.taking_up import Lifeline, take_up
 from fa_engine import DATASETS, Dataset, Measurement, Trainer, problems
 from fa_engine.branching import hand_over
+from fa_engine.memory import in_words, is_out_of_memory, peak_bytes
 
 FLUSH_S = 0.1  # between two blocks of measurements: as often as frames are sent
 IDLE_S = 0.01  # between two looks around while nothing trains
@@ -91,10 +94,23 @@ def drive(
             except Exception as error:
                 log.exception("run failed", run_id=run.id)
                 step = recorder.trainer.step if recorder.trainer else run.step
-                reason = str(error) or type(error).__name__
+                reason = _why(error, run, tools)
                 recorder.end(Draft.state(RunState.FAILED, step, reason))
     except LeaseLost as error:
         log.warning("run lost", run_id=run.id, reason=str(error))
+
+
+def _why(error: Exception, run: Run, tools: Tools) -> str:
+    """Why a run failed, for a person; the log has more."""
+    if is_out_of_memory(error):
+        needed = in_words(peak_bytes(run.run_config()))
+        whose = "the GPU" if isinstance(error, torch.OutOfMemoryError) else "the machine"
+        return (
+            f"{whose} ran out of memory; this run takes about {needed} at its peak, and a smaller "
+            "batch, fewer replicates or narrower layers take less"
+        )
+    folders = (tools.checkpoint_dir, tools.data_sets.data_dir)
+    return without_folders(str(error), *folders) or type(error).__name__
 
 
 def _make_room(store: Store, run: Run, tools: Tools) -> None:
@@ -415,7 +431,8 @@ class _Drive:
             self.not_written.discard("checkpoint")
             self.trajectory.save(now=self.paused)
         except NoRoom as error:
-            self.recorder.write(Draft.notice(self.trainer.step, str(error)))
+            said = without_folders(str(error), self.tools.checkpoint_dir)
+            self.recorder.write(Draft.notice(self.trainer.step, said))
         except OSError as error:
             self._not_written("checkpoint", error)
 

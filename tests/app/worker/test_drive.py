@@ -270,7 +270,8 @@ def test_a_run_that_cannot_be_trained_fails_with_the_reason(
         shutil.rmtree(damaged.parent)
     run = shared.run(run_id)
     assert run.state is RunState.FAILED
-    assert str(damaged) in run.reason
+    assert f"{damaged.name} is damaged" in run.reason
+    assert str(damaged.parent) not in run.reason  # where it lies is the log's
     assert_whole(shared, run_id)
     # The worker is none the worse for it.
     end(shared, wait, begin(shared, wait))
