@@ -406,13 +406,18 @@ class Store:
 
     # -- the supervisor's side ------------------------------------------------------------------
 
-    def take_back(self, owner: str, reason: str) -> list[str]:
+    def take_back(self, owner: str, reason: str, *, interrupted: bool = False) -> list[str]:
         """Puts the runs that ``owner`` holds back into the queue; returns their ids.
 
         One that was paused is paused there. Of a run of which :data:`MOST_DEATHS` workers have died
         without a step between, it is the likely cause: that one is interrupted.
+
+        Args:
+            owner: whose.
+            reason: why, for a person.
+            interrupted: no other worker is to take them up, unless a person resumes them.
         """
-        return self._take_back(runs.c.owner == owner, reason)
+        return self._take_back(runs.c.owner == owner, reason, interrupted)
 
     def take_back_expired(self) -> list[str]:
         """The same for runs whose lease has run out."""
@@ -432,7 +437,7 @@ class Store:
                 update(tasks).where(tasks.c.wanted_until > until).values(wanted_until=until)
             )
 
-    def _take_back(self, whose: Any, reason: str) -> list[str]:
+    def _take_back(self, whose: Any, reason: str, interrupted: bool = False) -> list[str]:
         where = whose & runs.c.state.in_(_ACTIVE)
         columns = [runs.c[name] for name in _OF_THE_DEAD]
         with self._reader.connect() as connection:
@@ -441,7 +446,7 @@ class Store:
         for row in found:
             went_on = row.death_step is None or row.step > row.death_step
             deaths = 1 if went_on else (row.deaths or 0) + 1
-            if row.taken_up is False:
+            if row.taken_up is False or interrupted:
                 draft = Draft.state(RunState.INTERRUPTED, row.step, reason)
             elif deaths >= MOST_DEATHS:
                 said = f"{reason}, as {deaths - 1} before it at this step"

@@ -219,21 +219,26 @@ class Tasks:
 
     # -- the supervisor's side ------------------------------------------------------------------
 
-    def release(self, owner: str) -> None:
-        """Puts back what ``owner`` held; what has been tried often enough has failed."""
-        self._release(tasks.c.owner == owner)
+    def release(self, owner: str, failed: str = "") -> None:
+        """Puts back what ``owner`` held; what has been tried often enough has failed.
+
+        Args:
+            owner: who is gone.
+            failed: why none of it is to be tried again; empty: it is.
+        """
+        self._release(tasks.c.owner == owner, failed)
 
     def release_expired(self) -> None:
         """The same for whoever has not been heard of for too long."""
         self._release(tasks.c.lease_until < time.time())
 
-    def _release(self, whose: Any) -> None:
+    def _release(self, whose: Any, failed: str = "") -> None:
         held = whose & (tasks.c.state == TaskState.RUNNING.value)
         with self._reader.connect() as connection:
             if connection.execute(select(tasks.c.number).where(held).limit(1)).first() is None:
                 return
-        spent = held & (tasks.c.attempts >= ATTEMPTS)
-        message = "the process that computed it ended, perhaps for want of memory"
+        spent = held if failed else held & (tasks.c.attempts >= ATTEMPTS)
+        message = failed or "the process that computed it ended, perhaps for want of memory"
         free = {"owner": None, "lease_until": None, "progress": 0.0}
         with self._writer.begin() as connection:
             connection.execute(

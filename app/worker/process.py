@@ -12,6 +12,7 @@ import torch
 
 from app import logs
 from app.logs import logger
+from app.machine import offer_to_the_killer
 from app.settings import Settings
 from app.store import AWAY, LEASE_S, Store
 from app.worker.data import DataSets
@@ -82,6 +83,7 @@ def enter(settings: Settings) -> Stop:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     logs.begin(settings.log_level, settings.log_format)
     torch.set_num_threads(settings.threads)
+    offer_to_the_killer()
     return stop
 
 

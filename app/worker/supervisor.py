@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import secrets
@@ -13,10 +14,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.logs import logger
+from app.machine import killed_for_memory
 from app.settings import Settings
 from app.store import Seen, Store, Sweeper, why_away
 from app.store.workers import BEAT_S
@@ -27,7 +30,10 @@ from app.worker.process import work
 SWEEP_S = 1.0  # between two looks for expired leases
 STOP_S = 5.0  # a worker gets this long to end by itself
 STEADY_S = 30.0  # a worker that lived this long is not in a crash loop
+KILLING_S = 30.0  # from the system's decision to the end of the process, at most
 BACKOFF_S = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+
+_STARVED = "was killed by the system, which was out of memory"
 
 log = logger(__name__)
 
@@ -56,20 +62,62 @@ class _Seat:
         self.restart_at = now + BACKOFF_S[min(self.failures, len(BACKOFF_S)) - 1]
 
 
+@dataclass(frozen=True)
+class _Orphaned:
+    """Who is gone, and what is to be said of what was theirs.
+
+    Attributes:
+        starved: the system killed them for want of memory: the next worker would go the same way.
+    """
+
+    owner: str
+    reason: str
+    starved: bool = False
+
+
+class _Kills:
+    """Notices when the system kills a process for want of memory."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._count = killed_for_memory(root)
+        self._rose_at = -math.inf
+
+    def look(self) -> None:
+        """Once in a while."""
+        count = killed_for_memory(self._root)
+        if count > self._count:
+            self._rose_at = time.monotonic()
+        self._count = count
+
+    def lately(self) -> bool:
+        """Whether it did so: a process with much memory takes a while to be gone."""
+        self.look()
+        return time.monotonic() - self._rose_at < KILLING_S
+
+
 class Supervisor:
     """Starts ``settings.workers`` workers and an analyst, and restarts those that die, until
     :meth:`stop`.
 
     A run whose worker died goes back into the queue at once, and so does any run in the database
-    whose lease has run out, whoever held it. Several supervisors may share one database: each
-    touches only its own workers, and a lease that is renewed belongs to somebody.
+    whose lease has run out, whoever held it; one whose worker the system killed for want of memory
+    waits, interrupted, for a person. Several supervisors may share one database: each touches only
+    its own workers, and a lease that is renewed belongs to somebody.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, root: Path = Path("/")) -> None:
+        """Starts nothing yet.
+
+        Args:
+            settings: of the installation.
+            root: where the system's ``proc`` and ``sys`` are.
+        """
         self._settings = settings
         self._context = multiprocessing.get_context("spawn")
         self._seats: list[_Seat] = []
-        self._orphaned: list[tuple[str, str]] = []  # (owner, reason) still to be marked
+        self._orphaned: list[_Orphaned] = []  # still to be marked
+        self._kills = _Kills(root)
         self._store: Store | None = None
         self._thread: threading.Thread | None = None
         self._wake: Connection | None = None
@@ -129,6 +177,7 @@ class Supervisor:
             if time.monotonic() - beat_at >= BEAT_S:
                 self._beat()
                 beat_at = time.monotonic()
+            self._kills.look()
             if time.monotonic() - swept_at >= SWEEP_S:
                 sweeper.sweep()
                 swept_at = time.monotonic()
@@ -175,22 +224,26 @@ class Supervisor:
             if process is None or process.is_alive():
                 continue
             process.join()
-            reason = f"its worker {_how(process.exitcode)}"
+            starved = process.exitcode == -signal.SIGKILL and self._kills.lately()
+            reason = f"its worker {_STARVED if starved else _how(process.exitcode)}"
             log.error("worker gone", worker=process.pid, reason=reason)
             process.close()
             seat.process = None
             seat.put_off()
-            self._orphaned.append((seat.owner, reason))
+            self._orphaned.append(_Orphaned(seat.owner, reason, starved))
         self._mark_orphaned()
 
     def _mark_orphaned(self) -> None:
         assert self._store is not None
         try:
             while self._orphaned:
-                for run_id in self._store.take_back(*self._orphaned[0]):
-                    log.warning("run taken back", run_id=run_id, reason=self._orphaned[0][1])
-                self._store.tasks.release(self._orphaned[0][0])
-                self._store.workers.beat([], gone=[self._orphaned[0][0]])
+                gone = self._orphaned[0]
+                taken = self._store.take_back(gone.owner, gone.reason, interrupted=gone.starved)
+                for run_id in taken:
+                    log.warning("run taken back", run_id=run_id, reason=gone.reason)
+                failed = f"the process that computed it {_STARVED}" if gone.starved else ""
+                self._store.tasks.release(gone.owner, failed)
+                self._store.workers.beat([], gone=[gone.owner])
                 del self._orphaned[0]
         except SQLAlchemyError as error:
             # They stay on the list for the next round; at worst their leases run out.
@@ -207,7 +260,7 @@ class Supervisor:
                 log.warning("worker killed: it did not end in time", worker=process.pid)
                 process.kill()
                 process.join()
-            self._orphaned.append((seat.owner, STOPPED_REASON))
+            self._orphaned.append(_Orphaned(seat.owner, STOPPED_REASON))
             process.close()
             seat.process = None
 
