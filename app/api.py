@@ -30,9 +30,13 @@ from app.store import (
     why_away,
 )
 from app.store.labels import NAME, is_name
+from app.store.texts import is_id
 from app.views import run_view
 from fa_engine import NotAllowed, Problem, RunConfig, problems
 from fa_engine.branching import check_hand_over
+
+LONGEST_ECHO = 1_000
+"""Characters of a wrong value that an answer repeats."""
 
 RETRY_AFTER_S = 2
 """Seconds after which who was told that the database is away may ask again."""
@@ -47,6 +51,9 @@ def problem_view(problem: Problem) -> dict[str, Any]:
         value = json.loads(dump(value))
     except (TypeError, ValueError):  # nan, or nothing that JSON knows
         value = str(value)
+    told = value if isinstance(value, str) else json.dumps(value)
+    if len(told) > LONGEST_ECHO:  # whoever sent it has it
+        value = f"{told[:LONGEST_ECHO]}… ({len(told):,} characters)"
     return {
         "field": problem.field,
         "value": value,
@@ -177,8 +184,8 @@ def _parent(given: Any) -> Parent | None:
     if given is None:
         return None
     match given:
-        case {"run_id": str(run_id), "step": int(step), **rest} if not rest and not isinstance(
-            step, bool
+        case {"run_id": str(run_id), "step": int(step), **rest} if (
+            not rest and is_id(run_id) and not isinstance(step, bool) and 0 <= step < 2**62
         ):
             return Parent(run_id, step)
     raise NotAllowed("parent", given, 'a checkpoint such as {"run_id": "abc", "step": 100}')

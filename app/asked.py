@@ -9,6 +9,7 @@ from flask import request
 from werkzeug.datastructures import MultiDict
 
 from app.store import Condition, Listing
+from app.store.texts import is_id
 from fa_engine import NotAllowed
 
 MAX_BODY_BYTES = 1_000_000
@@ -46,7 +47,7 @@ def ids_of(body: dict[str, Any]) -> list[str]:
         fa_engine.NotAllowed: it names none.
     """
     ids = body.pop("ids", None)
-    if not isinstance(ids, list) or not ids or not all(isinstance(one, str) for one in ids):
+    if not isinstance(ids, list) or not ids or not all(map(is_id, ids)):
         raise NotAllowed("ids", ids, 'a list of ids of runs, such as ["abc"]')
     return ids
 

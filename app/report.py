@@ -6,29 +6,30 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any
+from typing import Any, NoReturn
 
 import plotly.io
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
-from pydantic_core import PydanticCustomError
 
 from app.address import defaults, read, write
 from app.compare import Comparer, Selection, figure_of
 from app.figures.comparison import angle_figure, descent_figure
 from app.store import Report
 from app.store.rows import new_id
-from fa_engine import Problem
+from app.store.texts import LINE, PROSE, is_id, is_line, is_prose, tidied
+from fa_engine.config import refusal
 from fa_engine.measures import MEASURES
 
 MOST_CHARTS = 50
 LONGEST_TITLE = 200
 LONGEST_TEXT = 10_000
+LONGEST_ID = 40
 UNTITLED = "Report"
 OF_ALL = {"angle": "Accuracy against hidden angle", "descent": "Each layer's share of the descent"}
 """Charts of a comparison that are of no single measure."""
 
-_TITLE = f"a text of 1 to {LONGEST_TITLE} characters"
-_TEXT = f"a text of at most {LONGEST_TEXT:,} characters"
+_TITLE = f"a text of 1 to {LONGEST_TITLE} {LINE}"
+_TEXT = f"a text of at most {LONGEST_TEXT:,} characters, {PROSE}"
 _CHARTS = f"a list of at most {MOST_CHARTS} charts, each with comparison, panel and text"
 _COMPARISON = "the address of a comparison behind its question mark, such as runs=abc,def&x=epoch"
 _PANEL = "a measure, with a layer behind a slash where it has layers, or angle or descent"
@@ -67,10 +68,17 @@ class ReportChart(_Said):
         text: the paragraph beside it.
     """
 
-    id: str = Field(default_factory=new_id, title="Chart", max_length=40)
+    id: str = Field(default_factory=new_id, title="Chart")
     comparison: str = Field(title="Comparison", description=_COMPARISON)
     panel: str = Field(title="Chart", description=_PANEL)
     text: str = Field("", title="Paragraph", description=_TEXT)
+
+    @field_validator("id")
+    @classmethod
+    def _an_id(cls, value: str) -> str:
+        if not is_id(value, LONGEST_ID):
+            _refuse("id", value, f"an id of 1 to {LONGEST_ID} letters and digits")
+        return value
 
     @field_validator("comparison")
     @classmethod
@@ -92,9 +100,10 @@ class ReportChart(_Said):
     @field_validator("text")
     @classmethod
     def _short(cls, value: str) -> str:
-        if len(value) > LONGEST_TEXT or "\0" in value:
+        text = tidied(value)
+        if not is_prose(text, LONGEST_TEXT):
             _refuse("text", value, _TEXT)
-        return value.strip()
+        return text
 
     @property
     def selection(self) -> Selection:
@@ -113,7 +122,7 @@ class Content(_Said):
     def _titled(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        if not 0 < len(value.strip()) <= LONGEST_TITLE or not value.isprintable():
+        if not is_line(value.strip(), LONGEST_TITLE):
             _refuse("title", value, _TITLE)
         return value.strip()
 
@@ -212,7 +221,7 @@ p {{ margin: 0 0 12px; white-space: pre-wrap; }}
 </style>
 </head>
 <body>
-<h1>{title}</h1>
+<h1 dir="auto">{title}</h1>
 <p class="soft">{day}</p>
 {sections}
 </body>
@@ -257,7 +266,7 @@ def as_page(report: Report, drawn: Sequence[Drawn]) -> str:
             _SECTION.format(
                 title=escape(one.title),
                 figure=figure,
-                text=f"<p>{escape(one.chart.text)}</p>" if one.chart.text else "",
+                text=f'<p dir="auto">{escape(one.chart.text)}</p>' if one.chart.text else "",
                 said="".join(f'<p class="soft">{escape(words)}</p>' for words in one.said),
             )
         )
@@ -269,7 +278,5 @@ def _counts(text: str) -> bool:
     return text.isascii() and text.isdecimal() and 0 < int(text) <= 1000
 
 
-def _refuse(field: str, value: Any, allowed: str) -> None:
-    problem = Problem(field, value, allowed)
-    context = {"field": field, "value": value, "allowed": allowed, "message": problem.message}
-    raise PydanticCustomError("not_allowed", "{message}", context)
+def _refuse(field: str, value: Any, allowed: str) -> NoReturn:
+    raise refusal(field, value, allowed)

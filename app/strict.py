@@ -13,7 +13,7 @@ from dash.exceptions import DashException, InvalidCallbackReturnValue
 from flask import Flask, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import StatementError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import BadRequest, HTTPException
 
 from app.logs import logger
 from app.store import is_damage, why_away
@@ -38,6 +38,12 @@ log = logger(__name__)
 def be_strict(flask: Flask) -> None:
     """Has ``flask`` refuse what no page of ours sends."""
     flask.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+
+    @flask.before_request
+    def without_nul() -> None:
+        # No id and no search has one, and PostgreSQL does not take it in a question either.
+        if "\0" in request.path or b"%00" in request.query_string:
+            raise BadRequest("No address has the character NUL.")
 
     @flask.before_request
     def as_a_page_asks() -> ResponseReturnValue | None:

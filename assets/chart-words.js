@@ -24,7 +24,12 @@
     return value.toLocaleString("en", many).replace("-", "\u2212");
   }
 
-  const plain = (text) => String(text || "").replace(/<[^>]*>/g, "");
+  /* What plotly writes, without its markup: names that people have given come as entities. */
+  const SIGNS = { "&lt;": "<", "&gt;": ">", "&amp;": "&" };
+  const plain = (text) =>
+    String(text || "")
+      .replace(/<[^>]*>/g, "")
+      .replace(/&(lt|gt|amp);/g, (sign) => SIGNS[sign]);
   const axisOf = (layout, id) => layout[id.replace(/^([xy])/, "$1axis")] || {};
   const titleOf = ({ title }) => plain(title && title.text !== undefined ? title.text : title);
 

@@ -106,7 +106,7 @@
       const [pathname, search] = href.split("?");
       window.dash_clientside.set_props("url", { pathname, search: search ? `?${search}` : "" });
     };
-    return window.React.createElement("a", { href, onClick: go, key: "link" }, words);
+    return window.React.createElement("a", { href, onClick: go, key: "link", dir: "auto" }, words);
   }
 
   const element = (...parts) => window.React.createElement(...parts);
@@ -121,7 +121,7 @@
     const pen = { className: "runs-pen", onClick: edit, key: "pen", title: "Rename", tabIndex: -1 };
     return element("span", { className: "runs-name" }, [
       data.pinned ? pin : null,
-      data.deleted ? value : link(`/?run=${data.id}`, value),
+      data.deleted ? element("bdi", { key: "name" }, value) : link(`/?run=${data.id}`, value),
       element("button", { ...pen, type: "button", "aria-label": `Rename ${value}` }, "✎"),
     ]);
   }

@@ -521,9 +521,9 @@ class RunConfig(BaseModel):
             if not _in_words(field, name, accepted, limits):
                 raise ValueError(name)
         except LayerError as error:
-            raise _refusal(name, value, str(error)) from None
+            raise refusal(name, value, str(error)) from None
         except ValueError as error:  # pydantic's own ValidationError is one
-            raise _refusal(name, value, _allowed(field, name, limits) + hint(error)) from None
+            raise refusal(name, value, _allowed(field, name, limits) + hint(error)) from None
         return accepted
 
     @model_validator(mode="after")
@@ -533,7 +533,7 @@ class RunConfig(BaseModel):
         try:
             n_layers = len(self.layers)
         except LayerError as error:
-            raise _refusal("hidden", self.hidden, str(error)) from None
+            raise refusal("hidden", self.hidden, str(error)) from None
         for wrong, name, allowed_text in (
             (
                 self.n_train > spec.n_train,
@@ -578,7 +578,7 @@ class RunConfig(BaseModel):
             ),
         ):
             if wrong:
-                raise _refusal(name, getattr(self, name), allowed_text)
+                raise refusal(name, getattr(self, name), allowed_text)
         self._check_feedback()
         self._check_memory(limits)
         return self
@@ -599,7 +599,7 @@ class RunConfig(BaseModel):
         setting = f" ({limits.bytes_set_by})" if limits.bytes_set_by else ""
         less = f"at most {fits:,}" if fits else "fewer or narrower layers"
         others = "the rest as it is" if fits else "this data set"
-        raise _refusal(
+        raise refusal(
             name,
             getattr(self, name),
             f"{less} with {others}: this run would take about {in_words(needed)} of memory, "
@@ -625,22 +625,22 @@ class RunConfig(BaseModel):
             # The part that was chosen is to blame, not the one that came with the scheme.
             if self.matrix is None:
                 with_matrix = f"{', '.join(routes)} with matrix = {scheme.matrix!r}"
-                raise _refusal("route", scheme.route, with_matrix)
+                raise refusal("route", scheme.route, with_matrix)
             fitting = ", ".join(m for m, kind in MATRICES.items() if scheme.route in kind.routes)
-            raise _refusal("matrix", scheme.matrix, f"{fitting} with route = {scheme.route!r}")
+            raise refusal("matrix", scheme.matrix, f"{fitting} with route = {scheme.route!r}")
         matrix = MATRICES[scheme.matrix]
         if self.feedback_rank is None or not matrix.is_drawn:
             return
         if not matrix.keeps_rank:
             of_full_rank = f"empty with matrix = {scheme.matrix!r}, which is of full rank"
-            raise _refusal("feedback_rank", self.feedback_rank, of_full_rank)
+            raise refusal("feedback_rank", self.feedback_rank, of_full_rank)
         if self.feedback_density < 1:
             of_its_own = f"1 with feedback_rank = {self.feedback_rank}"
-            raise _refusal("feedback_density", self.feedback_density, of_its_own)
+            raise refusal("feedback_density", self.feedback_density, of_its_own)
         shapes = ROUTES[scheme.route].shapes(self.layers)
         smallest = min((min(shape) for shape in shapes), default=self.feedback_rank)
         if self.feedback_rank > smallest:
-            raise _refusal(
+            raise refusal(
                 "feedback_rank",
                 self.feedback_rank,
                 f"at most {smallest}, the smallest side of a feedback matrix of this network",
@@ -732,13 +732,23 @@ def _limits(info: ValidationInfo) -> Limits:
     return (info.context or {}).get("limits") or Limits()
 
 
-def _refusal(name: str, value: Any, allowed_text: str) -> PydanticCustomError:
-    problem = Problem(name, value, allowed_text)
-    return PydanticCustomError(
-        "not_allowed",
-        "{message}",
-        {"field": name, "value": value, "allowed": allowed_text, "message": problem.message},
-    )
+def refusal(name: str, value: Any, allowed_text: str, called: str = "") -> PydanticCustomError:
+    """What ends a model's validation, and :func:`problems` makes a :class:`Problem` of."""
+    name, value = _whole_pairs(name), _whole_pairs(value)
+    message = Problem(name, value, allowed_text, called).message
+    context = {"field": name, "value": value, "allowed": allowed_text, "message": message}
+    return PydanticCustomError("not_allowed", "{message}", context)
+
+
+def _whole_pairs(value: Any) -> Any:
+    """The same without half a surrogate pair, of which pydantic can say nothing."""
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, (list, tuple)):
+        return [_whole_pairs(item) for item in value]
+    if isinstance(value, dict):
+        return {_whole_pairs(key): _whole_pairs(item) for key, item in value.items()}
+    return value
 
 
 def _extra(field: FieldInfo) -> dict[str, Any]:
@@ -778,6 +788,8 @@ def _allowed(field: FieldInfo, name: str, limits: Limits) -> str:
 def _shown(value: Any) -> str:
     several = isinstance(value, (list, tuple)) and len(value) > 1
     text = ", ".join(map(str, value)) if several else repr(value)
+    if not text.isprintable():  # a terminal may obey it, and a page turn around
+        text = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
     if len(text) <= 80:
         return text
     of = f" ({len(value):,} characters)" if isinstance(value, str) else ""

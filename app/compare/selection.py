@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable
 from typing import Any, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
-from pydantic_core import PydanticCustomError
 
-from fa_engine import Problem, RunConfig
+from fa_engine import RunConfig
+from fa_engine.config import refusal
 from fa_engine.measures import MEASURES
 
 MAX_RUNS = 40
@@ -133,6 +133,4 @@ def _among(field: str, value: str, known: Collection[str]) -> None:
 
 def _refuse(field: str, value: Any, allowed: str) -> NoReturn:
     title = str(Selection.model_fields[field].title)
-    message = Problem(field, value, allowed, title).message
-    context = {"field": field, "value": value, "allowed": allowed, "message": message}
-    raise PydanticCustomError("not_allowed", "{message}", context)
+    raise refusal(field, value, allowed, title)

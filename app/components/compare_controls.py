@@ -14,6 +14,7 @@ from app.compare.selection import ALIGNED, AXES, FIELDS, REPLICATES
 from app.components import aria
 from app.components.share import copy_link
 from app.store import Report, Run
+from app.store.texts import isolated
 from fa_engine.measures import MEASURES
 
 CHOSEN = ("measures", "x", "align", "colour", "group", "replicates", "smoothing", "log", "layers")
@@ -150,7 +151,7 @@ def from_controls(values: dict[str, Any]) -> dict[str, Any]:
 def run_options(runs: Sequence[Run], chosen: Sequence[str]) -> list[dict[str, str]]:
     """Runs that can be added, the newest first."""
     return [
-        {"value": run.id, "label": f"{run.name} · {run.state.value} · {run.id}"}
+        {"value": run.id, "label": f"{isolated(run.name)} · {run.state.value} · {run.id}"}
         for run in runs
         if run.id not in chosen
     ]

@@ -107,7 +107,10 @@ def chips(comparison: Comparison, theme: str | None) -> list[Component]:
                 [
                     _swatch(css(paint.colour(colours)), paint.dashed(colours)),
                     html.A(
-                        comparison.names[key], href=f"{address('/')}?run={run.id}", title=run.name
+                        comparison.names[key],
+                        href=f"{address('/')}?run={run.id}",
+                        title=run.name,
+                        dir="auto",
                     ),
                     html.Span(
                         [html.Span(className=f"dot dot-{said['class']}"), said["state"]],

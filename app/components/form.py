@@ -17,6 +17,7 @@ from app.components import aria, attributes
 from app.components.presets import FIRST, PRESETS
 from app.components.share import address_note, copy_link
 from app.store import Run, RunState
+from app.store.texts import isolated
 from fa_engine import SCHEMES, Limits, RunConfig, allowed, problems
 
 COMMON = (
@@ -156,7 +157,7 @@ def queue_words(runs: Sequence[Run], workers: int) -> str:
     if not going or 0 < len(going) < workers:
         return ""
     others = f" and {len(going) - 1} more" if len(going) > 1 else ""
-    name = going[-1].name
+    name = isolated(going[-1].name)
     if not workers:
         return f"A new run waits for a free worker; {name}{others} goes on."
     paused = f", which is {going[-1].state.value}" if going[-1].state is RunState.PAUSED else ""

@@ -115,7 +115,7 @@ def run_words(run: Run | None, missing: str = "", parent: str = "") -> list[Any]
             dcc.Link("Train one, or open one under Runs.", href=address("/")),
         ]
     words: list[Any] = [
-        html.H2(run.name),
+        html.H2(run.name, dir="auto"),
         html.Span(state_words(run), className=f"state-word state-{state_class(run)}"),
         html.Span(f"step {run.step:,} of {run.total_steps:,}", className="soft"),
     ]

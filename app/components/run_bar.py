@@ -21,7 +21,7 @@ def run_bar() -> Component:
         [
             html.Div(
                 [
-                    html.H2(id="run-name", className="run-name"),
+                    html.H2(id="run-name", className="run-name", dir="auto"),
                     html.Span(id="run-state", className="state", role="status"),
                     html.Span(
                         "connection lost, trying again",

@@ -218,7 +218,7 @@ def runs_list(
             dmc.MenuItem(
                 html.Div(
                     [
-                        html.Span(run.name, className="run-item-name"),
+                        html.Span(run.name, className="run-item-name", dir="auto"),
                         html.Span(
                             [
                                 html.Span(className=f"dot dot-{state_class(run)}"),

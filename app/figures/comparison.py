@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from app.figures import marks
 from app.figures.bands import as_list
 from app.figures.look import axis as plain_axis
-from app.figures.look import base, level, picture, words
+from app.figures.look import base, level, picture, plain, words
 from app.figures.palette import Palette, Rgb, css, layer_scale, palette
 from app.figures.training import CHART_CONFIG
 
@@ -190,9 +190,9 @@ def angle_figure(
                     "color": cloud.step.tolist(),
                     "coloraxis": "coloraxis",
                 },
-                "hovertemplate": f"{_plain(cloud.name)}<br>step %{{customdata:,}}<br>"
+                "hovertemplate": f"{plain(cloud.name)}<br>step %{{customdata:,}}<br>"
                 "%{x:.1f}°, %{y:.1%}<extra></extra>",
-                "name": cloud.name,
+                "name": plain(cloud.name),
                 "showlegend": True,
             }
         )
@@ -236,7 +236,7 @@ def descent_figure(shares: Sequence[tuple[str, Array]], theme: str | None = None
         traces.append(
             {
                 "type": "bar",
-                "x": [name for name, _ in shares],
+                "x": [plain(name) for name, _ in shares],
                 "y": as_list(np.array(heights)),
                 "marker": {"color": css(colour)},
                 "name": name,
@@ -269,7 +269,7 @@ def _quiet(x: list[Any], y: list[Any], name: str, key: str) -> dict[str, Any]:
         "y": y,
         "hoverinfo": "skip",
         "showlegend": False,
-        "name": name,
+        "name": plain(name),
         "meta": {"line": key},
     }
 
@@ -285,17 +285,11 @@ def _line(
         "y": as_list(line.y),
         "line": {"color": colour, "width": 2, "dash": paint.dashed(colours)},
         "marker": {"color": colour, "size": 6},
-        "hovertemplate": f"{template(frame.unit)}<extra>{_plain(name)}</extra>",
-        "name": name,
+        "hovertemplate": f"{template(frame.unit)}<extra>{plain(name)}</extra>",
+        "name": plain(name),
         "showlegend": True,
         "meta": {"line": line.key, "median": True},
     }
-
-
-def _plain(name: str) -> str:
-    """A name is no markup, and no template."""
-    text = name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return text.replace("%{", "% {")
 
 
 def _area(x: Array, low: Array, high: Array) -> tuple[list[Any], list[Any]]:
@@ -374,7 +368,7 @@ def _names(
         "mode": "text",
         "x": [1] * len(lines),
         "y": at,
-        "text": [f" {_plain(_cut(names[line.key]))}" for line in lines],
+        "text": [f" {plain(_cut(names[line.key]))}" for line in lines],
         "textposition": "middle right",
         "textfont": {
             "size": 12,

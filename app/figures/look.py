@@ -206,3 +206,10 @@ def level(y: float, yref: str, colours: Palette, x: Sequence[float] = (0, 1)) ->
         "layer": "below",
         "line": {"color": css(colours.soft), "width": 1.5, "dash": "3px,4px"},
     }
+
+
+def plain(text: str) -> str:
+    """A text that is no markup, and no template, wherever plotly writes it: names that people have
+    given."""
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return text.replace("%{", "% {")

@@ -17,6 +17,7 @@ from app.figures.look import (
     log_scale,
     panel_title,
     picture,
+    plain,
     whole_steps,
     words,
 )
@@ -329,7 +330,7 @@ def landscape_figure(
                     zip(found["steps"][own].tolist(), found["off"][own].tolist(), strict=True)
                 ),
                 mode="lines+markers",
-                name=names[int(run)] if int(run) < len(names) else f"run {int(run) + 1}",
+                name=plain(names[int(run)]) if int(run) < len(names) else f"run {int(run) + 1}",
                 line={"color": css(colour), "width": 2},
                 marker={"size": 6, "color": css(colour)},
                 hovertemplate="step %{customdata[0]:,d}<br>%{customdata[1]:.3g} off the plane",

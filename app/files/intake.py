@@ -3,27 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from app.files.document import FORMAT, FORMATS, SERIES, VERSION
 from app.store import SHAPES, Incoming, Labels, Parent, RunState, Series
+from app.store.texts import PROSE, is_id, is_prose
 from fa_engine import SCHEMES, NotAllowed, RunConfig, problems
 from fa_engine.config import UNLIMITED
 from fa_engine.measures import sizes
 
 MOST_BYTES = 64_000_000
 MOST_RUNS = 100
+_LONGEST = 10_000
+_YEAR_10000 = 253_402_300_800  # in unix seconds: no calendar goes further
+_A_LIFE_S = 10.0**10
 _DOCUMENT = f'a document of export.json: "format": "{FORMAT}" or "{FORMATS}"'
 
 
+def _text(value: str) -> str:
+    if not is_prose(value, _LONGEST):
+        raise ValueError(f"a text of at most {_LONGEST:,} characters, {PROSE}")
+    return value
+
+
+def _id(value: str) -> str:
+    if not is_id(value):
+        raise ValueError("an id of 1 to 64 letters and digits")
+    return value
+
+
+_Id = Annotated[str, AfterValidator(_id)]
+_Prose = Annotated[str, AfterValidator(_text)]
+_Step = Annotated[int, Field(ge=0, lt=2**62)]
+_Time = Annotated[float, Field(ge=0, lt=_YEAR_10000)]
+
+
 class _Parent(BaseModel):
-    run_id: str = Field(max_length=32)
-    step: int = Field(ge=0)
+    run_id: _Id = Field(max_length=32)
+    step: _Step
 
 
 class _Run(BaseModel):
@@ -31,19 +53,19 @@ class _Run(BaseModel):
 
     model_config = ConfigDict(strict=True, allow_inf_nan=False)
 
-    id: str = Field(max_length=64)
+    id: _Id
     name: str
     state: RunState = Field(strict=False)
-    reason: str = Field(max_length=10_000)
-    created_at: float
-    started_at: float | None
-    ended_at: float | None
-    step: int = Field(ge=0, lt=2**62)
+    reason: _Prose
+    created_at: _Time
+    started_at: _Time | None
+    ended_at: _Time | None
+    step: _Step
     epoch: float | None = Field(ge=0)
     steps_per_second: float | None = Field(ge=0)
-    trained_s: float | None
-    diverged_at: list[int | None]
-    learning_rate: float = Field(gt=0)
+    trained_s: float | None = Field(ge=0, lt=_A_LIFE_S)
+    diverged_at: list[_Step | None]
+    learning_rate: float = Field(gt=0, le=100)
     scheme: str
     note: str = ""
     tags: list[str] = []
@@ -55,12 +77,12 @@ class _Change(BaseModel):
 
     model_config = ConfigDict(strict=True, allow_inf_nan=False)
 
-    at: float
-    step: int = Field(ge=0, lt=2**62)
+    at: _Time
+    step: _Step
     name: str = Field(pattern="^(learning_rate|scheme)$")
     old: Any = Field(alias="from")
     new: Any = Field(alias="to")
-    title: str | None = Field(default=None, max_length=1000)
+    title: _Prose | None = None
 
 
 def read_document(text: bytes) -> list[Incoming]:
@@ -164,7 +186,7 @@ def _checked(kind: Any, given: Any, where: str) -> Any:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join([where, *map(str, first["loc"])])
-        allowed = first["msg"].removeprefix("Input should be ")
+        allowed = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
         value = None if first["type"] == "missing" else first["input"]
         raise NotAllowed(field, value, allowed) from None
 

@@ -31,7 +31,7 @@ th {{ color: #606870; }}
 </style>
 </head>
 <body>
-<h1>{name}</h1>
+<h1 dir="auto">{name}</h1>
 <p>{state}</p>
 {chart}
 <h2>Settings</h2>

@@ -16,9 +16,9 @@ from pydantic import (
     field_validator,
 )
 from pydantic.config import JsonDict
-from pydantic_core import PydanticCustomError
 
 from fa_engine import SCHEMES, NotAllowed, Problem, RunConfig, problems
+from fa_engine.config import refusal
 from fa_engine.probes import check_samples, most_samples
 from fa_engine.stability import PATIENCE
 from fa_engine.typed import hint, number
@@ -102,14 +102,7 @@ class Params(BaseModel):
             extra = cls.model_fields[name].json_schema_extra
             allowed = str(extra["allowed"]) if isinstance(extra, dict) else "a checkpoint's own"
             allowed += hint(error)
-            problem = Problem(name, value, allowed)
-            context = {
-                "field": name,
-                "value": value,
-                "allowed": allowed,
-                "message": problem.message,
-            }
-            raise PydanticCustomError("not_allowed", "{message}", context) from None
+            raise refusal(name, value, allowed) from None
 
 
 class CheckpointParams(Params):

@@ -288,7 +288,7 @@ def _list(found: Sequence[Report]) -> list[Component]:
     rows = [
         html.Li(
             [
-                dcc.Link(report.title, href=address(f"/report?report={report.id}")),
+                html.Bdi(dcc.Link(report.title, href=address(f"/report?report={report.id}"))),
                 html.Span(
                     f"{len(report.charts)} chart{'' if len(report.charts) == 1 else 's'}, changed "
                     + time.strftime("%Y-%m-%d %H:%M", time.localtime(report.changed_at)),

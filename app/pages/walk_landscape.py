@@ -23,6 +23,7 @@ from app.figures.walk import LANDSCAPE_CONFIG, landscape_figure, landscape_heigh
 from app.lab import Arrays, LandscapeParams, checked
 from app.pages.base import Context
 from app.store import Checkpoint, Run, UnknownRun
+from app.store.texts import isolated
 from fa_engine import NotAllowed, RunConfig
 from fa_engine.landscape import SAME
 
@@ -262,7 +263,7 @@ def _chart(found: Arrays | None, names: list[str], theme: str, of: str) -> Compo
 
 
 def _called(run: Run) -> str:
-    return f"{run.name} · {run.id}"
+    return f"{isolated(run.name)} · {run.id}"
 
 
 def _alike(one: RunConfig, other: RunConfig) -> bool:

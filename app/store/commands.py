@@ -12,9 +12,9 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
 
-from fa_engine import Problem, RunConfig, problems
+from fa_engine import RunConfig, problems
+from fa_engine.config import refusal
 
 COMMANDS = ("pause", "resume", "stop", "step", "set", "checkpoint", "track", "extend")
 SETTABLE = ("learning_rate", "scheme")
@@ -108,6 +108,4 @@ def _whole(value: Any, least: int, most: int) -> bool:
 
 def refuse(field: str, value: Any, allowed: str) -> NoReturn:
     """Ends a model's validation with what :func:`fa_engine.problems` makes a problem of."""
-    message = Problem(field, value, allowed).message
-    context = {"field": field, "value": value, "allowed": allowed, "message": message}
-    raise PydanticCustomError("not_allowed", "{message}", context)
+    raise refusal(field, value, allowed)

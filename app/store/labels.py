@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from app.store.commands import refuse
+from app.store.texts import LINE, PROSE, is_line, is_prose, tidied
 
 LONGEST_NAME = 100
 LONGEST_NOTE = 10_000
@@ -16,14 +17,9 @@ MOST_TAGS = 20
 NO_FIRST = "=+@"
 """Letters that no name begins with: a spreadsheet would take the rest for a formula."""
 
-NAME = f"a text of 1 to {LONGEST_NAME} printable characters that begins with none of " + " ".join(
-    NO_FIRST
-)
-_NOTE = f"a text of at most {LONGEST_NOTE:,} characters"
-_TAGS = (
-    f"a list of at most {MOST_TAGS} tags, each of 1 to {LONGEST_TAG} printable characters without "
-    "a comma"
-)
+NAME = f"a text of 1 to {LONGEST_NAME} {LINE} that begins with none of " + " ".join(NO_FIRST)
+_NOTE = f"a text of at most {LONGEST_NOTE:,} characters, {PROSE}"
+_TAGS = f"a list of at most {MOST_TAGS} tags, each of 1 to {LONGEST_TAG} {LINE} without a comma"
 
 
 class Labels(BaseModel):
@@ -70,9 +66,10 @@ class Labels(BaseModel):
     def _a_note(cls, value: Any) -> Any:
         if value is None:
             return None
-        if not isinstance(value, str) or len(value) > LONGEST_NOTE or "\0" in value:
+        text = tidied(value) if isinstance(value, str) else ""
+        if not isinstance(value, str) or not is_prose(text, LONGEST_NOTE):
             refuse("note", value, _NOTE)
-        return value.strip()
+        return text
 
     @field_validator("tags", "add_tags", "remove_tags", mode="before")
     @classmethod
@@ -80,8 +77,8 @@ class Labels(BaseModel):
         if value is None:
             return None
         found = one_each([t.strip() for t in value]) if _are_texts(value) else []
-        good = all(len(t) <= LONGEST_TAG and t.isprintable() and "," not in t for t in found)
-        if not _are_texts(value) or not all(found) or not good or len(found) > MOST_TAGS:
+        good = all(is_line(t, LONGEST_TAG) and "," not in t for t in found)
+        if not _are_texts(value) or not good or len(found) > MOST_TAGS:
             refuse(str(info.field_name), value, _TAGS)
         return found
 
@@ -110,8 +107,7 @@ def is_name(value: object) -> bool:
     """Whether a run may be called so."""
     return (
         isinstance(value, str)
-        and 0 < len(value.strip()) <= LONGEST_NAME
-        and value.isprintable()
+        and is_line(value.strip(), LONGEST_NAME)
         and value.strip()[0] not in NO_FIRST
     )
 

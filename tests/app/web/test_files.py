@@ -224,7 +224,7 @@ def test_the_page_of_charts_needs_nobody(app: WebApp, client: FlaskClient, scrip
     assert not re.findall(r"(?:src|href)=[\"'](?!#)", head)
     assert "<script src=" not in text
     named = app.store.create_run(CONFIG, name="<b>bold</b>")
-    assert "<h1>&lt;b&gt;bold" in client.get(f"/api/runs/{named.id}/export.html").text
+    assert '<h1 dir="auto">&lt;b&gt;bold' in client.get(f"/api/runs/{named.id}/export.html").text
 
 
 # -- in --------------------------------------------------------------------------------------------

@@ -59,8 +59,8 @@ def test_a_report_is_made_read_changed_and_deleted(
 @pytest.mark.parametrize(
     ("body", "field", "allowed"),
     [
-        ({"title": " "}, "title", "1 to 200 characters"),
-        ({"title": 3}, "title", "1 to 200 characters"),
+        ({"title": " "}, "title", "1 to 200 printable characters"),
+        ({"title": 3}, "title", "1 to 200 printable characters"),
         ({"charts": [{"comparison": "runs=a", "panel": "lose"}]}, "panel", "a measure"),
         ({"charts": [{"comparison": "runs=a", "panel": "loss/0"}]}, "panel", "a measure"),
         ({"charts": [{"comparison": "x=minutes", "panel": "loss"}]}, "comparison", "step"),
