@@ -16,6 +16,7 @@ from app.divergence import divergence, state_class, state_words
 from app.lab import Answer
 from app.settings import Settings
 from app.store import Checkpoint, Run, Store, UnknownRun
+from app.store.tasks import MOST_WANTED
 
 BLANK: dict[str, Any] = {  # on either theme, until there is something to draw
     "layout": {
@@ -42,6 +43,8 @@ def graph(id_: str, height: int, name: str, coming: str) -> Component:
 
 def waiting_words(answer: Answer) -> str:
     """What is said while there is no result yet."""
+    if answer.crowded:
+        return f"{MOST_WANTED} questions wait already, as many as may; this one waits for room …"
     if answer.waiting:
         return "Waiting for its turn …"
     return f"Computing, {100 * answer.progress:.0f} % …"

@@ -24,12 +24,14 @@ class Answer:
         packed: the result, None where there is none yet.
         progress: share that is done, from 0 to 1.
         waiting: it is queued behind something else.
+        crowded: there are so many before it that it is not even queued: it is asked for again.
         problem: why there will be none; empty where there will.
     """
 
     packed: bytes | None
     progress: float = 1.0
     waiting: bool = False
+    crowded: bool = False
     problem: str = ""
 
     @property
@@ -83,7 +85,7 @@ class Desk:
 
     def _answer(self, task: Task | None) -> Answer:
         if task is None:
-            return Answer(None, 0.0, waiting=True)
+            return Answer(None, 0.0, waiting=True, crowded=True)
         if task.state is TaskState.DONE and task.result is not None:
             self._keep(task.key, task.result)
             return Answer(task.result)

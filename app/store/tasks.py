@@ -32,6 +32,14 @@ FORGOTTEN_S = 3600.0  # after its last wish a task that was never begun is remov
 KEPT = 400  # finished tasks, the newest
 
 
+MOST_WANTED = 200
+"""Tasks that are wanted and not done at once: what is asked for beyond is not taken down, until it
+is asked for again and there is room."""
+
+MOST_FIRST = 50
+"""So many more of those that a person waits for: they do not stand behind what is made ahead."""
+
+
 class TaskState(StrEnum):
     """Where a task stands."""
 
@@ -94,7 +102,8 @@ class Tasks:
     def ask(self, asks: Sequence[Ask]) -> dict[str, Task]:
         """Wants ``asks`` for the next :data:`WANTED_S` seconds; how each stands, by key.
 
-        What has failed is tried anew once nobody has wanted it for that long.
+        What has failed is tried anew once nobody has wanted it for that long. Where
+        :data:`MOST_WANTED` are wanted already, what is new is left out of the answer.
         """
         if not asks:
             return {}
@@ -120,6 +129,8 @@ class Tasks:
             if known:
                 connection.execute(_WANT, known)
             new = [ask for ask in asks if ask.key not in there]
+            if new:
+                new = _fitting(new, connection.execute(_COUNT, {"now": time.time()}).scalar_one())
             if new:
                 last = connection.execute(select(func.max(tasks.c.number))).scalar() or 0
                 ended = [state.value for state in TaskState if state.ended]
@@ -266,6 +277,16 @@ _WANT = (
 )
 
 
+def _fitting(new: Sequence[Ask], wanted: int) -> list[Ask]:
+    """Those that there is room for beside ``wanted`` others."""
+    found: list[Ask] = []
+    for ask in sorted(new, key=lambda ask: ask.rank):
+        most = MOST_WANTED + (MOST_FIRST if ask.rank == 0 else 0)
+        if wanted + len(found) < most:
+            found.append(ask)
+    return found
+
+
 def _long_ago() -> float:
     return time.time() - LINGERS_S
 
@@ -279,6 +300,14 @@ def _wanted(now: Any) -> Any:
 
 
 _ANY = _wanted(bindparam("now")).limit(1)
+_COUNT = (
+    select(func.count())
+    .select_from(tasks)
+    .where(
+        tasks.c.state.in_((TaskState.QUEUED.value, TaskState.RUNNING.value)),
+        tasks.c.wanted_until > bindparam("now"),
+    )
+)
 
 
 def _held(number: int, owner: str) -> Any:

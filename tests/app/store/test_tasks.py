@@ -194,3 +194,24 @@ def test_the_page_that_is_open_now_goes_first(store: Store, clock: Clock) -> Non
     store.tasks.ask([ask("open")])
     claimed = [store.tasks.claim("one", LEASE_S) for _ in range(3)]
     assert [task.key for task in claimed if task] == ["open", "closed", "background"]
+
+
+def test_only_so_many_are_wanted_at_once(store: Store, clock: Clock) -> None:
+    ahead = [ask(f"a{n}", rank=1) for n in range(module.MOST_WANTED + 30)]
+    assert len(store.tasks.ask(ahead)) == module.MOST_WANTED
+    # What a person waits for does not stand behind what is made ahead, up to a limit of its own.
+    first = [ask(f"f{n}") for n in range(module.MOST_FIRST + 5)]
+    assert len(store.tasks.ask([first[0], ask("one more", rank=1)])) == 1
+    assert len(store.tasks.ask(first)) == module.MOST_FIRST
+    # Those that were taken down are known at every further question, and are computed.
+    assert len(store.tasks.ask(ahead)) == module.MOST_WANTED
+    for _ in range(3):
+        task = store.tasks.claim("analyst", LEASE_S)
+        assert task is not None
+        store.tasks.done(task.number, "analyst", b"")
+    found = store.tasks.ask([*first, *ahead])
+    assert sum(task.state.ended for task in found.values()) == 3
+    assert len(found) == module.MOST_WANTED + module.MOST_FIRST + 3
+    # What nobody wants any more makes room.
+    clock.pass_by(WANTED_S + 1)
+    assert len(store.tasks.ask([ask("late", rank=1)])) == 1
