@@ -4,6 +4,7 @@ it is whole."""
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import signal
 import sys
@@ -89,8 +90,12 @@ def serve() -> None:
         app.close()
         if supervisor:
             supervisor.stop()
-    if not service.close():
-        os._exit(0)  # a thread that waits for a locked database would be waited for
+    service.close()
+    sys.stdout.flush()
+    logging.shutdown()
+    # A thread that waits for a locked database would be waited for, and Python takes half a second
+    # to take everything to pieces.
+    os._exit(0)
 
 
 if __name__ == "__main__":

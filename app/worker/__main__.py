@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import signal
 import time
 
@@ -47,6 +49,8 @@ def main() -> None:
         pass
     finally:
         supervisor.stop()
+    logging.shutdown()
+    os._exit(0)  # Python takes a second to take torch to pieces
 
 
 if __name__ == "__main__":

@@ -43,6 +43,7 @@ def analyse(settings: Settings, owner: str) -> None:
     outage = Outage()
     with ends_if_damaged(), opened(settings, stop) as store, store.changes() as changes:
         analyst = _Analyst(settings, store, changes, owner, lambda: stop.asked)
+        stop.at_once = False
         while not stop.asked and (parent is None or parent.is_alive()):
             asked_at = time.monotonic()
             try:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
+import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 
 import torch
@@ -46,6 +49,7 @@ def work(settings: Settings, owner: str) -> None:
     parent = multiprocessing.parent_process()
     outage, look = Outage(), True
     with ends_if_damaged(), opened(settings, stop) as store, store.changes() as changes:
+        stop.at_once = False
         while not stop.asked and not _alone(parent):
             asked_at = time.monotonic()
             try:
@@ -63,6 +67,17 @@ def work(settings: Settings, owner: str) -> None:
             else:
                 if run is None:
                     time.sleep(CLAIM_S)
+
+
+def sit(do: Callable[[Settings, str], None], settings: Settings, owner: str) -> None:
+    """``do(settings, owner)``, and then the end of this process at once.
+
+    All is written and closed by then, and Python takes a second and more to take torch to pieces,
+    which somebody who ends a dashboard would wait for.
+    """
+    do(settings, owner)
+    logging.shutdown()
+    os._exit(0)
 
 
 def opened(settings: Settings, stop: Stop) -> Store:
@@ -88,13 +103,22 @@ def enter(settings: Settings) -> Stop:
 
 
 class Stop:
-    """A flag that a signal handler can set whatever the process is at; a threading.Event is not."""
+    """A flag that a signal handler can set whatever the process is at; a threading.Event is not.
+
+    Attributes:
+        asked: whether the process is to end.
+        at_once: whether it ends then and there, as long as it has nothing that could be lost and
+            may be at what cannot be cut short, such as its first step.
+    """
 
     def __init__(self) -> None:
         self.asked = False
+        self.at_once = True
 
     def __call__(self, _number: int, _frame: object) -> None:
         self.asked = True
+        if self.at_once:
+            os._exit(0)
 
 
 def _warm_up(data_sets: DataSets) -> None:

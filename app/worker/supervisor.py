@@ -25,7 +25,7 @@ from app.store import Seen, Store, Sweeper, why_away
 from app.store.workers import BEAT_S
 from app.worker.analyst import analyse
 from app.worker.drive import STOPPED_REASON
-from app.worker.process import work
+from app.worker.process import sit, work
 
 SWEEP_S = 1.0  # between two looks for expired leases
 STOP_S = 5.0  # a worker gets this long to end by itself
@@ -191,8 +191,8 @@ class Supervisor:
                 seat.owner = _owner()
                 seat.began_at, seat.born_at = time.monotonic(), time.time()
                 process = self._context.Process(
-                    target=seat.work,
-                    args=(self._settings, seat.owner),
+                    target=sit,
+                    args=(seat.work, self._settings, seat.owner),
                     name=seat.work.__name__,
                     daemon=True,
                 )

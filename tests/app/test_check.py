@@ -248,7 +248,7 @@ def test_while_it_is_served_a_damaged_page_is_said_where_it_lies(
 
 def refused(settings: Settings, say: Connection) -> None:
     """Starts the dashboard as somebody else than the owner of its state."""
-    for name in ("app.links", "app.worker.supervisor"):  # while it may read them
+    for name in ("app.links", "app.serving", "app.worker.supervisor"):  # while it may read them
         importlib.import_module(name)
     os.seteuid(NOBODY)
     os.environ["FA_STATE_DIR"] = str(settings.state_dir)
