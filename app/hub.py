@@ -154,8 +154,8 @@ class Hub:
         self._kept = _Kept(kept_bytes)
         self._channels: dict[str, _Channel] = {}
         self._reads: dict[tuple[str, int], asyncio.Future[Frame | None]] = {}
-        self._readers = ThreadPoolExecutor(_READERS, "live-read")
-        self._looker = ThreadPoolExecutor(1, "live-tail")  # not to wait for readers
+        self._readers = ThreadPoolExecutor(_READERS, "fa-live-read")
+        self._looker = ThreadPoolExecutor(1, "fa-live-tail")  # not to wait for readers
         self._sweeper: Sweeper | None = None
         self._swept_at = 0.0
         self._tail: asyncio.Task[None] | None = None
@@ -192,7 +192,7 @@ class Hub:
             UnknownRun: there is no such run.
         """
         news = asyncio.Event()
-        channel = await self._join(run_id, news)
+        channel, known = await self._join(run_id, news)
         cursor = after
         try:
             while not self._closed:
@@ -208,7 +208,7 @@ class Hub:
                 if frame is not None:
                     cursor = frame.last
                     # A frame is kept, and its run may have been extended since.
-                    if frame.ended and cursor >= channel.head:
+                    if frame.ended and cursor >= max(channel.head, known):
                         return
                 elif await self._in(self._readers, lambda: is_over(self._store, run_id, cursor)):  # noqa: B023
                     return
@@ -225,7 +225,8 @@ class Hub:
         finally:
             ping.cancel()
 
-    async def _join(self, run_id: str, news: asyncio.Event) -> _Channel:
+    async def _join(self, run_id: str, news: asyncio.Event) -> tuple[_Channel, int]:
+        """The channel, which may be a moment behind, and how far the run has come."""
         self._loop = asyncio.get_running_loop()
         # The head starts where the store is, never at 0: a new process would send all again.
         head = await self._in(self._readers, lambda: self._store.revision(run_id))
@@ -233,12 +234,13 @@ class Hub:
         channel.viewers.add(news)
         if self._tail is None or self._tail.done():
             self._tail = asyncio.create_task(self._look_again_and_again(), name="live-tail")
-        return channel
+        return channel, head
 
     def _part(self, run_id: str, channel: _Channel, news: asyncio.Event) -> None:
         channel.viewers.discard(news)
         if not channel.viewers and self._channels.get(run_id) is channel:
             del self._channels[run_id]
+            self._kept.drop(run_id)
 
     async def _missing(self, run_id: str, after: int, count: int) -> Frame | None:
         """What no frame in memory has; read once for all who miss the same."""
@@ -252,8 +254,12 @@ class Hub:
             reading.add_done_callback(lambda _done: self._reads.pop(key, None))
         frame = await asyncio.shield(reading)  # one who goes takes nothing from the others
         if frame is not None:
-            self._kept.put(run_id, frame, after)
+            self._keep(run_id, frame, after)
         return frame
+
+    def _keep(self, run_id: str, frame: Frame, after: int) -> None:
+        if run_id in self._channels:  # its last viewer may have gone meanwhile
+            self._kept.put(run_id, frame, after)
 
     def _frame(self, run_id: str, after: int, count: int = PAGE) -> Frame | None:
         return frame_after(self._store, run_id, after, count, self._frame_bytes)
@@ -294,8 +300,8 @@ class Hub:
             if frame is None:
                 channel.due = time.monotonic() + _RETRY_AFTER_S
                 continue
-            self._kept.put(run_id, frame, channel.head)
             self._lag(max(0.0, time.time() - frame.at))
+            self._keep(run_id, frame, channel.head)
             channel.head = frame.last
             channel.due = time.monotonic() + self._gap_s
             channel.tell()
@@ -346,3 +352,8 @@ class _Kept:
         while self.size > self._most and self._frames:
             _, oldest = self._frames.popitem(last=False)
             self.size -= len(oldest.message)
+
+    def drop(self, run_id: str) -> None:
+        """Lets go of the frames of a run."""
+        for key in [key for key in self._frames if key[0] == run_id]:
+            self.size -= len(self._frames.pop(key).message)

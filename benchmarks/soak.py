@@ -1,8 +1,8 @@
 """A long while of everyday use: runs start and end, people come and go, a page stays open.
 
 Prints for each process, and for what is kept on the disk, what it began and ended with, and how
-much it grows in an hour. What grows without end shows in half an hour; what grows up to the room
-that a setting gives does so here too.
+much it grows in an hour and with each run. Checkpoints have little room here, so that they come to
+its end; events stay until their run is deleted, and grow with the runs.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ MINUTES = 30.0
 SAMPLE_S = 5.0
 SETTLED = 1 / 3  # of the time, until what is kept from the first uses is there
 VIEWERS = 10
+CHECKPOINT_MB = 100
 SEED = 7
 CONFIG = RunConfig(hidden=(32, 32), replicates=4, epochs=40, measure_every=5)
 MB = 1e6
@@ -111,7 +112,7 @@ class Visits(threading.Thread):
 def main(minutes: float = MINUTES) -> None:
     """Prints the table."""
     kept: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
-    with dashboard() as site, ExitStack() as stack:
+    with dashboard(FA_CHECKPOINT_TOTAL_MB=str(CHECKPOINT_MB)) as site, ExitStack() as stack:
         visits = Visits(site)
         visits.start()
         page = _page(stack, site)
@@ -127,14 +128,18 @@ def main(minutes: float = MINUTES) -> None:
     print(
         f"\n{minutes:g} minutes: {visits.runs} runs, {VIEWERS} viewers each, a page: {bool(page)}"
     )
-    print("\n| of | what | settled | at the end | most | an hour |\n|---|---|---|---|---|---|")
+    print(f"Room for checkpoints: {CHECKPOINT_MB} MB")
+    print("\n| of | what | settled | at the end | most | an hour | a run |")
+    print("|---|---|---|---|---|---|---|")
+    per_hour = visits.runs * 60 / minutes
     for (name, what), told in kept.items():
         times, values = np.array([one for one in told if one[0] >= 60 * minutes * SETTLED]).T
         slope = float(np.polyfit(times / 3600, values, 1)[0]) if len(times) > 1 else 0.0
         settled = float(np.median(values[:5]))
         ended = float(np.median(values[-5:]))
         print(
-            f"| {name} | {what} | {settled:.1f} | {ended:.1f} | {values.max():.1f} | {slope:+.1f} |"
+            f"| {name} | {what} | {settled:.1f} | {ended:.1f} | {values.max():.1f} | {slope:+.1f} "
+            f"| {slope / per_hour:+.4f} |"
         )
 
 

@@ -9,8 +9,8 @@ from typing import IO, Any
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
-_IN_MEMORY = 500_000
-_MOST_HELD = 256_000_000
+_SMALL = 64_000  # of each: in memory, and counted by nobody, so that who is slow with much
+_MOST_HELD = 256_000_000  # keeps no small request away
 
 
 class NoRoom(Exception):
@@ -38,11 +38,12 @@ class Bodies:
     """Reads them, each up to a size and all of them up to another.
 
     Args:
-        most_held: bytes of all at once.
+        most_held: bytes of all at once, the first ``small`` of each not counted.
+        small: see there; what is more lies on the disk.
     """
 
-    def __init__(self, most_held: int = _MOST_HELD) -> None:
-        self._most_held, self._held = most_held, 0
+    def __init__(self, most_held: int = _MOST_HELD, small: int = _SMALL) -> None:
+        self._most_held, self._small, self._held = most_held, small, 0
 
     async def read(self, receive: Receive, most: int) -> Body:
         """The body of one request; :meth:`done` with it.
@@ -56,7 +57,7 @@ class Bodies:
             NoRoom: all of them together would be too much.
             Gone: the client went.
         """
-        file: IO[bytes] = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115
+        file: IO[bytes] = tempfile.SpooledTemporaryFile(self._small)  # noqa: SIM115
         body = Body(file, 0)
         try:
             more = True
@@ -65,9 +66,10 @@ class Bodies:
                 if message["type"] == "http.disconnect":
                     raise Gone
                 piece = message.get("body", b"")[: most + 1 - body.size]
-                if self._held + len(piece) > self._most_held:
+                more_held = self._counted(body.size + len(piece)) - self._counted(body.size)
+                if more_held and self._held + more_held > self._most_held:
                     raise NoRoom
-                self._held += len(piece)
+                self._held += more_held
                 body.size += len(piece)
                 file.write(piece)
                 more = message.get("more_body", False)
@@ -79,5 +81,8 @@ class Bodies:
 
     def done(self, body: Body) -> None:
         """Lets go of it."""
-        self._held -= body.size
+        self._held -= self._counted(body.size)
         body.file.close()
+
+    def _counted(self, size: int) -> int:
+        return max(0, size - self._small)

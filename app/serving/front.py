@@ -44,9 +44,9 @@ class Front:
     def __init__(self, app: WebApp, patience: Patience = USUAL) -> None:
         self._app, self._patience = app, patience
         self._bodies = Bodies()
-        self._threads = ThreadPoolExecutor(patience.threads, "web")
+        self._threads = ThreadPoolExecutor(patience.threads, "fa-web")
         # Whether the server is alive is not to depend on how long others take.
-        self._alive = ThreadPoolExecutor(1, "alive")
+        self._alive = ThreadPoolExecutor(1, "fa-alive")
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -54,14 +54,10 @@ class Front:
         elif scope["type"] == "http":
             await self._answer(scope, receive, send)
 
-    def close(self) -> bool:
-        """Lets go of the threads; returns whether all have come to their end by themselves."""
+    def close(self) -> None:
+        """Lets go of the threads; what they are at they bring to its end."""
         for threads in (self._threads, self._alive):
             threads.shutdown(wait=False, cancel_futures=True)
-        return not any(thread.is_alive() for thread in self._all_threads())
-
-    def _all_threads(self) -> list[Any]:
-        return [thread for pool in (self._threads, self._alive) for thread in pool._threads]
 
     async def _live(self, receive: Receive, send: Send) -> None:
         while True:

@@ -29,7 +29,7 @@ class Patience:
     """
 
     head_s: float = 15.0
-    body_rate: float = 16_000.0
+    body_rate: float = 32_000.0
     idle_s: float = 20.0
     write_s: float = 30.0
     write_bytes: int = 16_000

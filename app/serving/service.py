@@ -8,6 +8,7 @@ import os
 import socket
 import stat
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -22,6 +23,7 @@ from app.serving.patience import USUAL, Patience
 from app.serving.wire import PatientProtocol
 
 _BACKLOG = 2048
+_LATE_S = 0.5
 
 
 class PortTaken(Exception):
@@ -84,8 +86,13 @@ class Service:
         self._server.should_exit = True
 
     def close(self) -> bool:
-        """After the end: whether no thread is left that still waits for something."""
-        return self._front.close()
+        """After the end: whether all threads that answered have come to theirs."""
+        self._front.close()
+        until = time.monotonic() + _LATE_S
+        ours = [one for one in threading.enumerate() if one.name.startswith("fa-")]
+        for thread in ours:
+            thread.join(max(0.0, until - time.monotonic()))
+        return not any(thread.is_alive() for thread in ours)
 
 
 class _Server(uvicorn.Server):

@@ -140,12 +140,20 @@ def test_frames_in_memory_are_bounded_by_bytes(app: WebApp, script: Script) -> N
     script.finish()
     # Room for one frame and no more: each viewer has all of them all the same.
     hub = Hub(app.store, frame_bytes=5000, kept_bytes=6000)
-    for _ in range(2):
-        seen = [frame for frame in frames(hub, script) if frame]
+
+    async def watch() -> None:
+        seen, most = [], 0
+        async for frame in hub.frames(script.run.id, 0):
+            assert frame is not None
+            seen.append(frame)
+            most = max(most, hub.kept_bytes)
         assert len(seen) > 5
         assert [frame.first for frame in seen[1:]] == [frame.last + 1 for frame in seen[:-1]]
         assert seen[-1].last == script.revision
-    assert hub.kept_bytes <= 6000
+        assert 0 < most <= 6000
+
+    asyncio.run(watch())
+    assert hub.kept_bytes == 0  # nobody watches any more
     hub.close()
 
 
@@ -153,15 +161,24 @@ def test_a_kept_frame_ends_nothing_that_has_been_extended(app: WebApp, script: S
     script.measure()
     script.finish()
     hub = Hub(app.store)
-    assert [frame.ended for frame in frames(hub, script) if frame][-1]
-    app.store.send(script.run.id, Command(command="extend", epochs=1))
-    again = app.store.claim(OWNER, LEASE_S)
-    assert again is not None
-    assert again.id == script.run.id
-    script.write(Draft.notice(44, "it goes on"))
-    script.finish()
-    seen = [frame for frame in frames(hub, script) if frame]
-    assert seen[-1].last == script.revision
+    ended_at = script.revision
+
+    async def watch() -> None:
+        first = hub.frames(script.run.id, 0)
+        kept = await anext(first)  # and this viewer stays, so that its frames do
+        assert kept is not None
+        assert kept.ended
+        app.store.send(script.run.id, Command(command="extend", epochs=1))
+        again = app.store.claim(OWNER, LEASE_S)
+        assert again is not None
+        script.write(Draft.notice(44, "it goes on"))
+        second = hub.frames(script.run.id, 0)
+        assert await anext(second) is kept
+        script.finish()
+        rest = [frame async for frame in second if frame]
+        assert rest[-1].last == script.revision > ended_at
+
+    asyncio.run(watch())
     hub.close()
 
 

@@ -211,23 +211,27 @@ def test_a_body_that_is_too_large_is_refused_and_not_kept(app: WebApp, connect: 
             large.close()
 
 
-def test_all_bodies_together_are_bounded() -> None:
+def test_all_bodies_together_are_bounded_and_small_ones_go_by() -> None:
     async def read() -> None:
-        bodies = Bodies(most_held=25)
-        pieces = [{"type": "http.request", "body": b"0123456789", "more_body": False}]
+        bodies = Bodies(most_held=25, small=5)
 
-        async def receive() -> dict[str, Any]:
-            return pieces[0]
+        async def large() -> dict[str, Any]:
+            return {"type": "http.request", "body": b"0123456789abcde", "more_body": False}
 
-        held = [await bodies.read(receive, 100) for _ in range(2)]
+        async def small() -> dict[str, Any]:
+            return {"type": "http.request", "body": b"01234", "more_body": False}
+
+        held = [await bodies.read(large, 100) for _ in range(2)]
         with pytest.raises(NoRoom):
-            await bodies.read(receive, 100)
-        bodies.done(held[0])
-        third = await bodies.read(receive, 100)
-        assert (third.file.read(), third.size) == (b"0123456789", 10)
-        short = await bodies.read(receive, 4)
-        assert (short.file.read(), short.size) == (b"01234", 5)  # whoever reads it sees it
-        for body in (held[1], third, short):
+            await bodies.read(large, 100)
+        held += [await bodies.read(small, 100) for _ in range(10)]
+        bodies.done(held.pop(0))
+        held.append(await bodies.read(large, 100))
+        assert (held[-1].file.read(), held[-1].size) == (b"0123456789abcde", 15)
+        bodies.done(held.pop())
+        held.append(await bodies.read(large, 4))
+        assert (held[-1].file.read(), held[-1].size) == (b"01234", 5)  # whoever reads it sees it
+        for body in held:
             bodies.done(body)
 
     asyncio.run(read())

@@ -25,7 +25,9 @@ from app.settings import Settings
 
 ROOT = Path(__file__).parents[3]
 IMAGE = re.search(r"^CMD (\[.*\])$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
-UVICORN = "-m uvicorn --factory app.serving:create_asgi --no-proxy-headers"
+UVICORN = (
+    "-m uvicorn --factory app.serving:create_asgi --no-proxy-headers --timeout-graceful-shutdown 3"
+)
 AT_ONCE = 120
 ENCODINGS = ["zstd", "br", "gzip"]
 
