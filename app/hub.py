@@ -283,9 +283,10 @@ class Hub:
             except (SQLAlchemyError, StoreError):
                 _log.warning("the store does not answer; live frames wait for it", exc_info=True)
                 await asyncio.sleep(1.0)
-            except RuntimeError:
-                if not self._closed:  # its threads are gone
-                    raise
+            except Exception:
+                if not self.closed:  # or its threads are gone
+                    _log.exception("live frames wait")
+                await asyncio.sleep(1.0)
             await asyncio.sleep(self._poll_s)
 
     async def _look(self, due: dict[str, _Channel]) -> None:

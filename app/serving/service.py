@@ -159,6 +159,7 @@ def _at_path(path: Path) -> socket.socket:
         if error.errno == errno.EADDRINUSE:
             raise PortTaken(f"{path} is taken; set FA_HOST to another") from None
         raise
+    path.chmod(0o660)  # whoever is in its group, a proxy for one; the state folder stays closed
     found.listen(_BACKLOG)
     return found
 

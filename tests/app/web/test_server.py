@@ -240,8 +240,9 @@ def test_it_is_served_on_a_unix_socket(tmp_path: Path, how: str) -> None:
         stderr=subprocess.DEVNULL,
     )
     try:
-        wait(lambda: path.exists() or process.poll() is not None)
+        wait(lambda: process.poll() is not None or listens(path))
         assert b'"status":"ok"' in get(path, "/healthz")
+        assert how == "by uvicorn" or path.stat().st_mode & 0o777 == 0o660
         assert b"assets/live.js" in get(path, "/")
         # A proxy there is believed.
         assert b"200 OK" in get(path, "/", "X-Forwarded-Host: lab.example\r\n")
@@ -250,6 +251,11 @@ def test_it_is_served_on_a_unix_socket(tmp_path: Path, how: str) -> None:
         process.terminate()
         process.wait(PATIENCE_S)
     assert how == "by uvicorn" or not path.exists()
+
+
+def listens(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as connection:
+        return connection.connect_ex(str(path)) == 0
 
 
 def get(path: Path, address: str, headers: str = "") -> bytes:
