@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 from web_helpers import LEASE_S, OWNER, Script
 
-from app.document import DeletedView, RunPage, Runs, RunView
+from app.described import DeletedView, RunPage, Runs, RunView
 from app.server import WebApp, create_app
 from app.settings import Settings
 from app.store import Draft, RunState
