@@ -7,6 +7,7 @@
   const NARROW = ["name", "state", "best_accuracy"];
   const NARROW_PX = 600;
   const UNDO_MS = 30_000;
+  const LONGEST_TIP = 400; // characters of a tooltip
   const $ = (id) => document.getElementById(id);
   const said = () => window.dash_clientside.no_update;
 
@@ -47,6 +48,13 @@
     const two = (count) => String(count).padStart(2, "0");
     const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
     return `${day} ${two(at.getHours())}:${two(at.getMinutes())}`;
+  }
+
+  /* A text as it fits a tooltip: a long one is cut, with its length told. */
+  function cut(value) {
+    const letters = [...(value || "")];
+    if (letters.length <= LONGEST_TIP) return value || "";
+    return `${letters.slice(0, LONGEST_TIP).join("")}… (${whole(letters.length)} characters)`;
   }
 
   /* How many networks are left of how many. */
@@ -91,7 +99,7 @@
     });
   }
 
-  const functions = { number, whole, percent, degrees, duration, when, left, theme, opening };
+  const functions = { number, whole, percent, degrees, duration, when, left, cut, theme, opening };
   window.FaRuns = functions;
   window.dashAgGridFunctions = { ...window.dashAgGridFunctions, FaRuns: functions };
 

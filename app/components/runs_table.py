@@ -169,7 +169,7 @@ def _definition(column: Column) -> dict[str, Any]:
     if column.name in ("name", "state", "parent_id"):
         definition["cellRenderer"] = f"FaRuns{column.name.partition('_')[0].capitalize()}"
     if column.name in ("note", "tags", "name"):
-        definition["tooltipField"] = column.name
+        definition["tooltipValueGetter"] = {"function": "FaRuns.cut(params.value)"}
         definition["cellEditor"] = "agTextCellEditor"
     if column.name == "note":
         definition["singleClickEdit"] = True

@@ -21,6 +21,13 @@ test("values are written as a person reads them, and what is not there is empty"
   assert.equal(FaRuns.left(2, {}), "");
 });
 
+test("a long text is cut, with its length told", () => {
+  assert.equal(FaRuns.cut("short"), "short");
+  assert.equal(FaRuns.cut(null), "");
+  const told = FaRuns.cut("💥".repeat(10_000));
+  assert.equal(told, `${"💥".repeat(400)}… (10,000 characters)`);
+});
+
 test("a duration has the units that it needs", () => {
   assert.equal(FaRuns.duration(0.25), "0.3 s");
   assert.equal(FaRuns.duration(42.4), "42 s");
