@@ -9,6 +9,7 @@ from typing import Any
 from flask import Blueprint, Flask, jsonify, request, url_for
 from flask.typing import ResponseReturnValue
 from pydantic import ValidationError
+from sqlalchemy.exc import DataError
 from werkzeug.exceptions import HTTPException
 
 from app.asked import asked_listing, body_of_request
@@ -150,6 +151,12 @@ def errors_as_json(flask: Flask) -> None:
     @flask.errorhandler(UnknownReport)
     def unknown(error: StoreError) -> ResponseReturnValue:
         return jsonify({"error": str(error)}), 404
+
+    @flask.errorhandler(DataError)
+    def no_value(_error: DataError) -> ResponseReturnValue:
+        # No id has NUL or a number of a hundred digits in it, and SQLite says so by finding none.
+        log.warning("%s %s asks for what no row has", request.method, quote(request.path))
+        return jsonify({"error": "There is nothing of that id."}), 404
 
     @flask.errorhandler(QueueFull)
     def full(error: QueueFull) -> ResponseReturnValue:

@@ -12,7 +12,7 @@ from typing import Any
 from dash.exceptions import DashException, InvalidCallbackReturnValue
 from flask import Flask, Response, jsonify, request
 from flask.typing import ResponseReturnValue
-from sqlalchemy.exc import StatementError
+from sqlalchemy.exc import ArgumentError, StatementError
 from werkzeug.exceptions import BadRequest, HTTPException
 
 from app.logs import logger
@@ -28,7 +28,7 @@ _LARGEST = 2**63 - 1  # what the database and the answers can hold
 _COUNTS = frozenset({"n_clicks", "n_intervals", "n_submit", "n_blur"})
 _MALFORMED = (
     *(TypeError, LookupError, ValueError, AttributeError, OverflowError),
-    StatementError,  # of a value that no column has
+    *(ArgumentError, StatementError),  # of a value that no column has
     DashException,
 )
 

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from app.store.texts import is_id
 from fa_engine import RunConfig
 from fa_engine.config import refusal
 from fa_engine.measures import MEASURES
@@ -74,7 +75,7 @@ class Selection(BaseModel):
     @classmethod
     def _few(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         once = tuple(dict.fromkeys(value))
-        if len(once) > MAX_RUNS or any(not 0 < len(run) <= 40 for run in once):
+        if len(once) > MAX_RUNS or not all(is_id(run, 40) for run in once):
             _refuse("runs", ",".join(value), f"at most {MAX_RUNS} ids of runs, with commas between")
         return once
 

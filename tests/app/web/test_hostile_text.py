@@ -14,12 +14,14 @@ import numpy as np
 import pytest
 from flask.testing import FlaskClient
 from test_files import document
+from test_strict import outputs_of
 from web_helpers import Script
 
 from app.api import LONGEST_ECHO
 from app.figures.comparison import Cloud, Paint, angle_figure, descent_figure
 from app.figures.walk import landscape_figure
 from app.server import WebApp
+from app.strict import UPDATE
 from fa_engine import RunConfig
 
 NAME = "</script><script>alert(1)</script> <a href=x>%{y} \"\"\" '''\\N & 100 %"
@@ -110,6 +112,27 @@ def test_a_wrong_value_is_not_sent_back_whole(client: FlaskClient, app: WebApp) 
         assert len(answer.data) < 4 * LONGEST_ECHO
         (wrong,) = answer.get_json()["errors"]
         assert "characters)" in str(wrong["value"])
+
+
+def test_a_comparison_is_of_ids(client: FlaskClient) -> None:
+    for runs in ("a%00b", "<b>", "a b", "é"):
+        charts = [{"comparison": f"runs={runs}", "panel": "loss"}]
+        answer = client.post("/api/reports", json={"title": "x", "charts": charts})
+        assert answer.status_code == 422
+        assert answer.get_json()["errors"][0]["field"] == "comparison"
+
+
+def test_ids_that_are_no_list_are_refused(client: FlaskClient) -> None:
+    told = client.get("/_dash-dependencies").get_json()
+    (undo,) = [one for one in told if any(i["id"] == "runs-undo" for i in one["inputs"])]
+    body = {
+        "output": undo["output"],
+        "outputs": outputs_of(undo),
+        "inputs": [{**one, "value": 1} for one in undo["inputs"]],
+        "state": [{**one, "value": "a\0b"} for one in undo["state"]],
+        "changedPropIds": ["runs-undo.n_clicks"],
+    }
+    assert client.post(UPDATE, json=body).status_code == 400
 
 
 def test_nul_is_in_no_address(client: FlaskClient) -> None:
