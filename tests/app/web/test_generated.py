@@ -131,19 +131,28 @@ def operations(app: WebApp) -> list[Any]:
     if id(app) not in _operations:
         _operations.clear()
         schema = schemathesis.openapi.from_wsgi("/api/openapi.json", app)
-        _operations[id(app)] = [found.ok() for found in schema.get_all_operations()]
+        _operations[id(app)] = [one.ok() for one in schema.get_all_operations()]
     return _operations[id(app)]
 
 
-def places(tree: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Every place in a document, lists by their first two entries."""
-    yield at
-    if isinstance(tree, dict):
-        for name, value in tree.items():
-            yield from places(value, (*at, name))
-    elif isinstance(tree, list):
-        for number, value in enumerate(tree[:2]):
-            yield from places(value, (*at, number))
+NUMBERS = st.sampled_from([0, -1, 1, 0.5, 1e300, -1e300, 1e-320, 2**62, 2**63, 2**70, 10**400])
+
+
+def place(tree: Any, data: st.DataObject) -> tuple[Any, ...]:
+    """A place in a document, as likely in a small part of it as in a large one."""
+    at: tuple[Any, ...] = ()
+    while isinstance(tree, (dict, list)) and tree and (not at or data.draw(st.integers(0, 3))):
+        keys = list(tree) if isinstance(tree, dict) else range(min(2, len(tree)))
+        at = (*at, data.draw(st.sampled_from(keys)))
+        tree = tree[at[-1]]
+    return at
+
+
+def found(tree: Any, at: tuple[Any, ...]) -> Any:
+    """What is there."""
+    for step in at:
+        tree = tree[step]
+    return tree
 
 
 def put(tree: Any, at: tuple[Any, ...], value: Any) -> Any:
@@ -163,10 +172,11 @@ def test_documents_that_somebody_has_changed(
     true = client.get(f"/api/runs/{ended}/export.json").get_json()
     tree = true
     for _ in range(data.draw(st.integers(1, 3))):
-        at = data.draw(st.sampled_from(list(places(tree))))
-        tree = put(tree, at, data.draw(VALUE))
+        at = place(tree, data)
+        is_number = isinstance(found(tree, at), (int, float, type(None)))
+        tree = put(tree, at, data.draw(NUMBERS | VALUE if is_number else VALUE))
     text = json.dumps(tree).encode()
-    if data.draw(st.booleans()):
+    if not data.draw(st.integers(0, 4)):
         text = text[: data.draw(st.integers(0, len(text)))]
     before = len(app.store.runs())
     answer = client.post("/api/import", data=text)
@@ -176,8 +186,9 @@ def test_documents_that_somebody_has_changed(
         (run,) = answer.get_json()["runs"]
         of_run = f"/api/runs/{run['id']}"
         looks = [of_run, *(f"{of_run}/{name}" for name in LOOKS)]
-        look = data.draw(st.sampled_from([*looks, f"/api/compare?runs={run['id']},{ended}"]))
-        assert_no_fault(client.get(look), faults, (look, text[:2000]))
+        looks.append(f"/api/compare?runs={run['id']},{ended}")
+        for look in data.draw(st.lists(st.sampled_from(looks), min_size=2, max_size=2)):
+            assert_no_fault(client.get(look), faults, (look, text[:2000]))
         assert queued(app) == 0
 
 
