@@ -155,7 +155,7 @@ def errors_as_json(flask: Flask) -> None:
     @flask.errorhandler(DataError)
     def no_value(_error: DataError) -> ResponseReturnValue:
         # No id has NUL or a number of a hundred digits in it, and SQLite says so by finding none.
-        log.warning("%s %s asks for what no row has", request.method, quote(request.path))
+        log.warning("a request asks for what no row has", method=request.method, path=request.path)
         return jsonify({"error": "There is nothing of that id."}), 404
 
     @flask.errorhandler(QueueFull)

@@ -101,7 +101,9 @@ class _Analyst:
                 said = str(error)
                 if isinstance(error, NotAllowed):
                     said = titled(COMPUTATIONS[task.kind].params, error.problem).words
-                log.warning("task %d (%s) cannot be computed: %s", task.number, task.kind, error)
+                log.warning(
+                    "task cannot be computed", task=task.number, kind=task.kind, error=str(error)
+                )
                 fail(without_folders(said, self._directory, self._data_dir))
             except SQLAlchemyError:
                 raise
