@@ -15,9 +15,10 @@ WORKDIR /srv/feedback-alignment
 
 # cuda: torch with its CUDA libraries, several GB
 ARG TORCH=cpu
-COPY requirements.txt constraints.txt ./
+COPY requirements.txt requirements.lock constraints.txt ./
 COPY scripts/install_torch.py scripts/
-RUN python scripts/install_torch.py \
+RUN pip install --disable-pip-version-check --quiet --no-deps --require-hashes -r requirements.lock \
+ && python scripts/install_torch.py \
  && pip install --disable-pip-version-check --quiet -r requirements.txt
 
 COPY fa_engine fa_engine

@@ -13,7 +13,7 @@ export TORCH
 parallel := --numprocesses auto --maxprocesses 4 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help run test thorough bench faults pictures audit format clean
+.PHONY: help run test thorough bench faults pictures audit lock format clean
 
 help:  ## list the commands
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1	\2/p' Makefile | expand -t 16
@@ -49,6 +49,11 @@ audit: $(python)  ## ask PyPI what is known against the pinned packages (needs t
 	@$(VENV)/audit/bin/pip-audit --strict --no-deps --disable-pip \
 	  -r requirements.txt -r requirements-dev.txt -r constraints.txt
 
+lock: $(python)  ## write down the hashes of all that is installed (needs the network)
+	@$(python) -m venv $(VENV)/lock
+	@$(VENV)/lock/bin/python -m pip install --disable-pip-version-check --quiet uv==0.13.9
+	@$(python) scripts/lock.py $(VENV)/lock/bin/uv
+
 format: $(dev)  ## format the code and fix what can be fixed
 	$(python) -m ruff check --fix
 	$(python) -m ruff format
@@ -66,12 +71,15 @@ $(python):
 	echo "Debian, Ubuntu: apt-get install python3-venv. Or name one: make run PYTHON3=/path/to/python3" >&2; \
 	exit 1
 
-$(runtime): $(python) requirements.txt constraints.txt scripts/install_torch.py
+# The lock first: what it has not is torch, and what torch alone brings along.
+$(runtime): $(python) requirements.txt constraints.txt requirements.lock scripts/install_torch.py
 	@echo "Installing the requirements into $(VENV), a few minutes the first time"
+	@$(install) --no-deps --require-hashes -r requirements.lock
 	@$(python) scripts/install_torch.py
 	@$(install) -r requirements.txt
 	@touch $@
 
-$(dev): $(runtime) requirements-dev.txt
+$(dev): $(runtime) requirements-dev.txt requirements-dev.lock
+	@$(install) --no-deps --require-hashes -r requirements-dev.lock
 	@$(install) -r requirements-dev.txt
 	@touch $@

@@ -19,6 +19,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from scripts.lock import LOCKS
+
 ROOT = Path(__file__).parent.parent
 INSTALL_TORCH = ROOT / "scripts" / "install_torch.py"
 
@@ -51,6 +53,27 @@ def test_pins_are_exact(name):
     assert pins
     for requirement in pins.values():
         assert re.fullmatch(r"==[^*,]+", str(requirement.specifier)), requirement
+
+
+@pytest.mark.parametrize(("source", "lock"), LOCKS.items())
+def test_a_lock_has_the_hashes_of_all_that_is_pinned(source, lock):
+    """Whoever changes a pin runs `make lock`."""
+    entries = re.split(r"^(?=[a-zA-Z])", (ROOT / lock).read_text(), flags=re.MULTILINE)[1:]
+    locked = {}
+    for entry in entries:
+        name, version = re.match(r"([\w.-]+)==(\S+)", entry).groups()
+        locked[canonicalize_name(name)] = version
+        assert re.search(r"--hash=sha256:[0-9a-f]{64}\b", entry), name
+    pins = requirements("requirements.txt")
+    if source != "requirements.txt":
+        pins |= requirements(source)
+    wanted = {name: str(pin.specifier) for name, pin in pins.items() if name != "torch"}
+    assert {name: f"=={locked.get(name)}" for name in wanted} == wanted
+    # And what those bring along is pinned by constraints.txt, to the same.
+    constrained = {n: str(pin.specifier) for n, pin in requirements("constraints.txt").items()}
+    beside = (locked.keys() - pins.keys()) & constrained.keys()
+    found = {name: f"=={locked[name]}" for name in beside}
+    assert found == {name: constrained[name] for name in beside}
 
 
 def test_what_is_installed_is_what_is_pinned():

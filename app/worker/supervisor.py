@@ -30,6 +30,7 @@ from app.worker.process import sit, work
 SWEEP_S = 1.0  # between two looks for expired leases
 STOP_S = 5.0  # a worker gets this long to end by itself
 STEADY_S = 30.0  # a worker that lived this long is not in a crash loop
+KILLED_S = 1.0  # at most until the next one, where somebody killed it: it was no fault of its own
 KILLING_S = 30.0  # from the system's decision to the end of the process, at most
 BACKOFF_S = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 
@@ -55,11 +56,13 @@ class _Seat:
     restart_at: float = 0.0
     failures: int = 0
 
-    def put_off(self) -> None:
-        """The next worker may sit here at once the first time, and later and later then."""
+    def put_off(self, *, killed: bool = False) -> None:
+        """The next worker may sit here at once the first time, and later and later then; not so
+        much later where the one before was ``killed`` and did not fail by itself."""
         now = time.monotonic()
         self.failures = 1 if now - self.began_at >= STEADY_S else self.failures + 1
-        self.restart_at = now + BACKOFF_S[min(self.failures, len(BACKOFF_S)) - 1]
+        delay = BACKOFF_S[min(self.failures, len(BACKOFF_S)) - 1]
+        self.restart_at = now + (min(delay, KILLED_S) if killed else delay)
 
 
 @dataclass(frozen=True)
@@ -224,12 +227,13 @@ class Supervisor:
             if process is None or process.is_alive():
                 continue
             process.join()
-            starved = process.exitcode == -signal.SIGKILL and self._kills.lately()
+            killed = process.exitcode == -signal.SIGKILL
+            starved = killed and self._kills.lately()
             reason = f"its worker {_STARVED if starved else _how(process.exitcode)}"
             log.error("worker gone", worker=process.pid, reason=reason)
             process.close()
             seat.process = None
-            seat.put_off()
+            seat.put_off(killed=killed and not starved)
             self._orphaned.append(_Orphaned(seat.owner, reason, starved))
         self._mark_orphaned()
 

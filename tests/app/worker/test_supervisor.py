@@ -206,6 +206,9 @@ def test_a_worker_that_keeps_dying_is_restarted_less_and_less_often(
     assert delays == sorted(delays)
     assert delays[0] == 0.0
     assert delays[-1] == 30.0
+    # Nobody waits for long after one that somebody killed, however often.
+    seat.put_off(killed=True)
+    assert seat.restart_at == 101.0
     # One that lived for long is replaced at once.
     seat.began_at = 100.0 - STEADY_S
     seat.put_off()
