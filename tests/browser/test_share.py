@@ -143,6 +143,7 @@ def test_a_link_to_the_lab_opens_what_was_seen(page: Page, chromium: Browser, si
     page.locator("#stab-at [role=slider]").press("Home")
     page.locator("#stab-at [role=slider]").press("ArrowRight")
     until(page, f"() => location.search === '?run={run_id}&step={step}'")
+    expect(page.locator("#stab-step")).to_have_text(f"step {step}")  # what is drawn is kicked
     page.locator(".field", has_text="Probe set").locator("input").fill("20")
     page.locator(".field", has_text="Length of the kick").locator("input").fill("0.1")
     page.get_by_text("Log steps").click()
