@@ -34,10 +34,12 @@ import numpy as np
 import torch
 
 from fa_engine import RunConfig, Trainer
+from fa_engine.config import UNLIMITED
 
 ROOT = Path(__file__).parents[1]
 SEED = 2024
-KILLS = 8  # one upon another, so that the supervisor puts each next worker off for longer
+KILLS = 100
+ENDLESS = 1_000_000  # epochs
 LOCKED_S = 30.0
 RESTARTS = (("fast", 1.0), ("immediate", 8.0), ("fast", 8.0), ("immediate", 1.0))
 CONFIG = RunConfig(hidden=(16, 16), replicates=2, epochs=4000, measure_every=10)
@@ -88,9 +90,10 @@ class Site:
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
 
-    def start(self, config: RunConfig) -> str:
-        """Starts a run."""
-        return str(self.ask("/api/runs", {"config": config.model_dump(mode="json")})["run_id"])
+    def start(self, config: RunConfig, **more: Any) -> str:
+        """Starts a run, with fields of a configuration that are beyond the usual limits."""
+        asked = config.model_dump(mode="json") | more
+        return str(self.ask("/api/runs", {"config": asked})["run_id"])
 
     def step(self, run_id: str) -> int:
         """How far it is; -1 while nobody says so."""
@@ -105,16 +108,17 @@ class Site:
         wait(lambda: self.step(run_id) > beyond)
         return time.monotonic() - began
 
-    def children(self) -> list[int]:
-        """Its workers and its analyst."""
-        found = []
+    def children(self) -> tuple[list[int], list[int]]:
+        """Its workers, and its analyst, which makes way for them."""
+        workers: list[int] = []
+        analyst: list[int] = []
         for folder in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
-                parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+                fields = (folder / "stat").read_text().rpartition(")")[2].split()
                 words = (folder / "cmdline").read_bytes()
-                if parent == self.process.pid and b"spawn_main" in words:
-                    found.append(int(folder.name))
-        return sorted(found)
+                if int(fields[1]) == self.process.pid and b"spawn_main" in words:
+                    (analyst if int(fields[16]) > 0 else workers).append(int(folder.name))
+        return workers, analyst
 
     def disagreements(self, run_id: str) -> int:
         """Events that are missing, doubled or misplaced, and losses that are not those of a trainer
@@ -131,7 +135,8 @@ class Site:
         exported = self.ask(f"/api/runs/{run_id}/export.json")["series"]
         told = np.array(exported["loss"], np.float32)
         torch.set_num_threads(1)  # as the worker has
-        trainer, losses = Trainer(RunConfig.model_validate(run["config"])), []
+        config = RunConfig.model_validate(run["config"], context={"limits": UNLIMITED})
+        trainer, losses = Trainer(config), []
         while len(losses) < len(told):
             measured = trainer.advance(measure=trainer.step in exported["step"][-1:])
             if measured is not None:
@@ -183,23 +188,28 @@ def dashboard(**settings: str) -> Iterator[Site]:
 
 
 def kills() -> Outcome:
-    """Workers and analysts killed at random times."""
-    found, chance = Outcome("SIGKILL of worker or analyst"), random.Random(SEED)
-    with dashboard() as site:
-        run_id = site.start(CONFIG.replace(epochs=10_000))
+    """The worker, and now and then the analyst, killed at random times."""
+    found, chance = Outcome("SIGKILL of the worker, or the analyst"), random.Random(SEED)
+    analysts = 0
+    with dashboard(FA_MAX_EPOCHS=str(ENDLESS)) as site:
+        run_id = site.start(CONFIG, epochs=ENDLESS)
         wait(lambda: site.step(run_id) > 100)
-        for _ in range(KILLS):
-            time.sleep(chance.uniform(0.2, 4.0))
-            children = site.children()
-            if not children:
+        while found.tries < KILLS:
+            time.sleep(chance.uniform(0.1, 1.5))
+            workers, analyst = site.children()
+            if chance.random() < 0.2 and analyst:
+                os.kill(analyst[0], signal.SIGKILL)
+                analysts += 1
+            elif workers:
+                before = site.step(run_id)
+                os.kill(workers[0], signal.SIGKILL)
+                found.seconds.append(site.goes_on(run_id, before))
+            else:
                 continue
-            before = site.step(run_id)
-            os.kill(chance.choice(children), signal.SIGKILL)
-            found.seconds.append(site.goes_on(run_id, before))
             found.tries += 1
         site.stop(run_id)
         found.wrong = site.disagreements(run_id)
-    found.note = f"seed {SEED}"
+    found.note = f"{analysts} of them the analyst; seed {SEED}"
     return found
 
 

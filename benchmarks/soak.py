@@ -43,8 +43,9 @@ def size(folder: Path) -> float:
 def sample(site: Site) -> dict[tuple[str, str], float]:
     """What each process holds, and what lies on the disk."""
     found: dict[tuple[str, str], float] = {}
-    names = ["web", *("worker", "analyst")]
-    for name, pid in zip(names, [site.process.pid, *site.children()], strict=False):
+    names = ("web", "worker", "analyst")
+    workers, analyst = site.children()
+    for name, pid in zip(names, [site.process.pid, *workers, *analyst], strict=False):
         with suppress(OSError):
             place = Path(f"/proc/{pid}")
             pages = int((place / "statm").read_text().split()[1])
