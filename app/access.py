@@ -198,6 +198,7 @@ def _ask_for_tokens(flask: Flask, settings: Settings) -> None:
     @flask.before_request
     def let_in() -> ResponseReturnValue | None:
         if request.path in _OPEN_PATHS:
+            g.stranger = not current_user.is_authenticated
             return None
         given = request.environ.get(_GIVEN)
         if given is not None and request.method in _SAFE:

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from tqdm import tqdm
 
 from app.settings import Settings
-from app.store import Store, StoreError, unpack, why_away
+from app.store import Store, StoreError, UnknownRun, unpack, why_away
 from app.store.salvage import Saved, opened, save
 from fa_engine import CheckpointError
 from fa_engine.checkpoint import read
@@ -44,7 +44,8 @@ class Found:
 
 
 def check(settings: Settings, *, quiet: bool = True) -> Iterator[Found]:
-    """Looks at database, events and checkpoints; changes nothing.
+    """Looks at database, events and checkpoints, and mends nothing; the tables of an older version
+    are brought to this one, as at any start.
 
     Data sets are checked byte for byte whenever they are read.
 
@@ -87,7 +88,8 @@ def saved_words(saved: Saved, target: Path) -> str:
 
 
 def run(settings: Settings, target: Path | None, say: Callable[[str], None]) -> int:
-    """The command; its exit code: 0 where everything is whole.
+    """The command; its exit code: 0 where everything is whole, 1 where not, whether or not it was
+    saved, and 2 where nothing could be saved.
 
     Args:
         settings: of the installation.
@@ -122,7 +124,9 @@ def _check_file(path: Path) -> Iterator[Found]:
         return
     try:
         with opened(path) as source:
-            if path.read_bytes()[:16] != b"SQLite format 3\0":
+            with path.open("rb") as file:
+                begins = file.read(16)
+            if begins != b"SQLite format 3\0":
                 yield Found("database", f"the beginning of {path} is damaged")
                 return
             if not source.execute("SELECT 1 FROM sqlite_master WHERE name = 'runs'").fetchall():
@@ -154,11 +158,13 @@ def _check_runs(settings: Settings, quiet: bool) -> Iterator[Found]:
                 if problem:
                     bad += 1
                     yield Found(f"run {one.id} ({one.name})", problem)
+            deleted = store.keep.count(deleted=True)
     except (SQLAlchemyError, StoreError) as error:
         yield Found("runs", why_away(error))
         return
     if not bad:
-        yield Found("runs", note=f"{len(runs):,}, with every event in its place")
+        beside = f"; {deleted:,} deleted ones were not looked at" if deleted else ""
+        yield Found("runs", note=f"{len(runs):,}, with every event in its place{beside}")
 
 
 def _of_events(store: Store, run_id: str, revision: int) -> str:
@@ -172,6 +178,8 @@ def _of_events(store: Store, run_id: str, revision: int) -> str:
                 after = event.seq
                 if event.kind == "measurements":
                     unpack(event.header, event.payload)
+    except UnknownRun:  # it was deleted meanwhile
+        return ""
     except (SQLAlchemyError, ValueError, KeyError, TypeError) as error:
         return f"event {after + 1:,} cannot be read: {why_away(error)}"
     return "" if after >= revision else f"its last {revision - after:,} events are missing"

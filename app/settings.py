@@ -327,7 +327,8 @@ def _shown(name: str, value: object) -> str:
 
 def _without_password(value: object) -> str:
     """What a value is where others may read it: in a log, on a page."""
-    return re.sub(r"://[^@/]*@", "://***@", str(value))
+    text = re.sub(r"://.*@", "://***@", str(value), flags=re.DOTALL)
+    return re.sub(r"([?&][^=&]*pass[^=&]*=)[^&]*", r"\1***", text, flags=re.IGNORECASE)
 
 
 def settings_or_exit() -> Settings:

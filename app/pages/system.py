@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dash import Dash, Input, Output, dcc, html
 from dash.development.base_component import Component
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.components import address, aria
 from app.components.room_panel import taken_table
@@ -56,10 +57,17 @@ def _now(context: Context) -> list[Component]:
         _section("What is done", counts(now, context.settings)),
         _section(
             "Room",
-            taken_table(context.room.taken()),
+            _taken(context),
             html.P(html.A("What can be freed", href=address("/runs"))),
         ),
     ]
+
+
+def _taken(context: Context) -> Component:
+    try:
+        return taken_table(context.room.taken())
+    except (SQLAlchemyError, OSError):  # the checks say why
+        return html.P("Not known: the database does not answer.", className="soft")
 
 
 def _section(title: str, *content: Component) -> Component:

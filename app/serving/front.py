@@ -28,6 +28,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 _IMPORT = "/api/import"
 _HEALTH = "/healthz"
+_UNREADABLE_S = 10.0
 _NO_ROOM = b'{"error":"Too much is being sent here at once; try again."}'
 
 log = logger(__name__)
@@ -121,6 +122,7 @@ class Front:
         except Exception:
             if not self._app.hub.closed:  # its threads are gone, or there are events of no version
                 log.exception("a stream ends", run_id=watch.run_id)
+                await asyncio.sleep(_UNREADABLE_S)  # a browser asks again at once
 
 
 async def _send(answer: Answer, piece: bytes, more: bool, receive: Receive, send: Send) -> None:

@@ -15,14 +15,17 @@ PROSE = "without control characters, but for tabs and line breaks, or such as tu
 
 _KEPT = "\t\n"
 _TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_UNSEEN = frozenset({"Cc", "Cs", "Cn", "Co"})
+_UNSEEN = frozenset({"Cc", "Cs"})  # not Cn: what is no character yet is one for a later Python
+_BREAKS = frozenset("\t\n\u2028\u2029")
 _ID = re.compile(r"[\w.:-]+", re.ASCII)
 _RIGHT_TO_LEFT = frozenset({"R", "AL"})
 
 
 def is_line(text: str, longest: int) -> bool:
-    """Whether it is a line of 1 to ``longest`` characters that are seen."""
-    return len(text.strip()) > 0 and len(text) <= longest and text.isprintable()
+    """Whether it is a line of at most ``longest`` characters, some of which are seen."""
+    broken = any(letter in _BREAKS or _does_something(letter) for letter in text)
+    seen = any(letter.isprintable() and not letter.isspace() for letter in text)
+    return seen and len(text) <= longest and not broken
 
 
 def is_prose(text: str, longest: int) -> bool:

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import psutil
+import pytest
 
+from app import settings
 from app.machine import free_bytes, killed_for_memory
 from app.settings import Settings
 from fa_engine import RunConfig
@@ -51,12 +53,12 @@ def test_kills_for_memory_are_counted_wherever_the_system_says_them(tmp_path: Pa
     assert killed_for_memory(tmp_path) == 2 + 3 + 4
 
 
-def test_a_run_may_take_what_is_free_shared_out_to_the_workers() -> None:
-    free = free_bytes()
+def test_a_run_may_take_what_is_free_shared_out_to_the_workers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(settings, "free_bytes", lambda: 1000 * MB)
     alone, four = (Settings(workers=workers).limits.max_bytes for workers in (1, 4))
-    # Others take and leave memory meanwhile.
-    assert 0.5 * free < alone < free
-    assert 0.5 * alone < 4 * four < 2 * alone
+    assert (alone, four) == (900 * MB, 225 * MB)
     assert Settings(max_run_mb=70).limits.max_bytes == 70 * MB
 
 

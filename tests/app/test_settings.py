@@ -190,3 +190,21 @@ def test_a_program_ends_with_each_problem_on_a_line(monkeypatch: pytest.MonkeyPa
 def test_a_path_prefix_ends_with_a_stroke(given: str) -> None:
     assert Settings(path_prefix=given).base == "/fa/"
     assert Settings(path_prefix="/").base == "/"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql+psycopg://u:secret@host/db", "postgresql+psycopg://***@host/db"),
+        ("postgresql+psycopg://u:se/cret@host/db", "postgresql+psycopg://***@host/db"),
+        ("postgresql+psycopg://u:se@cret@host/db", "postgresql+psycopg://***@host/db"),
+        (
+            "postgresql+psycopg://host/db?user=u&password=secret",
+            "postgresql+psycopg://host/db?user=u&password=***",
+        ),
+    ],
+)
+def test_no_password_is_shown(url: str, shown: str) -> None:
+    assert Settings(database_url=url).shown()["database_url"] == shown
+    cache = Settings(cache_url="redis://host/0?password=secret&db=1").shown()["cache_url"]
+    assert cache == "redis://host/0?password=***&db=1"

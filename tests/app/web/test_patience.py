@@ -76,7 +76,7 @@ HALF = request("POST /api/runs HTTP/1.1", "Content-Length: 100", body=b'{"config
 def test_half_a_request_is_let_go_and_takes_no_thread(
     app: WebApp, connect: Connect, said: bytes
 ) -> None:
-    with patient(app, head_s=0.5, threads=2) as url:
+    with patient(app, head_s=5.0, threads=2) as url:
         halves = [connect(url, said) for _ in range(10)]
         assert healthy(url)
         assert app.test_client().get("/api/runs").status_code == 200
@@ -100,7 +100,7 @@ def test_other_requests_are_answered_while_halves_are_waited_for(
 
 
 def test_a_large_body_may_take_longer_than_a_head(app: WebApp, connect: Connect) -> None:
-    with patient(app, head_s=0.2, body_rate=10.0) as url:
+    with patient(app, head_s=5.0, body_rate=10.0) as url:
         first = b'{"config": {}}'.ljust(20_000)  # which pays for 2,000 s
         slow = connect(url, request("POST /api/runs HTTP/1.1", "Content-Length: 20001", body=first))
         late = connect(url, b"GET / HT")
@@ -141,7 +141,7 @@ def test_a_stream_that_is_never_read_gives_its_place_back(
     app: WebApp, script: Script, connect: Connect
 ) -> None:
     address = f"/api/runs/{script.run.id}/stream"
-    with patient(app, write_s=0.3) as url:
+    with patient(app, write_s=3.0) as url:  # in which who reads takes a little, on any machine
         deaf = [
             connect(url, request(f"GET {address} HTTP/1.1"))
             for _ in range(app.settings.max_streams)
@@ -171,15 +171,21 @@ def test_a_stream_of_a_client_that_goes_gives_its_place_back(
 
 def test_a_stream_ends_after_a_time_and_the_next_one_goes_on(app: WebApp, script: Script) -> None:
     address = f"/api/runs/{script.run.id}/stream"
+    heard: list[int] = []
+
+    def listen() -> Viewer:
+        viewer = Viewer(f"{url}{address}", {"Last-Event-ID": str(len(heard))}).join()
+        heard.extend(viewer.seqs)
+        return viewer
+
     with patient(app, stream_s=0.5) as url:
-        first = Viewer(f"{url}{address}").join()
-        assert not first.ended  # or a browser would not ask again
-        assert first.seqs == list(range(1, script.revision + 1))
+        while len(heard) < script.revision:  # on a slow machine not all comes in one
+            assert not listen().ended  # or a browser would not ask again
         wait(lambda: app.places.taken == 0)
         script.finish()
-        again = Viewer(f"{url}{address}", {"Last-Event-ID": str(first.ids[-1])}).join()
-        assert again.ended
-        assert again.seqs == [script.revision]
+        while not listen().ended:
+            pass
+        assert heard == list(range(1, script.revision + 1))
 
 
 def test_an_export_that_is_not_read_takes_no_thread_and_is_let_go(

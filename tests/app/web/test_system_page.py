@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
 
 from web_helpers import OWNER, Script
@@ -94,6 +95,22 @@ def test_the_page_tells_of_a_run_that_a_worker_trains(app: WebApp, script: Scrip
     assert script.run.name in said
     assert f"/?run={script.run.id}" in said
     assert "no analyst was heard of" in said
+
+
+def test_the_page_is_there_where_the_database_is_not(app: WebApp, settings: Settings) -> None:
+    with sqlite3.connect(settings.state_dir / "runs.sqlite") as other:
+        other.execute("ALTER TABLE runs RENAME TO away")
+        other.execute("ALTER TABLE tasks RENAME TO away_too")
+    asked = {
+        "output": "page.children",
+        "outputs": {"id": "page", "property": "children"},
+        "inputs": [{"id": "url", "property": "pathname", "value": "/system"}],
+        "changedPropIds": ["url.pathname"],
+    }
+    answer = app.test_client().post("/_dash-update-component", json=asked)
+    assert answer.status_code == 200
+    assert "The database does not answer." in answer.text
+    assert "Something is lacking." in answer.text
 
 
 def test_a_silent_worker_is_not_said_to_train(app: WebApp) -> None:
