@@ -4,19 +4,15 @@ it is whole."""
 from __future__ import annotations
 
 import argparse
-import ctypes
 import logging
 import os
 import signal
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 from app import logs
 from app.private import be_private
 from app.settings import settings_or_exit
-
-_M_ARENA_MAX = -8  # as malloc.h has it
 
 
 def main() -> None:
@@ -52,7 +48,6 @@ def serve() -> None:
     from app.store import why_not
     from app.worker.supervisor import Supervisor
 
-    _use_one_arena()  # before there are threads
     be_private()  # before a worker is started, which takes it over
     settings = settings_or_exit()
     logs.begin(settings.log_level, settings.log_format)
@@ -101,16 +96,6 @@ def serve() -> None:
     # A thread that waits for a locked database would be waited for, and Python takes half a second
     # to take everything to pieces.
     os._exit(0)
-
-
-def _use_one_arena() -> None:
-    """Has this process allocate from one place for all its threads.
-
-    glibc gives each its own, where what is let go of stays: the server's memory grew for as long
-    as runs came and went, and what it used did not.
-    """
-    with suppress(OSError, AttributeError):  # another C library
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
 if __name__ == "__main__":

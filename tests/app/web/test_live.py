@@ -10,7 +10,7 @@ import urllib.request
 import numpy as np
 import pytest
 from waiting import PATIENCE_S
-from web_helpers import LEASE_S, OWNER, Script, Viewer, serve
+from web_helpers import LEASE_S, OWNER, Script, Viewer, in_a_loop, serve
 
 from app.frames import FRAME_BYTES, PAGE, Frame
 from app.hub import Hub
@@ -152,7 +152,7 @@ def test_frames_in_memory_are_bounded_by_bytes(app: WebApp, script: Script) -> N
         assert seen[-1].last == script.revision
         assert 0 < most <= 6000
 
-    asyncio.run(watch())
+    in_a_loop(watch())
     assert hub.kept_bytes == 0  # nobody watches any more
     hub.close()
 
@@ -178,7 +178,7 @@ def test_a_kept_frame_ends_nothing_that_has_been_extended(app: WebApp, script: S
         rest = [frame async for frame in second if frame]
         assert rest[-1].last == script.revision > ended_at
 
-    asyncio.run(watch())
+    in_a_loop(watch())
     hub.close()
 
 
@@ -305,7 +305,7 @@ def test_viewers_of_a_run_share_its_frames(app: WebApp, script: Script) -> None:
         assert {frame.last for frame in first if frame} == {start + 1}
         assert all(frame is second[0] for frame in second)
 
-    asyncio.run(watch())
+    in_a_loop(watch())
     hub.close()
 
 
@@ -321,7 +321,7 @@ def test_a_silent_run_is_pinged(app: WebApp, script: Script) -> None:
         assert await anext(said) == b"retry: 1000\n\n"
         assert await anext(said) == f"event: ping\ndata: {nothing}\n\n".encode()
 
-    asyncio.run(watch())
+    in_a_loop(watch())
     hub.close()
 
 
@@ -337,7 +337,7 @@ def test_a_run_whose_worker_is_gone_is_put_back_while_it_is_watched(
                 assert frame is None or not frame.ended
                 break
 
-    asyncio.run(watch())
+    in_a_loop(watch())
     assert "worker" in app.store.run(script.run.id).reason
     hub.close()
 
@@ -355,7 +355,7 @@ def frames(hub: Hub, script: Script, after: int = 0) -> list[Frame | None]:
     async def watch() -> list[Frame | None]:
         return [frame async for frame in hub.frames(script.run.id, after)]
 
-    return asyncio.run(watch())
+    return in_a_loop(watch())
 
 
 def test_viewers_of_a_run_that_is_deleted_are_let_go(url: str, script: Script, app: WebApp) -> None:

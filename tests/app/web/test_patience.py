@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import socket
 import urllib.request
@@ -13,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from waiting import PATIENCE_S, wait
-from web_helpers import Script, Viewer, serve
+from web_helpers import Script, Viewer, in_a_loop, serve
 
 from app.server import WebApp
 from app.serving import Patience
@@ -240,7 +239,7 @@ def test_all_bodies_together_are_bounded_and_small_ones_go_by() -> None:
         for body in held:
             bodies.done(body)
 
-    asyncio.run(read())
+    in_a_loop(read())
 
 
 def test_a_server_that_ends_waits_for_nobody(app: WebApp, script: Script, connect: Connect) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from waiting import PATIENCE_S
 
@@ -15,14 +17,22 @@ from app.serving import served as serve
 from app.store import Draft, Progress, Run, RunState, Store
 from fa_engine import Measurement, RunConfig
 
-__all__ = ["CONFIG", "LEASE_S", "OWNER", "Script", "Viewer", "serve"]
+__all__ = ["CONFIG", "LEASE_S", "OWNER", "Script", "Viewer", "in_a_loop", "serve"]
 
 OWNER = "test"
+Found = TypeVar("Found")
 LEASE_S = 3600.0
 
 CONFIG = RunConfig(
     hidden=(12, 7), replicates=3, epochs=2, batch_size=64, measure_every=1, evaluate_every=9
 )
+
+
+def in_a_loop(work: Coroutine[Any, Any, Found]) -> Found:
+    """What ``work`` returns, in an event loop of a thread of its own: a browser that is driven
+    beside has one in this thread."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
 
 
 @dataclass
