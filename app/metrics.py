@@ -17,7 +17,7 @@ from app.logs import logger
 from app.meters import PREFIX, Meters
 from app.settings import Settings
 from app.store import Store
-from app.system import OK, System, free_bytes
+from app.system import OK, System, free_room
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"})
 
@@ -112,7 +112,7 @@ class _Installation(Collector):
         )
 
     def _of_the_disk(self) -> Iterator[Metric]:
-        free = free_bytes(self._settings.state_dir)
+        free = free_room(self._settings.state_dir)
         yield _gauge("disk_free_bytes", "Room on the disk of the state folder.", value=free)
 
     @staticmethod

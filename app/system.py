@@ -94,7 +94,7 @@ class System:
         with suppress(SQLAlchemyError):  # the checks say why
             workers, census = self._store.workers.all(), self._store.workers.census()
         with suppress(OSError):
-            free = free_bytes(self._settings.state_dir)
+            free = free_room(self._settings.state_dir)
         lag_s = self._meters.lag_within(0.95)
         return Snapshot(checks, workers, census, self.viewers(), lag_s, free)
 
@@ -104,7 +104,7 @@ def is_ready(checks: dict[str, str]) -> bool:
     return all(said == OK for name, said in checks.items() if name not in OPTIONAL)
 
 
-def free_bytes(folder: Path) -> int:
+def free_room(folder: Path) -> int:
     """Room on the disk of a folder.
 
     Raises:
@@ -160,7 +160,7 @@ def _check_cache(cache: PageCache) -> None:
 
 def _check_disk(folder: Path) -> None:
     try:
-        free = free_bytes(folder) // 10**6
+        free = free_room(folder) // 10**6
     except OSError as error:
         raise NotReady(f"the state folder cannot be looked at: {error.strerror}") from None
     if free < LEAST_FREE_MB:

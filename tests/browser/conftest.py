@@ -104,5 +104,14 @@ def context(chromium: Browser) -> Iterator[BrowserContext]:
 
 
 @pytest.fixture
+def fresh(chromium: Browser) -> Iterator[BrowserContext]:
+    """One of which nothing is asked: for a test that breaks something, and has errors said."""
+    made = chromium.new_context()
+    made.set_default_timeout(PATIENCE_MS)
+    yield made
+    made.close()
+
+
+@pytest.fixture
 def page(context: BrowserContext) -> Page:
     return context.new_page()

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from browser_helpers import Site, until
-from playwright.sync_api import Browser, BrowserContext, Page, expect
-from waiting import PATIENCE_MS
+from playwright.sync_api import BrowserContext, Page, expect
 
 # Some events a second, so that many tabs have little to draw.
 LONG = {"epochs": 10_000, "batch_size": 1, "replicates": 1, "hidden": [16], "measure_every": 2000}
@@ -24,14 +21,6 @@ HIDE = """is => {
     Object.defineProperty(document, "hidden", { configurable: true, get: () => is });
     document.dispatchEvent(new Event("visibilitychange"));
 }"""
-
-
-@pytest.fixture
-def fresh(chromium: Browser) -> Iterator[BrowserContext]:
-    made = chromium.new_context()
-    made.set_default_timeout(PATIENCE_MS)
-    yield made
-    made.close()
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 from browser_helpers import Site, until
-from playwright.sync_api import Browser, BrowserContext, Page, expect
-from waiting import PATIENCE_MS, wait
+from playwright.sync_api import BrowserContext, Page, expect
+from waiting import wait
 
 # Slow enough that no line is thinned, and so quick that much is missed meanwhile.
 RUN = {"epochs": 10_000, "batch_size": 8, "replicates": 1, "hidden": [16], "measure_every": 100}
@@ -90,14 +90,6 @@ def network(site: Site) -> Iterator[Network]:
     made.close()
 
 
-@pytest.fixture
-def context(chromium: Browser) -> Iterator[BrowserContext]:
-    made = chromium.new_context()
-    made.set_default_timeout(PATIENCE_MS)
-    yield made
-    made.close()
-
-
 def watched(context: BrowserContext, url: str, run_id: str) -> Page:
     page = context.new_page()
     page.goto(f"{url}/?run={run_id}")
@@ -143,10 +135,10 @@ def asleep() -> Iterator[None]:
 
 
 def test_a_network_that_was_gone_leaves_no_gap(
-    context: BrowserContext, site: Site, network: Network
+    fresh: BrowserContext, site: Site, network: Network
 ) -> None:
     run_id = site.start(**RUN)
-    page = watched(context, f"http://127.0.0.1:{network.port}", run_id)
+    page = watched(fresh, f"http://127.0.0.1:{network.port}", run_id)
     for _ in range(2):
         network.cut()
         expect(page.get_by_text("connection lost, trying again")).to_be_visible()
@@ -157,9 +149,9 @@ def test_a_network_that_was_gone_leaves_no_gap(
     whole(page, site, run_id)
 
 
-def test_a_machine_that_slept_catches_up(context: BrowserContext, site: Site) -> None:
+def test_a_machine_that_slept_catches_up(fresh: BrowserContext, site: Site) -> None:
     run_id = site.start(**RUN)
-    page = watched(context, site.url, run_id)
+    page = watched(fresh, site.url, run_id)
     with asleep():
         missed(site, run_id)
     frames = page.evaluate("faLive.stats.frames")

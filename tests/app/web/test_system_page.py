@@ -7,6 +7,7 @@ import sqlite3
 import time
 
 from web_helpers import OWNER, Script
+from werkzeug.test import TestResponse
 
 from app.components.system_panel import about, counts, verdict, workers_table
 from app.pages import PAGES
@@ -22,6 +23,18 @@ def text(component: object) -> str:
         return " ".join(text(one) for one in component)
     children = getattr(component, "children", component)
     return text(children) if children is not component else str(component or "")
+
+
+def page_of(app: WebApp) -> TestResponse:
+    """The page as a browser gets it."""
+    path = next(page.path for page in PAGES if page.name == "System")
+    asked = {
+        "output": "page.children",
+        "outputs": {"id": "page", "property": "children"},
+        "inputs": [{"id": "url", "property": "pathname", "value": path}],
+        "changedPropIds": ["url.pathname"],
+    }
+    return app.test_client().post("/_dash-update-component", json=asked)
 
 
 def snapshot(**changed: object) -> Snapshot:
@@ -79,17 +92,9 @@ def test_settings_are_for_who_controls_and_without_secrets() -> None:
 
 
 def test_the_page_tells_of_a_run_that_a_worker_trains(app: WebApp, script: Script) -> None:
-    client = app.test_client()
     script.measure(blocks=2)
     app.store.workers.beat([Seen(OWNER, "worker", "here", 1, time.time())])
-    path = next(page.path for page in PAGES if page.name == "System")
-    asked = {
-        "output": "page.children",
-        "outputs": {"id": "page", "property": "children"},
-        "inputs": [{"id": "url", "property": "pathname", "value": path}],
-        "changedPropIds": ["url.pathname"],
-    }
-    answer = client.post("/_dash-update-component", json=asked)
+    answer = page_of(app)
     assert answer.status_code == 200
     said = json.dumps(answer.json)
     assert script.run.name in said
@@ -101,13 +106,7 @@ def test_the_page_is_there_where_the_database_is_not(app: WebApp, settings: Sett
     with sqlite3.connect(settings.state_dir / "runs.sqlite") as other:
         other.execute("ALTER TABLE runs RENAME TO away")
         other.execute("ALTER TABLE tasks RENAME TO away_too")
-    asked = {
-        "output": "page.children",
-        "outputs": {"id": "page", "property": "children"},
-        "inputs": [{"id": "url", "property": "pathname", "value": "/system"}],
-        "changedPropIds": ["url.pathname"],
-    }
-    answer = app.test_client().post("/_dash-update-component", json=asked)
+    answer = page_of(app)
     assert answer.status_code == 200
     assert "The database does not answer." in answer.text
     assert "Something is lacking." in answer.text
