@@ -39,18 +39,23 @@ def main() -> None:
 
 def serve() -> None:
     """Serves until interrupted (Ctrl-C or SIGTERM), then ends the workers too."""
-    # Here and not above: a spawned worker imports this module, and has no use for a web server.
+    be_private()  # before a worker is started, which takes it over
+    settings = settings_or_exit()
+    logs.begin(settings.log_level, settings.log_format)
+
+    # Here and not above: a worker imports this module, and has no use for a web server. The workers
+    # first: their template imports torch while the web's modules are imported here.
+    from app.worker.supervisor import Supervisor
+
+    supervisor = Supervisor(settings) if settings.workers else None
+
     from sqlalchemy.exc import SQLAlchemyError
 
     from app.links import address, shown, with_tokens
     from app.server import create_app
     from app.serving import Patience, PortTaken, Service, raise_file_limit
     from app.store import why_not
-    from app.worker.supervisor import Supervisor
 
-    be_private()  # before a worker is started, which takes it over
-    settings = settings_or_exit()
-    logs.begin(settings.log_level, settings.log_format)
     made = settings.lacks_tokens
     if made:
         settings = with_tokens(settings)
@@ -65,7 +70,6 @@ def serve() -> None:
         service = Service(app, settings.host, settings.port, patience)
     except (OSError, PortTaken) as error:
         raise SystemExit(f"The dashboard cannot start: {error}") from None
-    supervisor = Supervisor(settings) if settings.workers else None
 
     def end(_number: int, _frame: object) -> None:
         service.end()

@@ -62,6 +62,16 @@ def offer_to_the_killer() -> None:
         Path("/proc/self/oom_score_adj").write_text(str(_GOES_FIRST))
 
 
+def be_called(name: str) -> None:
+    """What ``ps`` and ``top`` call this process, where the system lets it choose.
+
+    Args:
+        name: at most 15 characters.
+    """
+    with suppress(OSError):  # no Linux
+        Path("/proc/self/comm").write_text(name)
+
+
 def groups(root: Path = Path("/")) -> list[tuple[Path, str, str, str]]:
     """The control groups of this process that count memory, each with those around it.
 

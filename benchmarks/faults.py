@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import torch
 
 from fa_engine import RunConfig, Trainer
@@ -109,16 +110,13 @@ class Site:
         return time.monotonic() - began
 
     def children(self) -> tuple[list[int], list[int]]:
-        """Its workers, and its analyst, which makes way for them."""
-        workers: list[int] = []
-        analyst: list[int] = []
-        for folder in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                fields = (folder / "stat").read_text().rpartition(")")[2].split()
-                words = (folder / "cmdline").read_bytes()
-                if int(fields[1]) == self.process.pid and b"spawn_main" in words:
-                    (analyst if int(fields[16]) > 0 else workers).append(int(folder.name))
-        return workers, analyst
+        """Its workers, and its analyst."""
+        found: dict[str, list[int]] = {"fa-worker": [], "fa-analyst": []}
+        with suppress(psutil.NoSuchProcess):
+            for process in psutil.Process(self.process.pid).children(recursive=True):
+                with suppress(psutil.NoSuchProcess):
+                    found.get(process.name(), []).append(process.pid)
+        return found["fa-worker"], found["fa-analyst"]
 
     def disagreements(self, run_id: str) -> int:
         """Events that are missing, doubled or misplaced, and losses that are not those of a trainer

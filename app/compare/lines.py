@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import lfilter
 from tsdownsample import MinMaxLTTBDownsampler
 
 from app.figures.bands import HIGH, LOW, quantiles
@@ -169,6 +168,8 @@ def smoothed(values: Array, weight: float) -> Array:
     ``s_t = w s_{t-1} + (1 - w) y_t`` from 0, over ``1 - w^t``, t the number of values so far; what
     is undefined is left out and stays so.
     """
+    from scipy.signal import lfilter  # takes a second, that only who smooths shall wait for
+
     found = np.full(len(values), np.nan)
     there = np.isfinite(values)
     count = int(there.sum())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import threading
 import time
@@ -37,14 +36,13 @@ log = logger(__name__)
 
 def analyse(settings: Settings, owner: str) -> None:
     """Computes tasks as ``owner`` until SIGTERM, or until the process that started it is gone."""
-    stop = enter(settings)
+    stop = enter(settings, "fa-analyst")
     os.nice(NICE)
-    parent = multiprocessing.parent_process()
     outage = Outage()
     with ends_if_damaged(), opened(settings, stop) as store, store.changes() as changes:
         analyst = _Analyst(settings, store, changes, owner, lambda: stop.asked)
         stop.at_once = False
-        while not stop.asked and (parent is None or parent.is_alive()):
+        while not stop.asked:
             asked_at = time.monotonic()
             try:
                 if not analyst.work_on_next():

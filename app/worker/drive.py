@@ -63,11 +63,8 @@ def drive(
     owner: str,
     tools: Tools,
     stopping: Callable[[], bool],
-    alone: Callable[[], bool] = lambda: False,
 ) -> None:
     """Trains a claimed run until it ends, or until ``stopping()`` or the run is taken away.
-
-    While it is paused it is put back as soon as the worker is ``alone()``: nobody may come for it.
 
     Whatever goes wrong in the run ends the run, with a reason, and not the worker.
 
@@ -87,8 +84,7 @@ def drive(
         with patiently(lambda: Line(store, run, owner, stopping), stopping) as line:
             recorder = _Recorder(run, line)
             try:
-                until = _Until(stopping, alone)
-                _Drive(run, recorder, until, line, tools, past, steps_since).go()
+                _Drive(run, recorder, stopping, line, tools, past, steps_since).go()
             except (LeaseLost, SQLAlchemyError):
                 raise
             except Exception as error:
@@ -121,17 +117,6 @@ def _make_room(store: Store, run: Run, tools: Tools) -> None:
     room = max(0, tools.checkpoint_total_bytes - tools.checkpoint_bytes)
     for run_id in make_room(tools.checkpoint_dir, room, keep):
         log.info("checkpoints made room", run_id=run_id)
-
-
-@dataclass(frozen=True)
-class _Until:
-    """When a worker leaves a run."""
-
-    stopping: Callable[[], bool]
-    alone: Callable[[], bool]
-
-    def __call__(self, paused: bool) -> bool:
-        return self.stopping() or (paused and self.alone())
 
 
 class _Rate:
@@ -236,7 +221,7 @@ class _Drive:
         self,
         run: Run,
         recorder: _Recorder,
-        until: _Until,
+        stopping: Callable[[], bool],
         line: Line,
         tools: Tools,
         past: Past,
@@ -247,7 +232,7 @@ class _Drive:
         self.steps_since = steps_since
         self.config = run.run_config()
         self.recorder = recorder
-        self.until = until
+        self.stopping = stopping
         self.line = line
         self.tools = tools
         self.waiting: list[tuple[int, Command]] = []  # heard before the run could obey
@@ -382,7 +367,7 @@ class _Drive:
 
     def _stop_if_told(self) -> None:
         """Where the worker is to end, the run waits for another one, that goes on from here."""
-        if not self.until(self.paused) or self.ended:
+        if not self.stopping() or self.ended:
             return
         going = self.recorder.trainer is not None
         if going:

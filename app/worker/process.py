@@ -7,15 +7,15 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
-from multiprocessing.process import BaseProcess
 
 import torch
 
 from app import logs
 from app.logs import logger
-from app.machine import offer_to_the_killer
+from app.machine import be_called, offer_to_the_killer
 from app.settings import Settings
 from app.store import AWAY, LEASE_S, Store
 from app.worker.data import DataSets
@@ -30,12 +30,9 @@ log = logger(__name__)
 
 
 def work(settings: Settings, owner: str) -> None:
-    """Trains queued runs as ``owner`` until SIGTERM.
-
-    When the process that started it has died it finishes its run first, or puts it back where it
-    is paused, and then ends too: a new supervisor brings workers of its own.
-    """
-    stop = enter(settings)
+    """Trains queued runs as ``owner`` until SIGTERM, or until the process that started it is gone;
+    a run that it is at then goes back to the queue, for a worker of the next supervisor."""
+    stop = enter(settings, "fa-worker")
     # The line to the store runs beside training, which must not wait 5 ms for its turn.
     sys.setswitchinterval(SWITCH_S)
     data_sets = DataSets(settings.data_dir)
@@ -46,11 +43,10 @@ def work(settings: Settings, owner: str) -> None:
         settings.checkpoint_total_mb * 10**6,
     )
     _warm_up(data_sets)
-    parent = multiprocessing.parent_process()
     outage, look = Outage(), True
     with ends_if_damaged(), opened(settings, stop) as store, store.changes() as changes:
         stop.at_once = False
-        while not stop.asked and not _alone(parent):
+        while not stop.asked:
             asked_at = time.monotonic()
             try:
                 look = changes.since_last_time() or look
@@ -58,7 +54,7 @@ def work(settings: Settings, owner: str) -> None:
                 look = run is not None
                 if run is not None:
                     with logs.about(run_id=run.id):
-                        drive(store, run, owner, tools, lambda: stop.asked, lambda: _alone(parent))
+                        drive(store, run, owner, tools, lambda: stop.asked)
                 outage.ends()
             except AWAY as error:
                 look = True
@@ -85,15 +81,27 @@ def opened(settings: Settings, stop: Stop) -> Store:
     return patiently(lambda: Store(settings.database_url), lambda: stop.asked)
 
 
-def _alone(parent: BaseProcess | None) -> bool:
-    """Whether the process that started this one has died."""
-    return parent is not None and not parent.is_alive()
+def enter(settings: Settings, name: str) -> Stop:
+    """What every process of a supervisor does first.
 
+    Args:
+        settings: of the installation.
+        name: what the system's lists of processes shall call it.
 
-def enter(settings: Settings) -> Stop:
-    """What every process of a supervisor does first; the flag is set when it is to end."""
+    Returns:
+        A flag that is set when it is to end: by SIGTERM, or as soon as its parent is gone.
+    """
+    be_called(name)
     stop = Stop()
     signal.signal(signal.SIGTERM, stop)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+
+        def follow() -> None:
+            parent.join()
+            stop()
+
+        threading.Thread(target=follow, name="parent", daemon=True).start()
     # Ctrl-C in a terminal reaches every process there; what it means is the supervisor's to say.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     logs.begin(settings.log_level, settings.log_format)
@@ -115,7 +123,7 @@ class Stop:
         self.asked = False
         self.at_once = True
 
-    def __call__(self, _number: int, _frame: object) -> None:
+    def __call__(self, _number: int = 0, _frame: object = None) -> None:
         self.asked = True
         if self.at_once:
             os._exit(0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import multiprocessing
 import os
 import secrets
 import signal
@@ -12,8 +11,9 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -26,6 +26,7 @@ from app.store.workers import BEAT_S
 from app.worker.analyst import analyse
 from app.worker.drive import STOPPED_REASON
 from app.worker.process import sit, work
+from app.worker.template import Template
 
 SWEEP_S = 1.0  # between two looks for expired leases
 STOP_S = 5.0  # a worker gets this long to end by itself
@@ -50,7 +51,7 @@ class _Seat:
 
     work: Callable[[Settings, str], None]
     owner: str
-    process: SpawnProcess | None = None
+    process: BaseProcess | None = None
     began_at: float = 0.0
     born_at: float = 0.0
     restart_at: float = 0.0
@@ -110,17 +111,17 @@ class Supervisor:
     """
 
     def __init__(self, settings: Settings, root: Path = Path("/")) -> None:
-        """Starts nothing yet.
+        """Starts no worker yet, but the template that they are made of.
 
         Args:
             settings: of the installation.
             root: where the system's ``proc`` and ``sys`` are.
         """
         self._settings = settings
-        self._context = multiprocessing.get_context("spawn")
         self._seats: list[_Seat] = []
         self._orphaned: list[_Orphaned] = []  # still to be marked
         self._kills = _Kills(root)
+        self._template = Template()
         self._store: Store | None = None
         self._thread: threading.Thread | None = None
         self._wake: Connection | None = None
@@ -132,7 +133,7 @@ class Supervisor:
         if self._thread is not None:
             raise RuntimeError("the supervisor runs already")
         self._store = Store(self._settings.database_url)
-        self._awake, self._wake = multiprocessing.Pipe(duplex=False)
+        self._awake, self._wake = Pipe(duplex=False)
         self._stopping = False
         self._seats = [_Seat(work, _owner()) for _ in range(self._settings.workers)]
         self._seats.append(_Seat(analyse, _owner()))
@@ -176,8 +177,7 @@ class Supervisor:
         assert self._store is not None
         sweeper, swept_at, beat_at = Sweeper(self._store), -SWEEP_S, -BEAT_S
         while not self._stopping:
-            self._fill_seats()
-            if time.monotonic() - beat_at >= BEAT_S:
+            if self._fill_seats() or time.monotonic() - beat_at >= BEAT_S:
                 self._beat()
                 beat_at = time.monotonic()
             self._kills.look()
@@ -188,24 +188,24 @@ class Supervisor:
             wait([self._awake, *sentinels], timeout=SWEEP_S / 2)
             self._clear_seats()
 
-    def _fill_seats(self) -> None:
+    def _fill_seats(self) -> bool:
+        """Whether somebody new sits somewhere."""
+        filled = False
+        if not self._template.ready.is_set():
+            return filled
         for seat in self._seats:
             if seat.process is None and time.monotonic() >= seat.restart_at:
                 seat.owner = _owner()
                 seat.began_at, seat.born_at = time.monotonic(), time.time()
-                process = self._context.Process(
-                    target=sit,
-                    args=(seat.work, self._settings, seat.owner),
-                    name=seat.work.__name__,
-                    daemon=True,
-                )
+                args = (seat.work, self._settings, seat.owner)
                 try:
-                    process.start()
+                    seat.process = self._template.start(sit, args, seat.work.__name__)
                 except OSError:  # no memory, too many processes: that may pass
                     log.exception("a worker cannot be started")
                     seat.put_off()
                 else:
-                    seat.process = process
+                    filled = True
+        return filled
 
     def _beat(self) -> None:
         """Says which workers are alive, for whoever asks whether there are any."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 from waiting import PATIENCE_S
 
@@ -49,6 +50,13 @@ def alive(pid: int) -> bool:
 def training(store: Store) -> list[int]:
     """The process ids of the workers that the database knows."""
     return [one.pid for one in store.workers.all() if one.kind == "worker"]
+
+
+def assert_whole(store: Store, run_id: str) -> None:
+    """Events without holes, and each step once."""
+    events = store.events(run_id)
+    assert [event.seq for event in events] == list(range(1, store.revision(run_id) + 1))
+    assert store.series(run_id).step.tolist() == list(range(store.run(run_id).step))
 
 
 def test_a_killed_worker_is_replaced_and_its_run_put_back(settings: Settings, wait: Any) -> None:
@@ -100,7 +108,9 @@ def _supervise(settings: Settings, pids: Any) -> None:
         time.sleep(60)
 
 
-def test_a_worker_outlives_its_parent_until_its_run_is_done(settings: Settings, wait: Any) -> None:
+def test_a_worker_ends_with_its_parent_and_the_next_one_takes_its_run_up(
+    settings: Settings, wait: Any
+) -> None:
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe(duplex=False)
     web = context.Process(target=_supervise, args=(settings, there))
@@ -111,21 +121,36 @@ def test_a_worker_outlives_its_parent_until_its_run_is_done(settings: Settings, 
         wait(lambda: len(store.series(run_id)) > 3)
         web.kill()
         web.join()
-        step = store.run(run_id).step
-        wait(lambda: store.run(run_id).step > step + 20)
+        wait(lambda: not alive(orphan))
+        run = store.run(run_id)
+        assert (run.state, run.reason) == (RunState.QUEUED, PUT_BACK)
+        kept = settings.checkpoint_dir / run_id / f"state-{run.step}.safetensors"
+        assert kept.exists()
         with Supervisor(settings):
-            # The new supervisor does not touch a run that is in good hands ...
-            queued = store.create_run(SHORT).id
-            wait(lambda: store.run(queued).state.ended)
-            assert store.run(queued).state is RunState.FINISHED
-            assert store.run(run_id).state is RunState.RUNNING
-            # ... whose worker still obeys, and goes when it is done.
+            wait(lambda: store.run(run_id).step > run.step + 20)
             store.send(run_id, Command(command="stop"))
             wait(lambda: store.run(run_id).state is RunState.STOPPED)
-            wait(lambda: not alive(orphan))
-        assert [event.seq for event in store.events(run_id)] == list(
-            range(1, store.revision(run_id) + 1)
-        )
+        assert_whole(store, run_id)
+
+
+def test_when_the_template_is_killed_workers_are_made_of_another(
+    settings: Settings, wait: Any
+) -> None:
+    with Supervisor(settings) as supervisor, Store(settings.database_url) as store:
+        run_id = store.create_run(LONG).id
+        wait(lambda: len(store.series(run_id)) > 3)
+        (pid,) = supervisor.pids()
+        template = psutil.Process(pid).parent()
+        assert template is not None
+        assert template.pid != os.getpid()
+        template.kill()
+        wait(lambda: supervisor.pids() not in ([pid], []))
+        wait(lambda: not alive(pid))
+        step = store.run(run_id).step
+        wait(lambda: store.run(run_id).step > step + 20)
+        store.send(run_id, Command(command="stop"))
+        wait(lambda: store.run(run_id).state is RunState.STOPPED)
+        assert_whole(store, run_id)
 
 
 def test_a_worker_that_holds_a_paused_run_ends_with_its_parent(
@@ -162,8 +187,7 @@ def test_a_worker_whose_run_was_taken_away_lets_go(settings: Settings, wait: Any
         wait(lambda: len(store.series(run_id)) > 3)
         with store._reader.connect() as connection:
             owner = connection.exec_driver_sql("SELECT owner FROM runs").scalar_one()
-        store.take_back(owner, "taken away")
-        store.send(run_id, Command(command="pause"))  # in the queue, where nobody takes it
+        store.take_back(owner, "taken away", interrupted=True)  # nobody takes it up
         revision = store.revision(run_id)
         # The same worker goes on with other runs, and writes no more to this one.
         following = store.create_run(SHORT).id

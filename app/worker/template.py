@@ -1,0 +1,72 @@
+"""The template of workers: a process that has imported what they need, and that each is forked
+from. To import torch takes seconds, a fork none of them, and what is forked shares its memory."""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+import time
+from collections.abc import Callable
+from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from app.logs import logger
+
+# All that a worker or an analyst imports, sooner or later. Nothing of it may begin a thread or
+# touch a GPU: neither would come along into what is forked.
+IMPORTED = ["app.worker.process", "app.worker.analyst", "sklearn.datasets", "psycopg"]
+
+RETRY_S = 1.0
+
+log = logger(__name__)
+
+
+class Template:
+    """Starts processes, each a fork of one that Python keeps for this whole process; where a system
+    knows no fork, each imports everything itself.
+
+    Attributes:
+        ready: set as soon as a process could be started without waiting for imports.
+    """
+
+    def __init__(self) -> None:
+        """Begins to import, elsewhere, and returns at once."""
+        self.ready = threading.Event()
+        self._context: BaseContext = multiprocessing.get_context("spawn")
+        if "forkserver" not in multiprocessing.get_all_start_methods():
+            self.ready.set()
+            return
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(IMPORTED)
+        threading.Thread(target=self._begin, name="template", daemon=True).start()
+
+    def start(self, target: Callable[..., None], args: tuple[Any, ...], name: str) -> BaseProcess:
+        """A process of its own, that does ``target(*args)``.
+
+        Raises:
+            OSError: it cannot be started now; no memory, too many processes.
+        """
+        process: BaseProcess = self._context.Process(  # type: ignore[attr-defined]
+            target=target, args=args, name=name, daemon=True
+        )
+        try:
+            process.start()
+        except EOFError as error:  # the template was killed meanwhile; the next call makes another
+            raise OSError("the template of the workers is gone") from error
+        return process
+
+    def _begin(self) -> None:
+        """Waits until one process has come and gone: its fork followed the imports."""
+        while not self.ready.is_set():
+            try:
+                self.start(_nothing, (), "template").join()
+            except OSError:
+                log.exception("no worker can be started")
+                time.sleep(RETRY_S)
+            else:
+                self.ready.set()
+
+
+def _nothing() -> None:
+    pass
