@@ -25,7 +25,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,8 @@ from fa_engine.config import UNLIMITED
 ROOT = Path(__file__).parents[1]
 SEED = 2024
 KILLS = 100
+TEMPLATE_KILLS = 10
+WEB_KILLS = 10
 ENDLESS = 1_000_000  # epochs
 LOCKED_S = 30.0
 RESTARTS = (("fast", 1.0), ("immediate", 8.0), ("fast", 8.0), ("immediate", 1.0))
@@ -111,12 +113,21 @@ class Site:
 
     def children(self) -> tuple[list[int], list[int]]:
         """Its workers, and its analyst."""
-        found: dict[str, list[int]] = {"fa-worker": [], "fa-analyst": []}
+        found = self._processes()
+        return found.get("fa-worker", []), found.get("fa-analyst", [])
+
+    def template(self) -> int:
+        """What the workers are forked from."""
+        workers, _ = self.children()
+        return int(psutil.Process(workers[0]).ppid())
+
+    def _processes(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
         with suppress(psutil.NoSuchProcess):
             for process in psutil.Process(self.process.pid).children(recursive=True):
                 with suppress(psutil.NoSuchProcess):
-                    found.get(process.name(), []).append(process.pid)
-        return found["fa-worker"], found["fa-analyst"]
+                    found.setdefault(process.name(), []).append(process.pid)
+        return found
 
     def disagreements(self, run_id: str) -> int:
         """Events that are missing, doubled or misplaced, and losses that are not those of a trainer
@@ -209,6 +220,61 @@ def kills() -> Outcome:
         found.wrong = site.disagreements(run_id)
     found.note = f"{analysts} of them the analyst; seed {SEED}"
     return found
+
+
+def template_kills() -> Outcome:
+    """What workers are forked from, killed: they end with it, and others are made."""
+    found, chance = Outcome("SIGKILL of the workers' template"), random.Random(SEED)
+    with dashboard(FA_MAX_EPOCHS=str(ENDLESS)) as site:
+        run_id = site.start(CONFIG, epochs=ENDLESS)
+        wait(lambda: site.step(run_id) > 100)
+        while found.tries < TEMPLATE_KILLS:
+            time.sleep(chance.uniform(0.1, 1.5))
+            before = site.step(run_id)
+            os.kill(site.template(), signal.SIGKILL)
+            found.seconds.append(site.goes_on(run_id, before + 20))
+            found.tries += 1
+        site.stop(run_id)
+        found.wrong = site.disagreements(run_id)
+    found.note = f"seed {SEED}"
+    return found
+
+
+def web_kills() -> Outcome:
+    """The web process, and the supervisor in it, killed and started again: the run is taken up."""
+    found, chance = Outcome("SIGKILL of the web process and its supervisor"), random.Random(SEED)
+    run_id = ""
+    before, endless = 0, {"FA_MAX_EPOCHS": str(ENDLESS)}
+    with tempfile.TemporaryDirectory() as state:
+        while found.tries < WEB_KILLS:
+            began = time.monotonic()
+            with dashboard(FA_STATE_DIR=state, **endless) as site:
+                if run_id:
+                    site.goes_on(run_id, before)
+                    found.seconds.append(time.monotonic() - began)
+                    found.tries += 1
+                else:
+                    run_id = site.start(CONFIG, epochs=ENDLESS)
+                    wait(lambda: site.step(run_id) > 100)  # noqa: B023
+                time.sleep(chance.uniform(0.1, 1.5))
+                workers, analyst = site.children()
+                site.process.kill()
+                site.process.wait()
+                wait(lambda: not any(map(_trains, workers + analyst)))  # noqa: B023
+                with closing(sqlite3.connect(Path(state, "runs.sqlite"))) as connection:
+                    before = connection.execute("SELECT step FROM runs").fetchone()[0]
+        with dashboard(FA_STATE_DIR=state, **endless) as site:
+            site.stop(run_id)
+            found.wrong = site.disagreements(run_id)
+    found.note = f"from the start of the next one; seed {SEED}"
+    return found
+
+
+def _trains(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def ends() -> Outcome:
@@ -381,6 +447,8 @@ def redis() -> Outcome:
 
 FAULTS: dict[str, Callable[[], Outcome]] = {
     "kills": kills,
+    "template_kills": template_kills,
+    "web_kills": web_kills,
     "ends": ends,
     "locked": locked,
     "postgresql": postgresql,
