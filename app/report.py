@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from app.address import defaults, read, write
 from app.compare import Comparer, Selection, figure_of
 from app.figures.comparison import angle_figure, descent_figure
-from app.store import Report
+from app.store import Report, UnknownRun
 from app.store.rows import new_id
 from app.store.texts import LINE, PROSE, is_id, is_line, is_prose, tidied
 from fa_engine.config import refusal
@@ -191,7 +191,7 @@ def _drawn_of_all(
     comparer: Comparer, chart: ReportChart, selection: Selection, theme: str | None
 ) -> Drawn:
     runs, gone = comparer.runs(selection)
-    said = [f"There is no run {run_id}: it was deleted, or never was." for run_id in gone]
+    said = [str(UnknownRun(run_id)) for run_id in gone]
     title = OF_ALL[chart.panel]
     if not runs:
         return Drawn(chart, title, None, said)

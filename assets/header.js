@@ -22,14 +22,15 @@
 
     function showRun() {
       const run = view.run;
-      const state = run ? (run.ended ? "ended" : run.state) : "none";
+      const without = view.missing ? "missing" : "none";
+      const state = run ? (run.ended ? "ended" : run.state) : without;
       if (!$("run-name")) return; // another page is shown
       root.dataset.run = state;
       if (view.buttons !== state) {
         view.buttons = state;
         setProps("step", { disabled: !["running", "paused"].includes(state) });
         setProps("stop", { disabled: !["queued", "running", "paused"].includes(state) });
-        setProps("reset", { disabled: state === "none" });
+        setProps("reset", { disabled: !run });
         if (state === "ended") setProps("extend-epochs", { value: run.epochs });
       }
       if (!run) return;

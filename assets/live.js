@@ -22,6 +22,7 @@
 
   const view = {
     run: null, // the run as last heard
+    missing: "", // why there is none, where the address names one
     changes: [], // [[step, label], ...]
     meta: null, // of the figure on the page
     gd: null, // its element
@@ -214,7 +215,8 @@
       if (named() && !meta.missing) return; // drawn for another address
       link.leave();
       view.run = null;
-      if ($("missing")) $("missing").textContent = meta.missing || "";
+      view.missing = meta.missing || "";
+      if ($("missing")) $("missing").textContent = view.missing;
       showRun();
       return;
     }

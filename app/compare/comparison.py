@@ -110,7 +110,7 @@ class Comparer:
     def compare(self, selection: Selection) -> Comparison:
         """Everything that the selection asks for."""
         runs, gone = self.runs(selection)
-        notes = [f"There is no run {run_id}: it was deleted, or never was." for run_id in gone]
+        notes = [str(UnknownRun(run_id)) for run_id in gone]
         if selection.race and not self._store.race(selection.race):
             notes.append(f"There is no race {selection.race}.")
         with self._lock:

@@ -14,7 +14,7 @@ from dash.exceptions import PreventUpdate
 from pydantic import ValidationError
 
 from app.address import read
-from app.components import aria
+from app.components import address, aria
 from app.components.charts import chart
 from app.components.extend import register_extend
 from app.components.form import (
@@ -76,6 +76,7 @@ def layout(context: Context) -> Component:
                                 class_name="charts",
                             ),
                             _welcome(),
+                            _gone(),
                             html.Div("Opening the run …", className="opening", role="status"),
                         ],
                         className="stage",
@@ -93,7 +94,6 @@ def _welcome() -> Component:
     return html.Div(
         html.Div(
             [
-                html.P(id="missing", className="missing", role="alert"),
                 html.H2("Can a network learn through random feedback?"),
                 html.P(
                     "Feedback alignment sends the error back through fixed random matrices instead "
@@ -102,13 +102,38 @@ def _welcome() -> Component:
                 ),
                 dmc.Button("Start a first run", id="first", size="lg"),
                 html.P(
-                    "Eight networks learn handwritten digits, right here, in about half a minute.",
+                    "Eight networks learn handwritten digits, right here, in under half a minute.",
                     className="fine",
                 ),
             ],
             className="welcome-card",
         ),
         className="welcome",
+    )
+
+
+def _gone() -> Component:
+    """What stands in place of a run that the address names and that is not there."""
+    return html.Div(
+        html.Div(
+            [
+                html.H2("This run is not here"),
+                html.P(id="missing", role="alert", className="missing"),
+                html.P(
+                    "A deleted run can be brought back on the Runs page, under Deleted ones, until "
+                    "it is removed for good."
+                ),
+                html.Div(
+                    [
+                        dcc.Link("All runs", href=address("/runs")),
+                        dcc.Link("Start page", href=address("/")),
+                    ],
+                    className="ways-on",
+                ),
+            ],
+            className="welcome-card",
+        ),
+        className="gone",
     )
 
 

@@ -245,7 +245,7 @@ class UnknownRun(StoreError):
     """There is no run of that id."""
 
     def __init__(self, run_id: str) -> None:
-        super().__init__(f"There is no run {run_id!r}.")
+        super().__init__(f"There is no run {run_id!r}: it was deleted, or never was.")
 
 
 class UnknownCheckpoint(StoreError):

@@ -145,7 +145,7 @@ def test_what_is_chosen_is_the_address_and_a_wrong_word_is_named(
     opened(page, site, f"runs={runs},gone&measures=loss&x=weeks&replicates=lines&smoothing=0.5")
     notes = page.locator("#compare-notes")
     expect(notes).to_contain_text("Across = 'weeks': allowed is one of step, epoch, samples")
-    expect(notes).to_contain_text("There is no run gone")
+    expect(notes).to_contain_text("There is no run 'gone'")
     expect(page.locator(".chip")).to_have_count(2)
     kinds = page.evaluate(
         "() => document.querySelector('#compare-loss .js-plotly-plot').data.map(t => t.name)"

@@ -762,10 +762,31 @@ def test_recent_runs_open_from_the_menu(page: Page, site: Site) -> None:
     state(page, "finished")
 
 
-def test_an_unknown_run_is_said(page: Page, site: Site) -> None:
-    page.goto(f"{site.url}/?run=nobody")
-    expect(page.get_by_text("There is no run 'nobody'")).to_be_visible()
+@pytest.mark.parametrize("deleted", [False, True])
+def test_a_run_that_is_not_there_is_said_and_no_other_one_offered(
+    page: Page, site: Site, deleted: bool
+) -> None:
+    run_id = "nobody"
+    if deleted:
+        run_id = site.start(epochs=1)
+        wait(lambda: site.get(f"/api/runs/{run_id}")["ended"])
+        assert site.post("/api/runs/delete", {"ids": [run_id]})["deleted"] == [run_id]
+    page.goto(f"{site.url}/?run={run_id}")
+    expect(page.get_by_role("heading", name="This run is not here")).to_be_visible()
+    said = page.get_by_text(f"There is no run '{run_id}': it was deleted, or never was.")
+    expect(said).to_be_visible()
+    expect(page.locator("#first")).to_be_hidden()
+    expect(page.locator("#reset")).to_be_disabled()
+    if deleted:  # and it is there again as soon as it is brought back
+        site.post("/api/runs/restore", {"ids": [run_id]})
+        page.reload()
+        state(page, "finished")
+        expect(said).to_be_hidden()
+        return
+    page.get_by_role("link", name="Start page").click()
     expect(page.locator("#first")).to_be_visible()
+    expect(said).to_be_hidden()
+    expect(page).to_have_url(f"{site.url}/")
 
 
 def test_a_narrow_screen_has_one_column_and_no_sideways(chromium: Browser, site: Site) -> None:

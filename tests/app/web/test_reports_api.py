@@ -100,7 +100,7 @@ def test_the_page_needs_nobody_and_has_every_chart(
     assert not re.search(r"<(script|link|img)[^>]+(src|href)=", page)
     assert "&lt;Alignment&gt;" in page
     assert "It falls &lt;/script&gt;&lt;b&gt;fast&lt;/b&gt;." in page
-    assert "There is no run gone: it was deleted, or never was." in page
+    assert "There is no run &#x27;gone&#x27;: it was deleted, or never was." in page
     drawn = re.findall(r'Plotly\.newPlot\(\s*"chart-(\w+)"', page)
     assert drawn == [chart["id"] for chart in made["charts"][:4]]
     assert page.count("<section>") == 5
