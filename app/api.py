@@ -46,7 +46,8 @@ log = logger(__name__)
 
 
 def problem_view(problem: Problem) -> dict[str, Any]:
-    """A problem as the API gives it."""
+    """A problem as the API gives it: ``message`` for who writes code, ``words`` for who reads a
+    page."""
     value = problem.value
     try:
         value = json.loads(dump(value))
@@ -60,6 +61,7 @@ def problem_view(problem: Problem) -> dict[str, Any]:
         "value": value,
         "allowed": problem.allowed,
         "message": problem.message,
+        "words": problem.words,
     }
 
 

@@ -239,7 +239,8 @@ class Wrong(BaseModel):
     field: str
     value: Any
     allowed: str
-    message: str
+    message: str = Field(description="one sentence, with title and name of the field")
+    words: str = Field(description="the same as a page says it, in titles alone")
 
 
 class AllWrong(BaseModel):

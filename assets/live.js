@@ -395,11 +395,8 @@
     if (!answer) return "The server does not answer.";
     if (answer.ok) return null;
     const said = await answer.json().catch(() => ({}));
-    return said.errors ? said.errors.map(words).join(" ") : said.error || "Refused.";
+    return said.errors ? said.errors.map(({ words }) => words).join(" ") : said.error || "Refused.";
   }
-
-  /* A problem as a page says it: under its title, without the name that scripts use. */
-  const words = ({ field, message }) => message.replace(`, ${field} = `, " = ");
 
   const order = (command) => (clicks) => {
     if (clicks && view.run) obey({ command });

@@ -44,7 +44,7 @@
       window.dash_clientside.set_props("url", { pathname: window.Address.base, search });
       return;
     }
-    const words = found && found.errors && found.errors.map(({ message }) => message).join(" ");
+    const words = found && found.errors && found.errors.map(({ words }) => words).join(" ");
     const rest = (found && found.error) || "The server does not answer.";
     say(`${file.name}: ${words || rest} Nothing was changed.`, "That could not be imported", "red");
   }

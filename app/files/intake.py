@@ -131,7 +131,7 @@ def _incoming(found: Mapping[str, Any], where: str) -> Incoming:
     except ValidationError as error:
         first = problems(error)[0]
         field = f"{where}run.config.{first.field}"
-        raise NotAllowed(field, first.value, first.allowed) from None
+        raise NotAllowed(field, first.value, first.allowed, first.title) from None
     row = _checked(_Run, run, f"{where}run")
     try:
         labels = Labels(name=row.name, note=row.note, tags=row.tags)

@@ -10,11 +10,13 @@ from flask.testing import FlaskClient
 from waiting import wait
 from web_helpers import CONFIG, Script
 
+from app.components.form import config_from
 from app.server import WebApp, create_app
 from app.settings import Settings
 from app.store import Draft
 from app.worker.supervisor import Supervisor
 from fa_engine import RunConfig
+from fa_engine.optimizers import OPTIMIZERS
 
 BAD = [
     ("hidden", [0]),
@@ -61,9 +63,24 @@ def test_a_bad_field_is_named_and_nothing_is_queued(
     (error,) = answer.get_json()["errors"]
     assert error["field"] == name
     assert error["allowed"]
-    assert name in error["message"]
+    title = RunConfig.model_fields[name].title if name in RunConfig.model_fields else ""
+    assert error["message"].startswith(f"{title}, {name} = " if title else f"{name} = ")
     assert error["allowed"] in error["message"]
     assert client.get("/api/runs").get_json()["runs"] == []
+
+
+def test_a_message_has_title_and_name_and_words_for_a_page_have_titles_alone(
+    app: WebApp, client: FlaskClient
+) -> None:
+    wrong = {"optimizer": "nesterov"}
+    (error,) = client.post("/api/runs", json={"config": wrong}).get_json()["errors"]
+    assert error["message"].startswith(
+        "Momentum, momentum = 0.0: allowed is above 0 with optimizer"
+    )
+    title = OPTIMIZERS["nesterov"][0]
+    assert error["words"] == f"Momentum = 0.0: allowed is above 0 with Optimizer {title}"
+    # One definition: the form says the same.
+    assert config_from(wrong, app.settings.limits)[1] == {"momentum": error["words"]}
 
 
 def test_every_wrong_field_is_named(client: FlaskClient) -> None:
@@ -91,7 +108,7 @@ def test_a_body_that_is_none_is_refused_alike(client: FlaskClient, body: str, fi
     assert answer.status_code == 422
     (error,) = answer.get_json()["errors"]
     assert error["field"] == field
-    assert set(error) == {"field", "value", "allowed", "message"}
+    assert set(error) == {"field", "value", "allowed", "message", "words"}
     assert client.get("/api/runs").get_json()["runs"] == []
 
 

@@ -25,7 +25,7 @@ from app.files.table import ABOUT
 from app.server import WebApp
 from app.store import SHAPES, Draft, Parent, Progress, RunState
 from app.worker.keeping import checkpoint_path
-from fa_engine import Measurement, Trainer
+from fa_engine import Measurement, RunConfig, Trainer
 
 
 @pytest.fixture
@@ -301,6 +301,9 @@ def test_a_damaged_document_is_refused_by_name_and_nothing_is_written(
     field = error["field"]
     assert path.startswith(field) or field.startswith((path, "changes"))
     assert error["allowed"]
+    known = RunConfig.model_fields.get(field.removeprefix("run.config."))
+    if known:  # a page says its title
+        assert error["words"].startswith(f"{known.title} = ")
     assert len(app.store.runs()) == before
 
 
