@@ -76,11 +76,14 @@ class RunView(BaseModel):
         description="the id that it had where it was trained; null where that is here"
     )
     best_accuracy: float | None = Field(
-        description="on the test set: the greatest mean over the networks that are left"
+        description="on the test set: the greatest median of the networks that were left"
     )
-    last_accuracy: float | None = Field(description="the same mean, the last one")
+    last_accuracy: float | None = Field(
+        description="the same median, the last one; null where no network is left"
+    )
     last_angle_deg: float | None = Field(
-        description="last gradient angle of the bottom hidden layer, mean of the networks left"
+        description="last gradient angle of the bottom hidden layer: the median of the networks "
+        "that were left; null where none is left"
     )
 
 

@@ -65,7 +65,7 @@ COLUMNS = (
     Column(
         "best_accuracy",
         "Best accuracy",
-        "on the test set: the greatest mean over the networks that were left",
+        "on the test set: the greatest median of the networks that were left",
         width=160,
         narrow=True,
         how="percent",
@@ -74,7 +74,7 @@ COLUMNS = (
     Column(
         "last_accuracy",
         "Last accuracy",
-        "on the test set: the last mean over the networks that were left",
+        "on the test set: the last median of the networks that were left; empty where none is left",
         width=160,
         how="percent",
         scale=_PERCENT,
@@ -83,7 +83,7 @@ COLUMNS = (
         "last_angle_deg",
         "Last angle",
         "gradient angle of the bottom hidden layer, to which the error has the longest way: the "
-        "last mean over the networks that were left",
+        "last median of the networks that were left; empty where none is left",
         width=135,
         how="degrees",
     ),

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Engine
 from app.store.blocks import Series, pack_series, unpack
 from app.store.records import Draft, Event, Parent, RunState
 from app.store.rows import new_id
-from app.store.summary import described, join_tags, summary_of, words_of
+from app.store.summary import SUMMED_UP, described, join_tags, summary_of, words_of
 from app.store.tables import events, runs
 from fa_engine import RunConfig
 
@@ -163,4 +163,5 @@ def _row(run_id: str, run: Incoming, revision: int) -> dict[str, Any]:
         "parent_step": run.parent.step if run.parent else None,
         **described(run.config),
         **summary_of(run.series),
+        "summed_up": SUMMED_UP,
     }

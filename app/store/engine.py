@@ -22,7 +22,7 @@ from sqlalchemy.exc import (
 )
 
 from app.store.tables import events, metadata, runs
-from app.store.upgrade import fill_diverged, fill_lists
+from app.store.upgrade import fill_diverged, fill_lists, sum_up
 
 # How long a writer waits for another one before it gives up. Transactions take milliseconds, and
 # whoever can wait longer, a worker for one, tries again.
@@ -154,7 +154,8 @@ def _create(writer: Engine, sqlite: bool) -> None:
         if "runs.diverged_at" in added:
             fill_diverged(connection_, runs, events)
         if "runs.words" in added:
-            fill_lists(connection_, runs, events)
+            fill_lists(connection_, runs)
+        sum_up(connection_, runs, events)
 
 
 def _add_columns(connection: Connection) -> set[str]:

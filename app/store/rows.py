@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 from app.store import naming
 from app.store.commands import SETTABLE, Command
 from app.store.records import CommandRefused, Draft, New, Parent, Run, RunEnded, RunState
-from app.store.summary import SUMMARY, described, measured, split_tags, words_of
+from app.store.summary import SUMMARY, SUMMED_UP, described, measured, split_tags, words_of
 from app.store.tables import commands, events, runs
 from fa_engine import RunConfig
 from fa_engine.config import UNLIMITED
@@ -176,6 +176,7 @@ def create(
         "revision": 1,
         "diverged_at": [None] * config.replicates,
         "replicates_left": config.replicates,
+        "summed_up": SUMMED_UP,
         "pinned": False,
         **described(config),
         "parent_id": parent.run_id if parent else None,

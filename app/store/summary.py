@@ -6,7 +6,7 @@ thousand times as much.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,24 +21,32 @@ from fa_engine import RunConfig
 SUMMARY = ("best_accuracy", "last_accuracy", "last_angle_deg")
 """Columns that measurements fill, see :func:`summary_of`."""
 
+SUMMED_UP = 2
+"""How the columns were filled. 1, or nothing: by means, and with the last values of runs that no
+network is left of."""
+
 _TAG_END = "\n"
 
 
-def summary_of(series: Series) -> dict[str, float]:
+def summary_of(series: Series) -> dict[str, float | None]:
     """What measurements come to; what they do not have is left out.
 
-    Each is a mean over the replicates that are left at that step: ``best_accuracy`` the greatest
-    accuracy on the test set, ``last_accuracy`` the last one, ``last_angle_deg`` the last gradient
-    angle of the bottom hidden layer, to which the error has the longest way.
+    Each is the median of the replicates that are left at that step, as in the charts:
+    ``best_accuracy`` the greatest accuracy on the test set, ``last_accuracy`` the last one,
+    ``last_angle_deg`` the last gradient angle of the bottom hidden layer, to which the error has
+    the longest way. Where no replicate is left at the end the last ones are None: whatever is not
+    finite has no measure any more.
     """
-    found = {}
-    accuracy = _means(series.test_accuracy)
+    found: dict[str, float | None] = {}
+    accuracy = _medians(series.test_accuracy)
     if len(accuracy):
         found = {"best_accuracy": float(accuracy.max()), "last_accuracy": float(accuracy[-1])}
     if series.gradient_angle_deg.shape[2]:
-        angle = _means(series.gradient_angle_deg[:, :, 0])
+        angle = _medians(series.gradient_angle_deg[:, :, 0])
         if len(angle):
             found["last_angle_deg"] = float(angle[-1])
+    if len(series.loss) and not np.isfinite(series.loss[-1]).any():
+        found |= {"last_accuracy": None, "last_angle_deg": None}
     return found
 
 
@@ -55,7 +63,7 @@ def measured(drafts: Sequence[Draft]) -> dict[str, Any]:
     return changes
 
 
-def best_of(before: dict[str, float], new: dict[str, float]) -> dict[str, float]:
+def best_of(before: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, float]:
     """The better of two best accuracies, where there is one."""
     found = [of["best_accuracy"] for of in (before, new) if "best_accuracy" in of]
     return {"best_accuracy": max(found)} if found else {}
@@ -82,10 +90,9 @@ def split_tags(tags: str | None) -> list[str]:
     return [tag for tag in (tags or "").split(_TAG_END) if tag]
 
 
-def _means(values: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(T, R) to the means of the rows that have a value: over what is finite in each."""
+def _medians(values: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(T, R) to the medians of the rows that have a value: of what is finite in each."""
     there = np.isfinite(values)
-    count = there.sum(1)
-    total = np.where(there, values, 0.0).sum(1, dtype=np.float64)
-    some = count > 0
-    return np.asarray(total[some] / count[some])
+    some = there.any(1)
+    finite = np.where(there, values, np.nan)[some].astype(np.float64)
+    return np.asarray(np.nanmedian(finite, axis=1))

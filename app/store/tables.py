@@ -60,6 +60,7 @@ runs = Table(
     Column("best_accuracy", Double),
     Column("last_accuracy", Double),
     Column("last_angle_deg", Double),
+    Column("summed_up", Integer),  # how the three before it were filled, app/store/summary.py
     Column("obeyed", BigInteger),  # the number of the last command that a worker obeyed
     Column("deaths", Integer),  # of its workers, one after the other, without a step between
     Column("death_step", BigInteger),

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 from pydantic import ValidationError
-from sqlalchemy import Table, select, update
+from sqlalchemy import Table, func, select, update
 from sqlalchemy.engine import Connection
 
 from app.logs import logger
 from app.store.blocks import Series, joined, unpack
-from app.store.summary import best_of, described, summary_of, words_of
+from app.store.summary import SUMMARY, SUMMED_UP, best_of, described, summary_of, words_of
 from fa_engine import RunConfig
 from fa_engine.config import UNLIMITED
 
@@ -53,8 +53,8 @@ def _since(series: Series) -> list[int | None]:
     ]
 
 
-def fill_lists(connection: Connection, runs: Table, events: Table) -> None:
-    """Fills what lists are sorted and searched by, from configurations and measurements."""
+def fill_lists(connection: Connection, runs: Table) -> None:
+    """Fills what lists are sorted and searched by, from configurations."""
     columns = (runs.c.id, runs.c.name, runs.c.config, runs.c.diverged_at)
     for row in connection.execute(select(*columns)).all():
         since = row.diverged_at or [None] * row.config["replicates"]
@@ -65,16 +65,27 @@ def fill_lists(connection: Connection, runs: Table, events: Table) -> None:
         }
         try:
             values |= described(RunConfig.model_validate(row.config, context=_ANY_SIZE))
-            values |= _summary(connection, events, row.id)
         except (ValidationError, ValueError, KeyError) as error:
             # Of another version; such a run can be listed, if not be opened.
-            log.warning("run cannot be summed up", run_id=row.id, error=str(error))
+            log.warning("run cannot be described", run_id=row.id, error=str(error))
         connection.execute(update(runs).where(runs.c.id == row.id).values(values))
+
+
+def sum_up(connection: Connection, runs: Table, events: Table) -> None:
+    """Fills what an older program has summed up in another way, or not at all."""
+    way = func.coalesce(runs.c.summed_up, 0)
+    for run_id in connection.execute(select(runs.c.id).where(way < SUMMED_UP)).scalars().all():
+        values: dict[str, Any] = {"summed_up": SUMMED_UP}
+        try:
+            values |= dict.fromkeys(SUMMARY) | _summary(connection, events, run_id)
+        except (ValueError, KeyError) as error:
+            log.warning("run cannot be summed up", run_id=run_id, error=str(error))
+        connection.execute(update(runs).where(runs.c.id == run_id).values(values))
 
 
 def _summary(connection: Connection, events: Table, run_id: str) -> dict[str, Any]:
     """Block by block: a long run has more measurements than fit into memory."""
-    found: dict[str, float] = {}
+    found: dict[str, Any] = {}
     blocks = (
         select(events.c.header, events.c.payload)
         .where(events.c.run_id == run_id, events.c.kind == "measurements")

@@ -34,16 +34,16 @@ def in_blocks(store: Store, measured: list[Measurement], size: int) -> str:
 def test_a_summary_is_what_all_measurements_come_to(
     store: Store, measured: list[Measurement]
 ) -> None:
-    tested = [m.test_accuracy.mean() for m in measured if m.test_accuracy is not None]
+    tested = [np.median(m.test_accuracy) for m in measured if m.test_accuracy is not None]
     assert len(tested) > 2
     for size in (1, 5, len(measured)):
         run = store.run(in_blocks(store, measured, size))
         assert run.best_accuracy == pytest.approx(max(tested), abs=1e-6)
         assert run.last_accuracy == pytest.approx(tested[-1], abs=1e-6)
-        assert run.last_angle_deg == pytest.approx(measured[-1].gradient_angle_deg[:, 0].mean())
+        assert run.last_angle_deg == pytest.approx(np.median(measured[-1].gradient_angle_deg[:, 0]))
 
 
-def test_means_are_over_the_replicates_that_are_left(
+def test_medians_are_over_the_replicates_that_are_left(
     store: Store, measured: list[Measurement]
 ) -> None:
     header, payload = pack(measured)
@@ -61,9 +61,27 @@ def test_means_are_over_the_replicates_that_are_left(
     ]
     store.append(run_id, "w", drafts, LEASE_S)
     run = store.run(run_id)
-    assert run.last_accuracy == pytest.approx(gone.test_accuracy[[0, 2]].mean(), abs=1e-6)
+    assert run.last_accuracy == pytest.approx(np.median(gone.test_accuracy[[0, 2]]), abs=1e-6)
     (found,), _ = store.keep.page(Listing(where=(Condition("replicates_left", "=", 2.0),)))
     assert found == run
+
+
+def test_a_run_that_no_network_is_left_of_has_no_last_value(
+    store: Store, measured: list[Measurement]
+) -> None:
+    """But a best one, of when there were some; the same in one block and in several."""
+    last = measured[-1]
+    nothing = {
+        name: None if value is None else np.full_like(value, np.nan)
+        for name, value in last.__dict__.items()
+        if name not in ("step", "epoch")
+    }
+    ended = type(last)(**{**last.__dict__, **nothing, "step": last.step + 1})
+    tested = [np.median(m.test_accuracy) for m in measured if m.test_accuracy is not None]
+    for size in (1, 5, len(measured) + 1):
+        run = store.run(in_blocks(store, [*measured, ended], size))
+        assert (run.last_accuracy, run.last_angle_deg) == (None, None)
+        assert run.best_accuracy == pytest.approx(max(tested), abs=1e-6)
 
 
 def test_a_run_without_measurements_has_no_summary(store: Store) -> None:
@@ -82,6 +100,7 @@ def test_an_older_database_is_summed_up_as_a_new_one(
         before = store.runs()
     engine = create_engine(url)
     added = ("note", "tags", "words", "dataset", "architecture", "replicates_left", *SUMMARY)
+    added = (*added, "summed_up")
     with engine.begin() as connection:
         connection.execute(text("DROP INDEX runs_listed"))
         for column in (*added, "pinned", "deleted_at"):
@@ -94,6 +113,27 @@ def test_an_older_database_is_summed_up_as_a_new_one(
         where = (Condition("dataset", "=", "digits"), Condition("replicates_left", "<", 3.0))
         (found,), _ = store.keep.page(Listing(where=where))
         assert (found.id, found.pinned) == (run_id, False)
+
+
+def test_what_a_database_holds_as_means_becomes_medians(
+    tmp_path: Path, measured: list[Measurement]
+) -> None:
+    url = f"sqlite:///{tmp_path / 'means.sqlite'}"
+    with Store(url) as store:
+        run_id = in_blocks(store, measured, 5)
+        before = store.run(run_id)
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE runs SET best_accuracy = 2, last_angle_deg = 180"))
+        connection.execute(text("ALTER TABLE runs DROP COLUMN summed_up"))
+    engine.dispose()
+    with Store(url) as store:
+        assert store.run(run_id) == before
+    with engine.begin() as connection:  # and it is done once
+        connection.execute(text("UPDATE runs SET last_angle_deg = 180"))
+    engine.dispose()
+    with Store(url) as store:
+        assert store.run(run_id).last_angle_deg == 180
 
 
 @pytest.fixture
