@@ -14,7 +14,7 @@ from app.views import controls, run_view, series_of
 MAX_POINTS = 1_000
 """Points a line of a backfill: as many as a wide chart has pixels."""
 
-_FORMAT = 3  # of what is kept; a newer program does not read an older one's entries
+_FORMAT = 4  # of what is kept; a newer program does not read an older one's entries
 
 
 class Backfills:

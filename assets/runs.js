@@ -57,6 +57,14 @@
     return `${letters.slice(0, LONGEST_TIP).join("")}… (${whole(letters.length)} characters)`;
   }
 
+  /* Of how many networks a value is the median. */
+  function median(data) {
+    if (!data || data.replicates === 1) return "";
+    const { replicates_left: those, replicates: all } = data;
+    if (!those) return `none of ${all} networks is left`;
+    return those < all ? `median of the ${those} of ${all} networks left` : `median of ${all} networks`;
+  }
+
   /* How many networks are left of how many. */
   function left(value, params) {
     return empty(value) || !params.data ? "" : `${value} of ${params.data.replicates}`;
@@ -99,7 +107,8 @@
     });
   }
 
-  const functions = { number, whole, percent, degrees, duration, when, left, cut, theme, opening };
+  const words = { number, whole, percent, degrees, duration, when, left, median, cut };
+  const functions = { ...words, theme, opening };
   window.FaRuns = functions;
   window.dashAgGridFunctions = { ...window.dashAgGridFunctions, FaRuns: functions };
 

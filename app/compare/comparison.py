@@ -273,7 +273,7 @@ class Comparer:
                     f"Nobody counted the seconds of {_listed(without)}: they are left out."
                 )
         for panel in panels:
-            empty = all(one.last is None for one in panel.lines)
+            empty = not any(np.isfinite(one.y).any() for one in panel.lines)
             if empty and any(len(s.series) for s in sources.values()):
                 why = " It is measured where “Follow the walk” is on." if panel.measure.walk else ""
                 notes.append(f"None of these runs has a value of {panel.title.lower()}.{why}")
@@ -353,7 +353,8 @@ def _rows(
     kept: Any = np.isfinite(across)
     if measure.sparse:
         kept = np.logical_and(kept, np.isfinite(values).any(axis=1))
-    return Rows(across[kept], np.asarray(values, dtype=float)[kept])
+    left = np.array([at is None for at in source.run.diverged_at])
+    return Rows(across[kept], np.asarray(values, dtype=float)[kept], left)
 
 
 def _bytes(kept: tuple[int, Source]) -> int:

@@ -65,7 +65,7 @@ def results(panels: Sequence[Panel], names: Mapping[str, str]) -> list[dict[str,
     Returns:
         ``measure``, ``unit``, ``key``, ``line``, ``best`` and ``best_at``, ``last`` and
         ``last_at``, ``cursor`` and ``cursor_at``, ``mean``, ``std``, ``min``, ``max`` over the last
-        values of ``replicates`` replicates; None for what there is not.
+        values of those of ``replicates`` replicates that are ``left``; None for what there is not.
     """
     rows = []
     for panel in panels:
@@ -77,6 +77,7 @@ def results(panels: Sequence[Panel], names: Mapping[str, str]) -> list[dict[str,
                 "key": line.key,
                 "line": names[line.key],
                 "replicates": line.replicates,
+                "left": line.left,
             }
             for name, found in (
                 ("best", line.best),

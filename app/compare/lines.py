@@ -35,10 +35,16 @@ class Rows:
     Attributes:
         x: ``(T,)`` rising.
         values: ``(T, R)``; nan where undefined.
+        left: ``(R,)`` whether a replicate is finite to the end; None: all are.
     """
 
     x: Array
     values: Array
+    left: Array | None = None
+
+    def which_are_left(self) -> Array:
+        """``left``, said of each."""
+        return np.ones(self.values.shape[1], dtype=bool) if self.left is None else self.left
 
 
 @dataclass(frozen=True)
@@ -52,11 +58,13 @@ class Line:
         raw: ``(P,)`` the median as it is, where ``y`` is smoothed.
         single: ``(R', P')`` of each replicate ``(x, y)``.
         best: ``(x, value)`` of the median, where the measure has a best.
-        last: ``(x, value)`` of the median, smoothed or not: as it is.
+        last: ``(x, value)`` of the median, smoothed or not: as it is. None where no replicate is
+            left.
         at_cursor: the median at the last measurement up to the cursor, and where that is.
-        spread: mean, standard deviation, smallest and largest over the replicates of the last
-            value that each has.
+        spread: mean, standard deviation, smallest and largest over the replicates that are left, of
+            the last value that each has.
         replicates: how many there are.
+        left: how many of them are finite to the end.
     """
 
     key: str
@@ -71,6 +79,7 @@ class Line:
     at_cursor: tuple[float, float] | None = None
     spread: Mapping[str, float] = field(default_factory=dict)
     replicates: int = 1
+    left: int = 1
 
 
 @dataclass(frozen=True)
@@ -120,6 +129,7 @@ def line(
     """
     rows = together(parts)
     count = rows.values.shape[1]
+    left = rows.which_are_left()
     low, middle, high = quantiles(rows.values, (LOW, 0.5, HIGH))
     y = smoothed(middle, smoothing) if smoothing else middle
     kept = thinned(y, limit, log)
@@ -138,10 +148,11 @@ def line(
         raw=middle[kept] if smoothing else None,
         single=single,
         best=_best(rows.x, middle, measure.best),
-        last=_last(rows.x, middle),
+        last=_last(rows.x, middle) if left.any() else None,
         at_cursor=None if cursor is None else _last(*upto(rows.x, middle, cursor)),
-        spread=_spread(rows.values),
+        spread=_spread(rows.values[:, left]),
         replicates=count,
+        left=int(left.sum()),
     )
 
 
@@ -151,15 +162,16 @@ def together(parts: Sequence[Rows]) -> Rows:
     if len(parts) == 1:
         return parts[0]
     first = parts[0].x
+    left = np.concatenate([part.which_are_left() for part in parts])
     if all(len(part.x) == len(first) and (part.x == first).all() for part in parts):
-        return Rows(first, np.concatenate([part.values for part in parts], axis=1))
+        return Rows(first, np.concatenate([part.values for part in parts], axis=1), left)
     x = np.unique(np.concatenate([part.x for part in parts]))
     columns = [
         _read_off(x, part.x, part.values[:, r])
         for part in parts
         for r in range(part.values.shape[1])
     ]
-    return Rows(x, np.stack(columns, axis=1))
+    return Rows(x, np.stack(columns, axis=1), left)
 
 
 def smoothed(values: Array, weight: float) -> Array:

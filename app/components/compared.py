@@ -177,7 +177,7 @@ def result_table(comparison: Comparison, selection: Selection) -> dict[str, Any]
                 *(row["line"], shown(row["best"], unit), at),
                 *(shown(row[name], unit) for name in ("last", "cursor")),
                 *(shown(row[name], unit) for name in ("mean", "std", "min", "max")),
-                f"{row['replicates']:,}",
+                _networks(row["left"], row["replicates"]),
             ]
         )
     head = [
@@ -185,6 +185,10 @@ def result_table(comparison: Comparison, selection: Selection) -> dict[str, Any]
         *("mean", "± std", "smallest", "largest", "networks"),
     ]
     return {"name": "Results", "head": head, "rows": told}
+
+
+def _networks(left: int, of: int) -> str:
+    return f"{of:,}" if left == of else f"{left:,} of {of:,} left"
 
 
 def _name(comparison: Comparison, run: Run) -> str:

@@ -171,6 +171,8 @@ def _definition(column: Column) -> dict[str, Any]:
     if column.name in ("note", "tags", "name"):
         definition["tooltipValueGetter"] = {"function": "FaRuns.cut(params.value)"}
         definition["cellEditor"] = "agTextCellEditor"
+    if column.name in ("last_accuracy", "last_angle_deg"):
+        definition["tooltipValueGetter"] = {"function": "FaRuns.median(params.data)"}
     if column.name == "note":
         definition["singleClickEdit"] = True
     if column.name == "created_at":

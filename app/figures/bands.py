@@ -95,10 +95,11 @@ def closed(step: Array, edge: Array, median: Array) -> tuple[Array, Array]:
 
 
 def bands(rows: Rows) -> dict[str, Band]:
-    """Every charted measure of ``rows``, by key. Test measures only where they were evaluated."""
+    """Every charted measure of ``rows``, by key. Test measures only where they were evaluated, and
+    where no replicate is left: there they have ended as the others have."""
     step = np.asarray(rows.step)
     found = {"loss": band(step, rows.loss), "accuracy": band(step, rows.accuracy)}
-    evaluated = ~np.isnan(rows.test_loss).all(axis=1)
+    evaluated = ~np.isnan(rows.test_loss).all(axis=1) | np.isnan(rows.loss).all(axis=1)
     found["test_loss"] = band(step[evaluated], rows.test_loss[evaluated])
     found["test_accuracy"] = band(step[evaluated], rows.test_accuracy[evaluated])
     for layer in range(rows.gradient_angle_deg.shape[2]):

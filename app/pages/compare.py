@@ -122,7 +122,8 @@ def layout(_context: Context) -> Component:
                     html.H2("Results"),
                     html.P(
                         "Best and last are of the median; mean, standard deviation and the two "
-                        "ends are of the last value that each network has.",
+                        "ends are of the last value of each network that is left: one that has "
+                        "diverged has none.",
                         className="soft",
                     ),
                     html.Div(id="compare-results"),

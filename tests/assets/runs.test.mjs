@@ -19,6 +19,11 @@ test("values are written as a person reads them, and what is not there is empty"
   assert.equal(FaRuns.degrees(0), "0.0°");
   assert.equal(FaRuns.left(2, { data: { replicates: 3 } }), "2 of 3");
   assert.equal(FaRuns.left(2, {}), "");
+  const median = (replicates_left, replicates) => FaRuns.median({ replicates_left, replicates });
+  assert.equal(median(8, 8), "median of 8 networks");
+  assert.equal(median(2, 8), "median of the 2 of 8 networks left");
+  assert.equal(median(0, 8), "none of 8 networks is left");
+  assert.equal(median(1, 1), "");
 });
 
 test("a long text is cut, with its length told", () => {

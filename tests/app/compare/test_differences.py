@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.compare import differing, results
+from app.compare import Comparer, Selection, differing, results
 from app.compare.differences import labels, shown
 from app.compare.lines import Panel, Rows, line
-from app.store import Run, Store
-from fa_engine import RunConfig
+from app.components.compared import result_table
+from app.store import Draft, Run, Store, pack
+from fa_engine import RunConfig, Trainer
 from fa_engine.measures import MEASURES
 
 
@@ -53,6 +54,27 @@ def test_a_run_is_called_what_tells_it_from_the_others_here(store: Store) -> Non
 def test_runs_that_differ_in_nothing_are_numbered(store: Store) -> None:
     runs = made(store, {}, {}, {})
     assert len(set(labels(runs).values())) == 3
+
+
+def test_a_row_of_results_says_how_many_networks_are_left(
+    store: Store,
+) -> None:
+    (run,) = made(store, {"replicates": 3, "hidden": (8,)})
+    assert store.claim("w", 60.0) is not None
+    measured = [*Trainer(run.run_config().replace(epochs=1))]
+    lost = measured[-1]
+    for value in vars(lost).values():
+        if isinstance(value, np.ndarray):
+            value[2] = np.nan
+    drafts = [Draft("measurements", *pack(measured)), Draft.diverged(lost.step, [None, None, 20])]
+    store.append(run.id, "w", drafts, 60.0)
+    selection = Selection(runs=(run.id,), measures=("test_accuracy",))
+    table = result_table(Comparer(store).compare(selection), selection)
+    *_, row = table["rows"]
+    said = dict(zip(table["head"], row, strict=True))
+    assert said["networks"] == "2 of 3 left"
+    assert lost.test_accuracy is not None
+    assert said["last"] == shown(float(np.nanmedian(lost.test_accuracy)), "share")
 
 
 def test_every_line_of_every_panel_has_a_row_of_results() -> None:

@@ -71,6 +71,26 @@ def test_a_group_has_all_replicates_of_its_runs() -> None:
     assert found.replicates == 5
 
 
+def test_what_is_last_is_of_the_networks_that_are_left() -> None:
+    given_ = rows(30, 4)
+    given_.values[20:, 1] = np.nan
+    found = line("a", [Rows(given_.x, given_.values, np.array([True, False, True, True]))], LOSS)
+    ends = given_.values[-1, [0, 2, 3]]
+    assert found.last == (given_.x[-1], np.median(ends))
+    assert found.spread["mean"] == pytest.approx(np.mean(ends))
+    assert (found.left, found.replicates) == (3, 4)
+    # In a group too, wherever its runs were measured.
+    for other in (rows(30, 2, seed=2), Rows(given_.x[:20] + 0.5, given_.values[:20, :2])):
+        grouped = together([Rows(given_.x, given_.values, np.arange(4) != 1), other])
+        assert grouped.which_are_left().tolist() == [True, False, *[True] * 4]
+    given_.values[25:] = np.nan
+    gone = line("a", [Rows(given_.x, given_.values, np.zeros(4, dtype=bool))], LOSS)
+    assert gone.last is None
+    assert gone.spread == {}
+    assert gone.left == 0
+    assert gone.best is not None  # of when there were some
+
+
 def test_runs_that_were_measured_elsewhere_are_read_off_between_their_points() -> None:
     one = Rows(np.array([0.0, 10, 20]), np.array([[0.0], [10], [20]]))
     other = Rows(np.array([5.0, 15, 30]), np.array([[1.0], [3], [6]]))

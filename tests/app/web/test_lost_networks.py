@@ -141,6 +141,35 @@ def test_bands_count_the_living_alone(script: Script, app: WebApp) -> None:
     assert view["bands"]["accuracy"]["median"] == found["accuracy"].as_json()["median"]
 
 
+def test_where_no_network_is_left_test_measures_end_as_the_others_do(
+    script: Script, app: WebApp
+) -> None:
+    """Else the chart's last word would be a test accuracy of networks that are gone."""
+    config = CONFIG.replace(
+        activation="relu",
+        loss="squared_error",
+        learning_rate=0.3,
+        hidden=(64, 64),
+        epochs=4,
+        measure_every=5,
+        evaluate_every=20,
+    )
+    script.measured = measured = list(Trainer(config))
+    script.measure(count=len(measured))
+    series = series_of(app.store.events(script.run.id))
+    assert series is not None
+    found = bands(series)
+    last = measured[-1].step
+    assert np.isnan(measured[-1].loss).all()
+    for key in ("loss", "accuracy", "test_loss", "test_accuracy"):
+        assert found[key].step[-1] == last
+        assert np.isnan(found[key].median[-1])
+        assert np.isfinite(found[key].median[:-1]).any()
+    run = app.store.run(script.run.id)
+    assert run.last_accuracy is None
+    assert run.best_accuracy == pytest.approx(np.nanmax(found["test_accuracy"].median), abs=1e-6)
+
+
 def test_a_switched_scheme_is_named_as_the_field_names_it(store_of: Store, script: Script) -> None:
     script.write(Draft.control(7, "scheme", "fa", "bp"))
     view = event_view(store_of.events(script.run.id)[-1])
