@@ -51,10 +51,13 @@
       gd.layout.xaxis.autorangeoptions = moving
         ? { include: Math.min(run.total_steps, last + room) }
         : {};
-      Object.assign(gd.data[meta.room], {
-        x: [moving ? last : 0],
-        y: [moving && isFinite(lowest) ? BELOW * lowest : null],
-      });
+      const lower = [moving && isFinite(lowest) ? BELOW * lowest : null];
+      Object.assign(
+        gd.data[meta.room],
+        last === undefined
+          ? { x: [0, 0], y: meta.blank } // the axis of the empty page
+          : { x: [moving ? last : 0], y: lower }
+      );
     }
 
     /* A line of one point is none. */

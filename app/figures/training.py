@@ -64,6 +64,7 @@ _WORD_AXIS = {"range": [0, 1], "fixedrange": True, "visible": False}
 # Of the charts without their margins, until the browser knows how large they are.
 _WIDTH_PX, _HEIGHT_PX = 720.0, 600.0
 _LEADER_PX = 10.0
+_BLANK_LOSS = (0.01, 3.0)  # ends of its axis while there is none
 _FIRST_RANK = 1000  # in a legend; plotly's own first
 _LEAD = "\u2003"  # a name begins where its leader ends
 
@@ -151,7 +152,7 @@ def training_figure(history: History, theme: str | None = None) -> go.Figure:
         up = top - bottom
         leads += [(bottom + end * up, bottom + name * up) for end, name in moved]
     room = len(traces)
-    traces.append(_room())
+    traces.append(_room(history))
     figure = go.Figure(traces, _layout(history, colours))
     figure.update_layout(
         shapes=[
@@ -170,6 +171,7 @@ def training_figure(history: History, theme: str | None = None) -> go.Figure:
             "panels": _TITLES,
             "places": places,
             "room": room,
+            "blank": list(_BLANK_LOSS),
             "ends": ends,
             "ticks": marks.tick_levels(),
             "control": marks.rows(colours),
@@ -233,12 +235,15 @@ def _edge(look: _Look, part: str, lines: Lines) -> go.Scatter:
     )
 
 
-def _room() -> go.Scatter:
+def _room(history: History) -> go.Scatter:
     """A point that nobody sees: the browser puts it where the loss axis of a run that goes on is to
-    reach down to. plotly's own option for that turns a logarithmic axis upside down."""
+    reach down to. plotly's own option for that turns a logarithmic axis upside down. Before there
+    is any loss two of them keep the axis of the empty page: plotly's own has a tick in its title.
+    """
+    measured = bool(history.lines.get("loss", {}).get("median", ([], []))[0])
     return go.Scatter(
-        x=[0],
-        y=[None],
+        x=[0] if measured else [0, 0],
+        y=[None] if measured else list(_BLANK_LOSS),
         yaxis="y",
         mode="markers",
         marker={"size": 1, "opacity": 0},
@@ -405,6 +410,7 @@ def _went(lines: Lines) -> float | None:
 
 def _layout(history: History, colours: Palette) -> dict[str, Any]:
     axis = plain_axis(colours, ticklabelposition="outside")
+    upright = {**axis, "ticklabelstandoff": 4}  # the highest label does not touch the title
     return {
         **base(
             colours,
@@ -440,16 +446,16 @@ def _layout(history: History, colours: Palette) -> dict[str, Any]:
             for axis, words in _WORDS.items()
         },
         "yaxis": {
-            **axis,
+            **upright,
             "domain": list(_DOMAINS["y"]),
             "anchor": "x",
             "type": "log",
             "tickfont": {"color": css(colours.soft), "size": 12},
             **marks.log_ticks(*_span("y", _looks(history, colours)[:2], history)),
-            **({} if history.revision else {"range": [-2, 0.5]}),
+            **({} if history.revision else {"range": list(map(math.log10, _BLANK_LOSS))}),
         },
         "yaxis2": {
-            **axis,
+            **upright,
             "domain": list(_DOMAINS["y2"]),
             "anchor": "x",
             "range": list(_RANGES["y2"]),
@@ -457,7 +463,7 @@ def _layout(history: History, colours: Palette) -> dict[str, Any]:
             "dtick": 0.25,
         },
         "yaxis3": {
-            **axis,
+            **upright,
             "domain": list(_DOMAINS["y3"]),
             "anchor": "x",
             # At least the angles that matter, and what exceeds them.

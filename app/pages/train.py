@@ -66,27 +66,31 @@ def layout(context: Context) -> Component:
             ),
             html.Div(
                 [
-                    run_bar(),
-                    html.Div(
-                        [
-                            chart(
-                                "charts",
-                                "Loss, accuracy and gradient angle by step",
-                                training_figure(History(_EMPTY_LAYERS, 1)),
-                                class_name="charts",
-                            ),
-                            _welcome(),
-                            _gone(),
-                            html.Div("Opening the run …", className="opening", role="status"),
-                        ],
-                        className="stage",
-                    ),
+                    html.Div([run_bar(), _stage()], className="sight"),
                     html.P(id="chart-note", className="chart-note"),
                 ],
                 className="content",
             ),
         ],
         className="train",
+    )
+
+
+def _stage() -> Component:
+    """The charts, and what stands before them while there is no run."""
+    return html.Div(
+        [
+            chart(
+                "charts",
+                "Loss, accuracy and gradient angle by step",
+                training_figure(History(_EMPTY_LAYERS, 1)),
+                class_name="charts",
+            ),
+            _welcome(),
+            _gone(),
+            html.Div("Opening the run …", className="opening", role="status"),
+        ],
+        className="stage",
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from browser_helpers import Site, until, wait
+from browser_helpers import ENDLESS, Site, stop_all, until, wait
 from playwright.sync_api import Browser, Page, expect
 
 from app.figures.marks import GAP_PX, LEAST_PX, gap_and_kept, spread
@@ -58,6 +58,49 @@ def apart(boxes: list[list[float]], slack: float = 3) -> bool:
         for index, one in enumerate(boxes)
         for other in boxes[:index]
     )
+
+
+def test_the_axis_of_steps_is_in_sight_while_a_run_goes_on(page: Page, site: Site) -> None:
+    """At 1280 x 720, whatever the header takes; and no label of an axis stands in a title."""
+    page.set_viewport_size({"width": 1280, "height": 720})
+    run_id = site.start(**ENDLESS)
+    opened(page, site, run_id)
+    foot = """() => {
+        const title = document.querySelector('#charts .g-xtitle text').getBoundingClientRect();
+        const charts = document.querySelector('#charts').getBoundingClientRect();
+        return [title.height > 5, title.bottom, charts.bottom, innerHeight, scrollY]; }"""
+    for rate in (0.05, 0.04, 0.03):  # changes have rows of their own
+        site.post(f"/api/runs/{run_id}/commands", {"command": "set", "learning_rate": rate})
+        until(page, "rate => faLive.run.learning_rate === rate", rate)
+        until(page, "() => Math.abs(faLive.gd.clientHeight - faLive.gd._fullLayout.height) < 2")
+        seen, title, charts, height, scrolled = page.evaluate(foot)
+        assert seen
+        assert max(title, charts) <= height
+        assert scrolled == 0
+    stop_all(site)
+
+
+def test_an_empty_panel_has_no_label_in_its_title(page: Page, site: Site) -> None:
+    going, waiting = site.start(**ENDLESS), site.start(**ENDLESS)
+    page.goto(f"{site.url}/?run={waiting}")
+    until(page, "id => window.faLive && faLive.gd && faLive.run && faLive.run.id === id", waiting)
+    until(page, "() => document.querySelectorAll('#charts .ytick text').length > 1")
+    until(page, "() => document.querySelectorAll('#charts .y3tick text').length > 1")
+    inside = """() => {
+        const box = (text) => text.getBoundingClientRect();
+        const ticks = [...document.querySelectorAll(
+            '#charts :is(.ytick, .y2tick, .y3tick) text')].map(box);
+        const titles = [...document.querySelectorAll('#charts .scatterlayer .text text')]
+            .filter(({ textContent }) => /^(Loss|Accuracy|Gradient angle) /.test(textContent));
+        return [titles.length, ticks.length, titles.map(box).flatMap((title) =>
+            ticks.filter(({ right, bottom, top }) =>
+                right > title.left - 2 && top < title.bottom && bottom > title.top)).length]; }"""
+    titles, ticks, touching = page.evaluate(inside)
+    assert (titles, touching) == (3, 0)
+    assert ticks > 8
+    assert page.evaluate("faLive.gd._fullLayout.yaxis.range[1]") < 1
+    assert going != waiting
+    stop_all(site)
 
 
 @pytest.fixture
