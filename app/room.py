@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import threading
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -14,6 +16,10 @@ from app.store import Store
 
 FREEABLE = ("deleted", "cache")
 """What can be freed: deleted runs, for good; and what can be computed again."""
+
+KEPT_S, SHARE = 15.0, 20.0
+"""How old what :meth:`Room.lately` says may be, in seconds; and where a look takes long, how many
+times as old as the look took."""
 
 _CHECKPOINTS = "*/[0-9]*.safetensors"
 _TRAJECTORIES = "*/trajectory.safetensors"
@@ -52,6 +58,18 @@ class Room:
         self._store, self._cache = store, cache
         self._checkpoints = settings.checkpoint_dir
         self._cached = None if settings.cache_url else settings.state_dir / "cache"
+        self._looking = threading.Lock()
+        self._seen: tuple[float, Taken] | None = None  # good until when, on the monotonic clock
+
+    def lately(self) -> Taken:
+        """What everything took a moment ago: a look asks after every file, and serves all who
+        follow it. Safe in threads, of which one looks and the others wait for it."""
+        with self._looking:
+            began = time.monotonic()
+            if self._seen is None or began >= self._seen[0]:
+                taken, now = self.taken(), time.monotonic()
+                self._seen = now + max(KEPT_S, SHARE * (now - began)), taken
+            return self._seen[1]
 
     def taken(self) -> Taken:
         """What everything takes now."""
@@ -78,6 +96,8 @@ class Room:
             shrunk = self._store.keep.shrink()
         if "cache" in what:
             self._cache.clear()
+        with self._looking:
+            self._seen = None
         return Freed(runs=gone, bytes=max(0, before - self._total()), shrunk=shrunk)
 
     def _total(self) -> int:

@@ -65,7 +65,7 @@ def _now(context: Context) -> list[Component]:
 
 def _taken(context: Context) -> Component:
     try:
-        return taken_table(context.room.taken())
+        return taken_table(context.room.lately())
     except (SQLAlchemyError, OSError):  # the checks say why
         return html.P("Not known: the database does not answer.", className="soft")
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
+from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from web_helpers import OWNER, Script
 from werkzeug.test import TestResponse
 
+from app.cache import make_cache
 from app.components.system_panel import about, counts, verdict, workers_table
 from app.pages import PAGES
+from app.room import Room
 from app.server import WebApp
 from app.settings import Settings
 from app.store import Census, Seen, Worker
@@ -122,3 +126,23 @@ def test_a_silent_worker_is_not_said_to_train(app: WebApp) -> None:
         assert "mine" in text(workers_table([trains]))
     assert "spectrum" in text(workers_table([worker(kind="analyst", task="spectrum")]))
     assert text(workers_table([])) == "None has been heard of."
+
+
+def test_one_look_at_the_files_serves_all_who_follow(
+    app: WebApp, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = Room(app.store, settings, make_cache(app, settings))
+    with ThreadPoolExecutor(8) as threads:
+        seen = list(threads.map(lambda _: room.lately(), range(8)))
+    assert all(one is seen[0] for one in seen)
+    place = settings.checkpoint_dir / "someone"
+    place.mkdir(parents=True)
+    (place / "7.safetensors").write_bytes(b"x" * 1000)
+    assert room.lately() is seen[0]
+    assert room.taken().checkpoints == seen[0].checkpoints + 1000  # who asks for now gets now
+    room.free(["cache"])  # and so does who has freed something
+    assert room.lately().checkpoints == seen[0].checkpoints + 1000
+    monkeypatch.setattr("app.room.KEPT_S", 0.0)
+    monkeypatch.setattr("app.room.SHARE", 0.0)
+    room.free(["cache"])
+    assert room.lately() is not room.lately()  # not for ever
