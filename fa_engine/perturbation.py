@@ -155,7 +155,7 @@ def perturb_and_return(
     for done in range(steps + 1):
         if done % every == 0 or done == steps:
             f = trainer.network.forward(samples.x).outputs
-            loss = value(f, samples.y).reshape(-1).cpu().numpy()
+            loss = value(f, samples.y).reshape(-1).double().cpu().numpy()
             apart = _distances(parameters, [p[0] for p in parameters])
             seen = (f[1:] - f[:1]).square().mean((1, 2), dtype=torch.float64).sqrt().cpu().numpy()
             looks.append((done, _distances(parameters, start), apart, seen, loss))
