@@ -186,6 +186,9 @@ def _end_words(modes: NDArray[Any], across: SymmetricLog, colours: Palette) -> l
     if not len(modes):
         return []
     low, high = float(modes.real.min()), float(modes.real.max())
+    # On a narrow screen what is centred on an end of the axis is cut.
+    far = float(across(across.top)) / 2
+    sides = ("left" if across(low) < -far else "right", "right" if across(high) > far else "center")
     return [
         words(
             f"{name} {value:.3g}".replace("-", "−"),
@@ -197,7 +200,7 @@ def _end_words(modes: NDArray[Any], across: SymmetricLog, colours: Palette) -> l
             yshift=2,
             font={"size": 12, "color": css(colours.ink)},
         )
-        for name, value, side in (("smallest", low, "right"), ("largest", high, "center"))
+        for name, value, side in zip(("smallest", "largest"), (low, high), sides, strict=True)
     ]
 
 

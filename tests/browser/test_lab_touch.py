@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 from browser_helpers import Site, swipe, until, wait
@@ -26,6 +27,24 @@ def telephone(chromium: Browser) -> Iterator[Page]:
     made = chromium.new_context(viewport={"width": 390, "height": 800}, has_touch=True)
     yield made.new_page()
     made.close()
+
+
+def test_the_spectrum_has_room_for_its_words_and_numbers(telephone: Page, site: Site) -> None:
+    run_id = site.start(hidden=[8], epochs=2, learning_rate=0.1)
+    wait(lambda: site.get(f"/api/runs/{run_id}")["ended"])
+    telephone.goto(f"{site.url}/stability?run={run_id}")
+    boxes = """part => [...document.querySelectorAll(`#stab-spectrum ${part}`)]
+        .map(text => text.getBoundingClientRect()).filter(({ width }) => width)
+        .map(({ left, right }) => [left, right])"""
+    words = f"() => ({boxes})('.annotation').length >= 4"  # the two ends among them
+    until(telephone, words)
+    for left, right in telephone.evaluate(boxes, ".annotation"):
+        assert left >= 0
+        assert right <= 390
+    numbers = telephone.evaluate(boxes, ".xtick text")
+    assert len(numbers) >= 5
+    for (_, right), (left, _) in pairwise(numbers):
+        assert left - right >= 8
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,20 @@ def test_what_is_small_is_told_from_zero(largest: float, share: float) -> None:
     assert all(across.ticks(every=1)["ticktext"])
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "sides"),
+    [(-90.0, 90.0, ("left", "right")), (-1e-6, 90.0, ("right", "right"))],
+)
+def test_the_words_of_the_ends_stand_on_the_inner_side_of_the_chart(
+    low: float, high: float, sides: tuple[str, str]
+) -> None:
+    """What is centred on the end of the axis is cut on a telephone."""
+    modes = np.array([low, 0.1, high], complex)
+    figure = spectrum_figure(SPECTRUM | {"eigenvalues": modes})
+    found = {one.text.split()[0]: one.xanchor for one in figure.layout.annotations}
+    assert (found["smallest"], found["largest"]) == sides
+
+
 def test_modes_are_coloured_by_what_becomes_of_them() -> None:
     figure = spectrum_figure(SPECTRUM)
     stable, unstable = figure.data[:2]
