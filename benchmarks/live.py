@@ -7,10 +7,6 @@ old a measurement is when it is painted.
 from __future__ import annotations
 
 import json
-import os
-import re
-import shutil
-import signal
 import statistics
 import subprocess
 import sys
@@ -21,15 +17,15 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
 from playwright.sync_api import Page, sync_playwright
 
-ROOT = Path(__file__).parents[1]
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
+from scripts.driving import FLAGS, ROOT, chromium
+from scripts.driving import dashboard as serve
+
 CLIENTS = 20
 STARTS = 9
 ROUNDS = 3
@@ -120,34 +116,17 @@ def dashboard() -> Iterator[Dashboard]:
     """``python -m app`` on a free port with a state of its own."""
     from app.settings import Settings
 
-    with tempfile.TemporaryDirectory() as state:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "app"],
-            cwd=ROOT,
-            env=os.environ | {"FA_STATE_DIR": state, "FA_PORT": "0", "FA_WORKERS": "1"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        assert process.stdout is not None
-        try:
-            found = re.search(r"http://[\d.:]+", process.stdout.readline())
-            if not found:
-                raise RuntimeError("the dashboard did not start")
-            running = Dashboard(found[0], Settings(workers=1).threads)
-            running.finished(running.start({**SHORT, "epochs": 1}))  # the worker is warm now
-            yield running
-        finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(30)
+    with tempfile.TemporaryDirectory() as state, serve(state, quiet=True) as url:
+        running = Dashboard(url, Settings(workers=1).threads)
+        running.finished(running.start({**SHORT, "epochs": 1}))  # the worker is warm now
+        yield running
 
 
 @contextmanager
 def page(url: str) -> Iterator[Page]:
     """A real browser on the dashboard."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
         opened = browser.new_page(viewport={"width": 1280, "height": 860})
         opened.add_init_script(LOG_PAINTS)
         opened.goto(url)

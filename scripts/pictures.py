@@ -8,17 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import shutil
-import signal
-import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,20 +24,11 @@ from app.components.presets import FIRST, PRESETS
 from app.server import create_app
 from app.settings import Settings
 from fa_engine import RunConfig
+from scripts.driving import FLAGS, ROOT, chromium, dashboard
 
-ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "docs" / "images"
 MADE_OF = IMAGES / "made_of.json"
 PATIENCE_MS = 600_000  # for a run, a spectrum or a landscape on a busy machine
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @dataclass(frozen=True)
@@ -225,35 +211,18 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-@contextmanager
-def _served() -> Iterator[Site]:
-    with tempfile.TemporaryDirectory() as state:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "app"],
-            cwd=ROOT,
-            env=os.environ | {"FA_STATE_DIR": state, "FA_PORT": "0", "FA_WORKERS": "1"},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert process.stdout is not None
-        with process.stdout:
-            found = re.search(r"http://[\d.:]+", process.stdout.readline())
-            assert found, "the dashboard did not start"
-            try:
-                yield Site(found[0])
-            finally:
-                process.send_signal(signal.SIGINT)
-                process.wait()
-
-
 def main() -> int:
     """Takes all pictures, or those that are named."""
     names = sys.argv[1:] or list(PICTURES)
     kept = json.loads(MADE_OF.read_text()) if MADE_OF.exists() else {}
     expect.set_options(timeout=PATIENCE_MS)
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    with _served() as site, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+    with (
+        tempfile.TemporaryDirectory() as state,
+        dashboard(state) as url,
+        sync_playwright() as playwright,
+    ):
+        site = Site(url)
+        browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
         for name in names:
             picture = PICTURES[name]
             width, height = picture.size

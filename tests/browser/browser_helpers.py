@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import re
-import signal
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
@@ -19,6 +14,7 @@ from playwright.sync_api import Page
 from waiting import PATIENCE_MS, PATIENCE_S, wait
 
 from app.figures.palette import css, palette
+from scripts.driving import dashboard
 
 __all__ = [
     "ENDLESS",
@@ -32,8 +28,6 @@ __all__ = [
     "wait",
     "wear",
 ]
-
-ROOT = Path(__file__).parents[2]
 
 # A run that goes on until it is stopped, however slow the browser is beside it.
 MAX_EPOCHS = 1_000_000
@@ -65,30 +59,10 @@ class Site:
 @contextmanager
 def served(state: Path) -> Iterator[Site]:
     """``python -m app`` with one worker and the folder ``state``, ended as Ctrl-C ends it."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "app"],
-        cwd=ROOT,
-        env=os.environ
-        | {
-            "FA_STATE_DIR": str(state),
-            "FA_PORT": "0",
-            "FA_WORKERS": "1",
-            "FA_MAX_EPOCHS": str(MAX_EPOCHS),
-        },
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    with process.stdout:
-        found = re.search(r"http://[\d.:]+", process.stdout.readline())
-        assert found
-        site = Site(found[0])
-        try:
-            yield site
-            stop_all(site)
-        finally:
-            process.send_signal(signal.SIGINT)
-            assert process.wait(PATIENCE_S) == 0
+    with dashboard(state, patience_s=PATIENCE_S, max_epochs=MAX_EPOCHS) as url:
+        site = Site(url)
+        yield site
+        stop_all(site)
 
 
 def stop_all(site: Site, besides: Collection[str] = ()) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -19,16 +18,10 @@ from playwright.sync_api import (
 )
 from waiting import PATIENCE_MS
 
+from scripts.driving import FLAGS
+from scripts.driving import chromium as find_chromium
+
 expect.set_options(timeout=PATIENCE_MS)
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @pytest.fixture(scope="session")
@@ -71,8 +64,7 @@ def playwright() -> Iterator[Playwright]:
 @pytest.fixture(scope="session")
 def chromium(playwright: Playwright) -> Iterator[Browser]:
     """The system's Chromium, or else the one that playwright installs."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+    browser = playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
     browser.on("context", lambda context: context.set_default_timeout(PATIENCE_MS))
     yield browser
     browser.close()

@@ -16,9 +16,10 @@ from pathlib import Path
 
 import pytest
 from browser_helpers import Site, until, wait
-from conftest import FLAGS
 from playwright.sync_api import Playwright, expect
 from waiting import PATIENCE_MS, PATIENCE_S
+
+from scripts.driving import FLAGS, chromium, dashboard
 
 ROOT = Path(__file__).parents[2]
 NAME = "dashboard.example"
@@ -53,20 +54,9 @@ def proxied(
     prefix = re.search(r"location (\S+)", location)
     assert prefix
     port = free_port()
-    environment = os.environ | {
-        "FA_STATE_DIR": str(folder / "state"),
-        "FA_PORT": "0",
-        "FA_ALLOWED_HOSTS": f"{NAME}:{port}",
-        "FA_PATH_PREFIX": prefix[1],
-    }
-    app = subprocess.Popen(
-        [sys.executable, "-m", "app"], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
-    )
-    assert app.stdout is not None
-    with app.stdout:
-        found = re.search(r"http://[\d.:]+", app.stdout.readline())
-        assert found
-        at = location.replace("http://127.0.0.1:8050", found[0])
+    settings = {"allowed_hosts": f"{NAME}:{port}", "path_prefix": prefix[1]}
+    with dashboard(folder / "state", patience_s=PATIENCE_S, **settings) as url:
+        at = location.replace("http://127.0.0.1:8050", url)
         temporary = "\n".join(
             f"{kind}_temp_path {folder}/{kind};"
             for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -82,12 +72,10 @@ def proxied(
         try:
             wait(lambda: nginx.poll() is not None or answers(port))
             assert nginx.poll() is None, (folder / "log").read_text()
-            yield Proxied(f"http://{NAME}:{port}{prefix[1]}", Site(found[0]))
+            yield Proxied(f"http://{NAME}:{port}{prefix[1]}", Site(url))
         finally:
             nginx.send_signal(signal.SIGTERM)
             nginx.wait(PATIENCE_S)
-            app.send_signal(signal.SIGINT)
-            assert app.wait(PATIENCE_S) == 0
 
 
 def answers(port: int) -> bool:
@@ -102,7 +90,7 @@ def test_a_run_is_trained_and_watched_through_nginx(
     playwright: Playwright, proxied: Proxied
 ) -> None:
     browser = playwright.chromium.launch(
-        executable_path=shutil.which("chromium") or shutil.which("chromium-browser"),
+        executable_path=chromium(),
         args=[*FLAGS, f"--host-resolver-rules=MAP {NAME} 127.0.0.1"],
     )
     context = browser.new_context(viewport={"width": 1280, "height": 860})

@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import re
-import signal
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,11 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from browser_helpers import ENDLESS, MAX_EPOCHS, ROOT, until
+from browser_helpers import ENDLESS, MAX_EPOCHS, until
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 from waiting import PATIENCE_S, wait
 
 from app.access import WATCHING
+from scripts.driving import dashboard
 
 pytestmark = pytest.mark.browser
 
@@ -46,28 +42,10 @@ class Guarded:
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     """``python -m app`` with one worker and tokens of its own."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "app"],
-        cwd=ROOT,
-        env=os.environ
-        | {
-            "FA_STATE_DIR": str(tmp_path_factory.mktemp("state")),
-            "FA_PORT": "0",
-            "FA_WORKERS": "1",
-            "FA_MAX_EPOCHS": str(MAX_EPOCHS),
-            "FA_CONTROL_TOKEN": CONTROL,
-            "FA_VIEW_TOKEN": VIEW,
-        },
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    with process.stdout:
-        found = re.search(r"http://[\d.:]+", process.stdout.readline())
-        assert found
-        yield Guarded(found[0])
-        process.send_signal(signal.SIGINT)
-        assert process.wait(PATIENCE_S) == 0
+    state = tmp_path_factory.mktemp("state")
+    tokens = {"control_token": CONTROL, "view_token": VIEW}
+    with dashboard(state, patience_s=PATIENCE_S, max_epochs=MAX_EPOCHS, **tokens) as url:
+        yield Guarded(url)
 
 
 @contextmanager

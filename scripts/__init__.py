@@ -1,0 +1,1 @@
+"""What the Makefile and containers run, and what drives a served dashboard."""
