@@ -7,6 +7,7 @@
   const LEAST_PX = 640; // smaller charts are enlarged, so that the words above them have room
   const SHARP = 2; // pixels of a PNG for each of the screen
   const TITLE_PX = 56;
+  const TITLE_PAD_PX = 24; // to the foot of its first line: of two, plotly's own way cuts it off
   const ROW_PX = 22; // of the legend
   const KEY_PX = 44; // a line and the gaps beside it, in the legend
   const LETTER_PX = 7.5;
@@ -76,7 +77,7 @@
         y: 1,
         yref: "container",
         yanchor: "top",
-        pad: { l: 14, t: 12 },
+        pad: { l: 14, t: TITLE_PAD_PX },
       },
       legend: {
         ...layout.legend,

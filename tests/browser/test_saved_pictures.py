@@ -25,7 +25,8 @@ PIXELS = """async address => {
     const pen = canvas.getContext('2d');
     pen.drawImage(bitmap, 0, 0);
     const { width: w, height: h } = bitmap;
-    return { width: w, corners: [[2, 2], [w - 3, 2], [2, h - 3], [w - 3, h - 3]]
+    const edge = pen.getImageData(0, 0, w, 6).data;
+    return { width: w, edge: [...edge].every(value => value === 255), corners: [[2, 2], [w - 3, 2], [2, h - 3], [w - 3, h - 3]]
         .map(([x, y]) => [...pen.getImageData(x, y, 1, 1).data]) };
 }"""
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
@@ -87,6 +88,7 @@ def test_charts_are_saved_on_white_with_their_words(
             data = "data:image/png;base64," + base64.b64encode(png).decode()
             pixels = page.evaluate(PIXELS, data)
             assert pixels["corners"] == [[255, 255, 255, 255]] * 4
+            assert pixels["edge"]  # nothing is cut off there
             assert pixels["width"] >= 2 * 640
             name, svg = saved(page, chart, "svg")
             assert name.endswith(".svg")
