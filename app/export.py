@@ -12,11 +12,11 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, request, stream_with_context, url_for
+from flask import Blueprint, Response, jsonify, request, stream_with_context, url_for
 from flask.typing import ResponseReturnValue
 
 from app.backfills import Backfills
-from app.files import document, page, table
+from app.files import document, page, pdf, table
 from app.files.script import as_script
 from app.files.table import as_csv, as_parquet, schema_of, settings_of
 from app.frames import dump
@@ -27,10 +27,11 @@ from fa_engine import NotAllowed
 MOST_RUNS = 100
 _PIECE_BYTES = 2**20
 _PARQUET = "application/vnd.apache.parquet"
+_RETRY_AFTER_S = 2
 
 
 def export_blueprint(store: Store, settings: Settings, backfills: Backfills) -> Blueprint:
-    """``/api/runs/<id>/export.*`` and, of several runs, ``/api/export.*?runs=a,b``."""
+    """``/api/runs/<id>/export.*``, of several runs ``/api/export.*?runs=a,b``, and of a chart."""
     blueprint = Blueprint("export", __name__)
 
     def about(run: Run) -> dict[str, Any]:
@@ -127,6 +128,21 @@ def export_blueprint(store: Store, settings: Settings, backfills: Backfills) -> 
         runs = _asked(store)
         one_by_one = (document.as_json(about(run), partial(parts, run)) for run in runs)
         return _file(document.together(one_by_one), "application/json", "runs.json")
+
+    @blueprint.post("/api/chart.pdf")
+    def chart_as_pdf() -> ResponseReturnValue:
+        """An SVG, as pages make them of their charts, as PDF: one page of its size.
+
+        The SVG is the body of the request. An image in it that is not within it is refused.
+        """
+        svg = request.get_data()
+        try:
+            made = pdf.as_pdf(svg)
+        except pdf.NoPicture as error:
+            raise NotAllowed("body", f"{len(svg):,} bytes", f"an SVG; {error}") from None
+        except pdf.Busy as error:
+            return jsonify({"error": str(error)}), 503, {"Retry-After": str(_RETRY_AFTER_S)}
+        return _file(iter([made]), "application/pdf", "chart.pdf")
 
     return blueprint
 

@@ -1,6 +1,7 @@
 /* Saves a chart as a picture: on white and in the light theme's colours whatever the page's theme is,
-   with its title, the run's name and a legend. plotly draws it anew, out of sight. What the page says
-   beside a chart its figure knows: layout.meta.picture (app/figures/look.py). */
+   with its title, the run's name and a legend. plotly draws it anew, out of sight; the server makes a
+   PDF of its SVG. What the page says beside a chart its figure knows: layout.meta.picture
+   (app/figures/look.py). */
 (function () {
   "use strict";
 
@@ -129,6 +130,18 @@
       .join(", ");
   }
 
+  /* An SVG as PDF, which no browser makes by itself; null, and a note says why, where it cannot be. */
+  async function asPdf(svg) {
+    const asked = { method: "POST", body: svg };
+    const answer = await fetch(window.Address.of("/api/chart.pdf"), asked).catch(() => null);
+    if (answer && answer.ok) return answer.blob();
+    const { error, errors } = answer ? await answer.json().catch(() => ({})) : {};
+    const message = error || (errors && errors[0].message) || "The server does not answer.";
+    const note = { action: "show", id: "no-pdf", title: "No PDF was made", message, color: "red" };
+    window.dash_clientside.set_props("notes", { sendNotifications: [note] });
+    return null;
+  }
+
   async function save(gd, kind) {
     const dark = document.documentElement.dataset.mantineColorScheme === "dark";
     const light = dark ? JSON.parse(document.getElementById("page").dataset.light) : {};
@@ -138,10 +151,12 @@
     const { data, layout, width, height } = pictureOf(gd, { ...told, title, subject, light });
     const url = await window.Plotly.toImage(
       { data, layout, config: { staticPlot: true } },
-      { format: kind, width, height, scale: kind === "png" ? SHARP : 1 }
+      { format: kind === "png" ? kind : "svg", width, height, scale: kind === "png" ? SHARP : 1 }
     );
+    const blob = kind === "pdf" ? await asPdf(blobOf(url)) : blobOf(url);
+    if (!blob) return;
     const link = document.createElement("a");
-    link.href = URL.createObjectURL(blobOf(url));
+    link.href = URL.createObjectURL(blob);
     link.download = fileName(subject, title, kind);
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60000);

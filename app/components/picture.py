@@ -1,4 +1,4 @@
-"""Saving a chart as a picture: assets/picture.js does it."""
+"""Saving a chart as a picture: assets/picture.js does it, a PDF with app/files/pdf.py."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dash.development.base_component import Component
 
 from app.components import data
 
-FORMATS = ("png", "svg")
+FORMATS = ("png", "svg", "pdf")
 
 
 def save_buttons(name: str) -> Component:

@@ -11,7 +11,11 @@ from numpy.typing import NDArray
 
 from app.figures.palette import Palette, Rgb, css
 
-FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif"
+FONT = (
+    "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Source Sans Pro', sans-serif"
+)
+"""A browser takes the first; a PDF is written in the last that has a name (app/files/pdf.py)."""
+
 _CLEAR = "rgba(0,0,0,0)"
 _DECADES = 8  # below the largest value: what single precision tells from 0
 

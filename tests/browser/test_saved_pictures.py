@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import io
 import re
 from pathlib import Path
 from typing import Any, Literal
@@ -11,6 +12,7 @@ from typing import Any, Literal
 import pytest
 from browser_helpers import Site, until, wait, wear
 from playwright.sync_api import Page
+from pypdf import PdfReader
 
 from app.figures.palette import DARK, LIGHT, css
 
@@ -26,7 +28,8 @@ PIXELS = """async address => {
     pen.drawImage(bitmap, 0, 0);
     const { width: w, height: h } = bitmap;
     const edge = pen.getImageData(0, 0, w, 6).data;
-    return { width: w, edge: [...edge].every(value => value === 255), corners: [[2, 2], [w - 3, 2], [2, h - 3], [w - 3, h - 3]]
+    const white = [...edge].every(value => value === 255);
+    return { width: w, edge: white, corners: [[2, 2], [w - 3, 2], [2, h - 3], [w - 3, h - 3]]
         .map(([x, y]) => [...pen.getImageData(x, y, 1, 1).data]) };
 }"""
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
@@ -39,6 +42,13 @@ def saved(page: Page, chart: str, kind: str) -> tuple[str, bytes]:
     with page.expect_download() as found:
         page.locator(f"[data-chart='{chart}'] [data-save='{kind}']").click()
     return found.value.suggested_filename, Path(found.value.path()).read_bytes()
+
+
+def points_of(svg: bytes) -> list[float]:
+    """Width and height of an SVG: 96 pixels are an inch, 72 points too."""
+    found = re.search(rb'width="([\d.]+)" height="([\d.]+)"', svg)
+    assert found
+    return [float(pixels) * 72 / 96 for pixels in found.groups()]
 
 
 def words(svg: bytes) -> str:
@@ -96,6 +106,13 @@ def test_charts_are_saved_on_white_with_their_words(
             for part in said:
                 assert part in written
             assert address == "/plane" or "Ünder <test> 7" in written
+            name, pdf = saved(page, chart, "pdf")
+            assert name.endswith(".pdf")
+            assert pdf.startswith(b"%PDF")
+            (sheet,) = PdfReader(io.BytesIO(pdf)).pages
+            assert [sheet.mediabox.width, sheet.mediabox.height] == points_of(svg)
+            for part in said:
+                assert part in sheet.extract_text()
             colours = svg.decode().replace(", ", ",")  # as plotly writes some of them
             assert css(LIGHT.ink) in colours
             assert css(DARK.ink) not in colours

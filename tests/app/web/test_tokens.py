@@ -47,6 +47,8 @@ CHANGES = {
     "room": {"free"},
 }
 
+DRAWS = "/api/chart.pdf"  # and changes nothing
+
 Make = Callable[..., WebApp]
 
 
@@ -245,8 +247,17 @@ def changing(app: WebApp) -> list[tuple[str, str]]:
         (method, re.sub(r"<[^>]+>", "some", rule.rule))
         for rule in app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"GET", "HEAD", "OPTIONS"}
-        if rule.rule.startswith("/api/")
+        if rule.rule.startswith("/api/") and rule.rule != DRAWS
     ]
+
+
+def test_who_watches_takes_charts_away_as_pdf(guarded: WebApp) -> None:
+    client = guarded.test_client()
+    svg = '<svg xmlns="http://www.w3.org/2000/svg" width="40" height="30"/>'
+    assert client.post(DRAWS, data=svg).status_code == 401
+    answer = client.post(DRAWS, data=svg, headers=bearer(VIEW))
+    assert (answer.status_code, answer.mimetype) == (200, "application/pdf")
+    assert client.post(f"{DRAWS}/", data=svg, headers=bearer(VIEW)).status_code == 403
 
 
 def test_who_watches_is_refused_every_request_that_changes_something(guarded: WebApp) -> None:

@@ -1,0 +1,93 @@
+"""A chart as PDF: a page of its size, lines as lines and words as words.
+
+typst draws it, with a typeface that is installed with it, so that it looks alike everywhere. An SVG
+is a stranger's: it is drawn in a process of its own, where one that takes too long, or more memory
+than there is, brings down nobody else; typst reads no file for it but those of a folder that holds
+nothing else, and asks no network.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from threading import BoundedSemaphore
+
+MOST_S = 20
+"""Seconds that one may take; the largest of ours takes half a one."""
+
+_MOST_BYTES = 2**31  # of memory
+_AT_ONCE = 2
+_SAID = 300  # letters of why not
+_CHART, _PAGE = "chart.svg", "page.typ"
+_PAGE_TEXT = f'#set page(width: auto, height: auto, margin: 0pt)\n#image("{_CHART}")'
+
+_places = BoundedSemaphore(_AT_ONCE)  # of this process: its threads have other things to do
+
+
+class NoPicture(ValueError):
+    """It is no SVG that can be drawn; why is its message."""
+
+
+class Busy(RuntimeError):
+    """Others are being drawn."""
+
+
+def as_pdf(svg: bytes) -> bytes:
+    """The PDF of an SVG, one page of 3/4 of a point for each of its pixels.
+
+    Raises:
+        NoPicture: it cannot be drawn.
+        Busy: too many are being drawn.
+    """
+    if not _places.acquire(blocking=False):
+        raise Busy("Other charts are being made into PDF. Try again in a moment.")
+    try:
+        # Isolated (-I): nothing of where the server was started is imported.
+        asked = [sys.executable, "-I", __file__]
+        found = subprocess.run(asked, input=svg, capture_output=True, timeout=MOST_S, check=False)
+    except subprocess.TimeoutExpired:
+        raise NoPicture(f"it takes longer than {MOST_S} s") from None
+    finally:
+        _places.release()
+    if found.returncode:
+        said = found.stderr.decode(errors="replace").strip() if found.returncode == 1 else ""
+        raise NoPicture(said[:_SAID] or "it takes too much memory or time")
+    return found.stdout
+
+
+def _drawn(svg: bytes) -> bytes:
+    import typst  # here: the server itself has no use for them
+    from font_source_sans_pro import font_directory
+
+    fonts = typst.Fonts(font_paths=[font_directory], include_system_fonts=False)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / _CHART).write_bytes(svg)
+        (folder / _PAGE).write_text(_PAGE_TEXT)
+        return typst.compile(folder / _PAGE, root=folder, font_paths=fonts, format="pdf")
+
+
+def _limit() -> None:
+    with suppress(ImportError):  # Windows has none
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (_MOST_BYTES, _MOST_BYTES))
+        resource.setrlimit(resource.RLIMIT_CPU, (MOST_S, MOST_S))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _main() -> int:
+    _limit()
+    try:
+        sys.stdout.buffer.write(_drawn(sys.stdin.buffer.read()))
+    except (RuntimeError, ValueError) as error:  # typst's own is a RuntimeError
+        sys.stderr.write(str(error))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(_main())
