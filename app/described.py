@@ -85,6 +85,10 @@ class RunView(BaseModel):
         description="last gradient angle of the bottom hidden layer: the median of the networks "
         "that were left; null where none is left"
     )
+    unstable_share: float | None = Field(
+        description="share of the modes below 0 of what decides stability, of the latest "
+        "checkpoint whose spectrum was asked for on the Stability page; of one network"
+    )
 
 
 class RunPage(BaseModel):

@@ -50,6 +50,7 @@ def run_view(run: Run) -> dict[str, Any]:
         "best_accuracy": run.best_accuracy,
         "last_accuracy": run.last_accuracy,
         "last_angle_deg": run.last_angle_deg,
+        "unstable_share": run.unstable_share,
     }
 
 

@@ -87,6 +87,15 @@ COLUMNS = (
         width=135,
         how="degrees",
     ),
+    Column(
+        "unstable_share",
+        "Unstable share",
+        "of the modes that decide stability, those below 0: of one network, at the latest "
+        "checkpoint whose spectrum was asked for on the Stability page",
+        width=160,
+        how="percent",
+        scale=_PERCENT,
+    ),
     Column("step", "Steps", width=110, how="whole"),
     Column("trained_s", "Duration", "time of training, pauses left out", width=130, how="duration"),
     Column("replicates_left", "Networks left", "that are still finite", width=160, how="left"),
@@ -202,6 +211,7 @@ def row(run: Run, parents: Mapping[str, str]) -> dict[str, Any]:
         "best_accuracy": _times(run.best_accuracy, _PERCENT),
         "last_accuracy": _times(run.last_accuracy, _PERCENT),
         "last_angle_deg": run.last_angle_deg,
+        "unstable_share": _times(run.unstable_share, _PERCENT),
         "step": run.step,
         "total_steps": run.total_steps,
         "trained_s": run.trained_s,

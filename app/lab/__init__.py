@@ -1,6 +1,14 @@
 """The lab: what is computed from checkpoints beside training, and asked for by pages."""
 
-from app.lab.computations import COMPUTATIONS, Computation, LeftOff, Progress, Shelf, compute
+from app.lab.computations import (
+    COMPUTATIONS,
+    Computation,
+    LeftOff,
+    Progress,
+    Shelf,
+    compute,
+    unstable_of,
+)
 from app.lab.desk import Answer, Desk
 from app.lab.params import (
     CheckpointParams,
@@ -38,4 +46,5 @@ __all__ = [
     "pack_arrays",
     "titled",
     "unpack_arrays",
+    "unstable_of",
 ]

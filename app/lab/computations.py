@@ -23,6 +23,7 @@ from app.lab.params import (
     WalkParams,
 )
 from app.lab.walk import WalkRows, median, walk_lines
+from app.store import Unstable
 from fa_engine import CheckpointError, NotAllowed, RunConfig, Trainer
 from fa_engine.branching import fork
 from fa_engine.decides import decision
@@ -287,3 +288,21 @@ def compute(
             raise
         # The engine counts replicates from 0.
         raise NotAllowed("replicate", given.replicate, error.problem.allowed) from error
+
+
+def unstable_of(kind: str, params: Mapping[str, Any], found: Mapping[str, Any]) -> Unstable | None:
+    """What a result says of its run in the list of runs: a spectrum under the run's own scheme, of
+    which ``K``, or ``H K`` where the loss is no squared error, decides something.
+
+    Args:
+        kind, params: of the computation.
+        found: its result.
+    """
+    if kind != "spectrum" or params["under"] != OWN:
+        return None
+    share = found["error_unstable_share"]
+    share = found["unstable_share"] if share is None else share
+    decides = found["stability"] or found["of_moment"]
+    if share is None or not decides or not np.isfinite(share):
+        return None
+    return Unstable(params["run_id"], params["step"], float(share))

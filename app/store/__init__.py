@@ -31,7 +31,7 @@ from app.store.records import (
 from app.store.reports import Report, Reports, UnknownReport
 from app.store.rows import AGAIN
 from app.store.sweeping import Sweeper
-from app.store.tasks import Ask, Task, Tasks, TaskState
+from app.store.tasks import Ask, Task, Tasks, TaskState, Unstable
 from app.store.workers import Census, Seen, Worker, Workers
 
 __all__ = [
@@ -77,6 +77,7 @@ __all__ = [
     "UnknownCheckpoint",
     "UnknownReport",
     "UnknownRun",
+    "Unstable",
     "Worker",
     "Workers",
     "is_damage",

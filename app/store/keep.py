@@ -17,7 +17,7 @@ from app.store.listing import Listing, chosen, page
 from app.store.records import Run, RunState, UnknownRun
 from app.store.rows import RUN_COLUMNS, as_run, order
 from app.store.summary import join_tags, split_tags, words_of
-from app.store.tables import metadata, runs, tasks
+from app.store.tables import metadata, one_more_edit, runs, tasks
 from fa_engine import NotAllowed
 
 MOST_AT_ONCE = 1_000
@@ -93,16 +93,17 @@ class Keep:
         with self._reader.connect() as connection:
             return list(connection.execute(query).scalars())
 
-    def revision(self) -> tuple[int, int, int]:
-        """Changes whenever the list does: how many runs, events and going ones there are."""
+    def revision(self) -> tuple[int, int, int, int]:
+        """Changes whenever the list does: how many runs, events, going ones and edits there are."""
         query = select(
             func.count(),
             func.coalesce(func.sum(runs.c.revision), 0),
             func.count().filter(_GOING),
+            func.coalesce(func.sum(runs.c.edits), 0),
         ).where(runs.c.deleted_at.is_(None))
         with self._reader.connect() as connection:
-            count, events, going = connection.execute(query).one()
-        return int(count), int(events), int(going)
+            count, events, going, edits = connection.execute(query).one()
+        return int(count), int(events), int(going), int(edits)
 
     # -- what people put to runs ----------------------------------------------------------------
 
@@ -125,9 +126,8 @@ class Keep:
                     "pinned": row.pinned if labels.pinned is None else labels.pinned,
                 }
                 words = words_of(row.id, values["name"], values["note"], values["tags"])
-                connection.execute(
-                    update(runs).where(runs.c.id == row.id).values(words=words, **values)
-                )
+                values |= {"words": words, "edits": one_more_edit()}
+                connection.execute(update(runs).where(runs.c.id == row.id).values(values))
             return _as_asked(connection, run_ids)
 
     # -- deleted, restored, gone ----------------------------------------------------------------

@@ -21,6 +21,7 @@ NUMBERS = (
     "best_accuracy",
     "last_accuracy",
     "last_angle_deg",
+    "unstable_share",
     "step",
     "total_steps",
     "trained_s",

@@ -63,6 +63,8 @@ class Run:
         note, tags, pinned: what people have put to it.
         best_accuracy, last_accuracy, last_angle_deg: see :func:`app.store.summary.summary_of`; None
             where nothing of the kind has been measured.
+        unstable_share: of the latest checkpoint whose spectrum somebody asked for, the share of
+            modes below 0 of what decides stability, from 0 to 1; None where nobody has.
         imported_from: the id that it had where it was trained, or None where that is here.
         deleted_at: unix time in seconds; None but in the list of what can be restored.
         obeyed: the number of the last command that its workers obeyed, or None.
@@ -95,6 +97,7 @@ class Run:
     best_accuracy: float | None = None
     last_accuracy: float | None = None
     last_angle_deg: float | None = None
+    unstable_share: float | None = None
     deleted_at: float | None = None
     imported_from: str | None = None
     obeyed: int | None = None

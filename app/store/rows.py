@@ -246,7 +246,7 @@ def as_run(row: RowMapping) -> Run:
     """The run of a row with :data:`RUN_COLUMNS`."""
     # SQLite hands whole numbers that were stored as REAL back as integers in RETURNING.
     reals = {name: float(row[name]) for name in ("epoch", "steps_per_second", "learning_rate")}
-    for name in ("trained_s", *SUMMARY):
+    for name in ("trained_s", "unstable_share", *SUMMARY):
         reals[name] = row[name] if row[name] is None else float(row[name])
     # A run of an older database that never diverged has nothing there.
     diverged_at = row["diverged_at"] or [None] * row["config"]["replicates"]

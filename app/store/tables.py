@@ -7,6 +7,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Double,
     ForeignKey,
     Index,
@@ -15,6 +16,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    func,
 )
 
 metadata = MetaData()
@@ -61,6 +63,9 @@ runs = Table(
     Column("last_accuracy", Double),
     Column("last_angle_deg", Double),
     Column("summed_up", Integer),  # how the three before it were filled, app/store/summary.py
+    Column("unstable_share", Double),
+    Column("unstable_step", BigInteger),  # of the checkpoint that it is of
+    Column("edits", BigInteger),  # of what people put to it, and of what no event tells
     Column("obeyed", BigInteger),  # the number of the last command that a worker obeyed
     Column("deaths", Integer),  # of its workers, one after the other, without a step between
     Column("death_step", BigInteger),
@@ -132,3 +137,8 @@ reports = Table(
     Column("changed_at", Double, nullable=False),
     Column("deleted_at", Double),
 )
+
+
+def one_more_edit() -> ColumnElement[int]:
+    """The value of ``runs.edits`` after an edit: those who look on see that there was one."""
+    return func.coalesce(runs.c.edits, 0) + 1

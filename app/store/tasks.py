@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
-from sqlalchemy.engine import Engine
+from sqlalchemy import bindparam, delete, func, insert, select, true, update
+from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
-from app.store.tables import tasks
+from app.store.tables import one_more_edit, runs, tasks
 
 WANTED_S = 8.0
 """How long a wish holds without being repeated, in seconds."""
@@ -89,6 +89,20 @@ class Task:
     progress: float
     message: str
     result: bytes | None
+
+
+@dataclass(frozen=True)
+class Unstable:
+    """What a result says of a run in the list of runs.
+
+    Attributes:
+        run_id, step: the run, and of which checkpoint.
+        share: of modes below 0, from 0 to 1.
+    """
+
+    run_id: str
+    step: int
+    share: float
 
 
 class Tasks:
@@ -208,9 +222,29 @@ class Tasks:
             )
         return held.rowcount == 1
 
-    def done(self, number: int, owner: str, result: bytes) -> None:
-        """Files the result of a task, if it is still ``owner``'s."""
-        self._end(number, owner, state=TaskState.DONE.value, progress=1.0, result=result)
+    def done(
+        self, number: int, owner: str, result: bytes, unstable: Unstable | None = None
+    ) -> None:
+        """Files the result of a task, if it is still ``owner``'s.
+
+        Args:
+            number, owner, result: of the task.
+            unstable: what it says of its run, which the list shows unless it knows of a later
+                checkpoint.
+        """
+        values = {"state": TaskState.DONE.value, "progress": 1.0, "result": result}
+        with self._writer.begin() as connection:
+            if _end(connection, number, owner, **values) and unstable is not None:
+                later = runs.c.unstable_step > unstable.step
+                connection.execute(
+                    update(runs)
+                    .where(runs.c.id == unstable.run_id, later.is_not(true()))
+                    .values(
+                        unstable_share=unstable.share,
+                        unstable_step=unstable.step,
+                        edits=one_more_edit(),
+                    )
+                )
 
     def failed(self, number: int, owner: str, message: str) -> None:
         """Files why there is no result."""
@@ -222,11 +256,7 @@ class Tasks:
 
     def _end(self, number: int, owner: str, **values: Any) -> None:
         with self._writer.begin() as connection:
-            connection.execute(
-                update(tasks)
-                .where(_held(number, owner))
-                .values(owner=None, lease_until=None, **values)
-            )
+            _end(connection, number, owner, **values)
 
     # -- the supervisor's side ------------------------------------------------------------------
 
@@ -308,6 +338,13 @@ _COUNT = (
         tasks.c.wanted_until > bindparam("now"),
     )
 )
+
+
+def _end(connection: Connection, number: int, owner: str, **values: Any) -> bool:
+    """Lets go of a task; whether it was still ``owner``'s."""
+    free = {"owner": None, "lease_until": None}
+    ended = update(tasks).where(_held(number, owner)).values(**free, **values)
+    return connection.execute(ended).rowcount == 1
 
 
 def _held(number: int, owner: str) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.lab import COMPUTATIONS, LeftOff, Progress, compute, pack_arrays, titled
+from app.lab import COMPUTATIONS, LeftOff, Progress, compute, pack_arrays, titled, unstable_of
 from app.logs import logger
 from app.settings import Settings
 from app.shown import without_folders
@@ -91,7 +91,8 @@ class _Analyst:
             if task.kind not in QUICK:
                 progress = self._with_quick_ones_between(progress)
             try:
-                result = pack_arrays(compute(task.kind, task.params, self._shelf, progress))
+                found = compute(task.kind, task.params, self._shelf, progress)
+                result, unstable = pack_arrays(found), unstable_of(task.kind, task.params, found)
             except LeftOff:
                 patiently(lambda: store.tasks.put_back(task.number, owner), self._stopping)
             except (NotAllowed, CheckpointError, DatasetError, StoreError) as error:
@@ -110,7 +111,9 @@ class _Analyst:
                 log.exception("task failed", task=task.number, kind=task.kind, error=kind)
                 fail(STARVED if is_out_of_memory(error) else UNFORESEEN)
             else:
-                patiently(lambda: store.tasks.done(task.number, owner, result), self._stopping)
+                patiently(
+                    lambda: store.tasks.done(task.number, owner, result, unstable), self._stopping
+                )
 
     def _with_quick_ones_between(self, progress: Progress) -> Progress:
         """Progress of a lengthy task, which makes way for what somebody else waits for."""

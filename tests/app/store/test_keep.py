@@ -189,7 +189,10 @@ def test_the_list_says_that_it_has_changed(store: Store) -> None:
     seen.append(store.keep.revision())
     store.append(run_id, "w", [Draft.notice(0, "on")], LEASE_S)
     seen.append(store.keep.revision())
+    for labels in (Labels(name="a"), Labels(note="b"), Labels(add_tags=["c"]), Labels(pinned=True)):
+        store.keep.change([run_id], labels)
+        seen.append(store.keep.revision())
     store.keep.delete([run_id])
     seen.append(store.keep.revision())
-    assert seen[0] == seen[3] == (0, 0, 0)
-    assert len(set(seen)) == 3
+    assert seen[0] == seen[-1] == (0, 0, 0, 0)
+    assert len(set(seen)) == 7

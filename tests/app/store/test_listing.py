@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 from sqlalchemy import create_engine, text
 
-from app.store import Condition, Draft, Labels, Listing, Progress, RunState, Store, pack
+from app.store import (
+    Ask,
+    Condition,
+    Draft,
+    Labels,
+    Listing,
+    Progress,
+    RunState,
+    Store,
+    Unstable,
+    pack,
+)
 from app.store.summary import SUMMARY
 from fa_engine import Measurement, NotAllowed, RunConfig, Trainer
 
@@ -100,7 +111,7 @@ def test_an_older_database_is_summed_up_as_a_new_one(
         before = store.runs()
     engine = create_engine(url)
     added = ("note", "tags", "words", "dataset", "architecture", "replicates_left", *SUMMARY)
-    added = (*added, "summed_up")
+    added = (*added, "summed_up", "unstable_share", "unstable_step", "edits")
     with engine.begin() as connection:
         connection.execute(text("DROP INDEX runs_listed"))
         for column in (*added, "pinned", "deleted_at"):
@@ -252,3 +263,24 @@ def test_a_list_that_is_none_is_refused(given: dict[str, object], field: str) ->
 def test_a_condition_that_is_none_is_refused(condition: str) -> None:
     with pytest.raises(NotAllowed, match="where"):
         Condition.read(condition)
+
+
+def test_the_share_of_the_latest_checkpoint_is_listed_filtered_and_sorted_by(many: Store) -> None:
+    def computed(run_id: str, step: int, share: float) -> None:
+        key = f"{run_id} {step} {share}"
+        task = many.tasks.ask([Ask(key, "spectrum", {})])[key]
+        assert many.tasks.claim("analyst", LEASE_S) is not None
+        many.tasks.done(task.number, "another", b"", Unstable(run_id, step, 0.99))  # not its own
+        many.tasks.done(task.number, "analyst", b"", Unstable(run_id, step, share))
+
+    ids = {run.name: run.id for run in many.runs()}
+    before = many.keep.revision()
+    for name, step, share in (("r1", 20, 0.3), ("r1", 10, 0.8), ("r4", 0, 0.5), ("r4", 0, 0.25)):
+        computed(ids[name], step, share)
+    assert many.run(ids["r1"]).unstable_share == 0.3  # of a later step than what came after it
+    assert many.run(ids["r2"]).unstable_share is None
+    assert many.keep.revision() != before
+    sort = Listing.sorted_by("-unstable_share")
+    assert names(many, sort=sort)[:3] == ["r1", "r4", "r11"]
+    assert names(many, where=(Condition.read("unstable_share>=0.3"),)) == ["r1"]
+    assert len(names(many, where=(Condition.read("unstable_share=none"),))) == 10
