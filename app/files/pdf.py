@@ -21,6 +21,7 @@ MOST_S = 20
 _MOST_BYTES = 2**31  # of memory
 _AT_ONCE = 2
 _SAID = 300  # letters of why not
+_BESIDE_EXPONENTS = "\u200b".encode()  # a space of no width, as plotly has it
 _CHART, _PAGE = "chart.svg", "page.typ"
 _PAGE_TEXT = f'#set page(width: auto, height: auto, margin: 0pt)\n#image("{_CHART}")'
 
@@ -65,7 +66,8 @@ def _drawn(svg: bytes) -> bytes:
     fonts = typst.Fonts(font_paths=[font_directory], include_system_fonts=False)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / _CHART).write_bytes(svg)
+        # The typeface has one glyph for it and for spaces, which would be read as it then.
+        (folder / _CHART).write_bytes(svg.replace(_BESIDE_EXPONENTS, b""))
         (folder / _PAGE).write_text(_PAGE_TEXT)
         return typst.compile(folder / _PAGE, root=folder, font_paths=fonts, format="pdf")
 
