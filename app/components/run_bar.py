@@ -137,6 +137,7 @@ _KEYS = (
     ("Enter", "in a field: train what the form says"),
     ("Space", "pause or resume"),
     ("→", "one step, then pause"),
+    ("/", "find a run, on every page"),
     ("?", "this list"),
 )
 

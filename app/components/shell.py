@@ -14,6 +14,7 @@ from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 
 from app.components import aria, data
+from app.components.find import find_button, find_dialog
 from app.components.share import import_button
 from app.divergence import divergence, state_class, state_words
 from app.figures.palette import to_light
@@ -89,6 +90,7 @@ def shell(links: Sequence[Link], *, watching: bool = False) -> Any:
                     html.Nav(id="nav", className="nav", **aria("Pages")),
                     html.Div(className="spring"),
                     *([_badge()] if watching else []),
+                    find_button(),
                     dmc.Menu(
                         [
                             dmc.MenuTarget(
@@ -121,6 +123,7 @@ def shell(links: Sequence[Link], *, watching: bool = False) -> Any:
                 ],
                 className="top",
             ),
+            find_dialog([link.path for link in links if link.of_run]),
             html.Main(id="page", tabIndex=-1, **data(light=json.dumps(to_light()))),
         ],
         theme=_THEME,

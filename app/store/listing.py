@@ -37,6 +37,7 @@ TEXT_TESTS = ("=", "!=", "~", "!~", "^", "$")
 """Is, is not, contains, does not, begins with, ends with; capitals count as small letters."""
 NUMBER_TESTS = ("=", "!=", "<", "<=", ">", ">=")
 
+_WHOLE_WORDS = ("scheme", "dataset", "architecture")  # a search for fa is none for dfa
 _LONGEST = 200  # letters of a search
 _FAR = 10**9
 _CONDITION = re.compile(r"([a-z_]+)\s*(!=|<=|>=|!~|[=<>~^$])\s*(.*)", re.DOTALL)
@@ -101,7 +102,8 @@ class Listing:
     """Which runs, in which order, and which page of them.
 
     Attributes:
-        search: words that all have to be in name, note, tags or id, in any order.
+        search: words that all have to be in name, note, tags or id, or be the scheme, the data set
+            or the layers, in any order.
         where: conditions that all have to be met, or groups of which one has to.
         sort: columns, each with whether the greatest come first; then the newest come first. Empty
             cells come last either way.
@@ -146,7 +148,11 @@ def chosen(listing: Listing) -> ColumnElement[bool]:
         deleted.is_not(None) if listing.deleted else deleted.is_(None)
     ]
     parts += [
-        runs.c.words.contains(word, autoescape=True) for word in listing.search.casefold().split()
+        or_(
+            runs.c.words.contains(word, autoescape=True),
+            *(runs.c[name] == word for name in _WHOLE_WORDS),
+        )
+        for word in listing.search.casefold().split()
     ]
     for group in listing.where:
         parts.append(
