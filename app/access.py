@@ -116,6 +116,7 @@ def guard_changes(store: Store, room: Room) -> None:
         "reports": store.reports,
         "tasks": store.tasks,
         "workers": store.workers,
+        "rules": store.rules,
         "room": room,
     }
     for name, may in _WATCHERS_MAY.items():
@@ -130,7 +131,8 @@ _WATCHERS_MAY = {
     "reports": "report reports",
     "tasks": "ask forget leave",  # what they have computed changes no run
     "workers": "all census",
-    "room": "of_runs taken",
+    "rules": "rule",
+    "room": "of_runs rule taken",
 }
 
 

@@ -102,7 +102,11 @@ class RunPage(BaseModel):
 class Asked(BaseModel):
     """Which runs, in which order, and which page of them."""
 
-    search: str = Field(default="", description="words that all are in name, note, tags or id")
+    search: str = Field(
+        default="",
+        description="words that all are in name, note, tags or id, or are scheme, data set or "
+        "the layers",
+    )
     where: list[str] = Field(
         default=[],
         description="conditions that all are met, such as best_accuracy>=0.9, scheme=fa, "
@@ -185,6 +189,13 @@ class Checkpoints(BaseModel):
     """The checkpoints of a run, by step."""
 
     checkpoints: list[CheckpointView]
+
+
+class RuleView(BaseModel):
+    """The rule by which checkpoints are kept, as it is in force."""
+
+    checkpoint_mb: int = Field(description="room for those of one run, in MB; 0: none are kept")
+    checkpoint_total_mb: int = Field(description="room for those of all runs, in MB")
 
 
 class What(BaseModel):

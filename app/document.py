@@ -31,6 +31,7 @@ from app.described import (
     RaceView,
     ReportPage,
     ReportView,
+    RuleView,
     RunPage,
     Runs,
     RunView,
@@ -41,7 +42,7 @@ from app.described import (
 )
 from app.report import Content
 from app.room import Freed, Taken
-from app.store import Command, Labels
+from app.store import Command, Labels, Rule
 
 DESCRIPTION = (
     "Start runs, look at them, command them, keep them, and take their data away. Where a request "
@@ -73,6 +74,8 @@ _PARTS: dict[str, dict[str, Any]] = {
     "reports.change": {"json": Content, "answer": ReportView, "run": True},
     "reports.restore": {"answer": ReportView, "run": True},
     "keep.taken": {"answer": Taken},
+    "keep.rule": {"answer": RuleView},
+    "keep.change_rule": {"json": Rule, "answer": RuleView},
     "keep.free": {"json": What, "answer": Freed},
     "live.events": {"query": After, "answer": EventPage, "run": True},
     "live.stream": {"query": After, "run": True},

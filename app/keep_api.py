@@ -11,11 +11,12 @@ from flask.typing import ResponseReturnValue
 
 from app.asked import body_of_request, ids_of
 from app.room import FREEABLE, Room
-from app.store import Command, CommandRefused, Labels, Store
+from app.store import Command, CommandRefused, Labels, Rule, Store
 from app.views import run_view
 from fa_engine import NotAllowed
 
 _LABELS = 'an object such as {"note": "the good start"}'
+_RULE = 'an object such as {"checkpoint_total_mb": 4000}'
 _IDS = 'an object such as {"ids": ["abc"]}'
 
 
@@ -103,6 +104,17 @@ def keep_blueprint(store: Store, room: Room) -> Blueprint:
         """What runs, checkpoints, results and the cache take, in bytes."""
         return jsonify(room.taken().model_dump())
 
+    @blueprint.get("/api/room/rule")
+    def rule() -> ResponseReturnValue:
+        """How much room there is for checkpoints, in MB, as it is in force."""
+        return jsonify(_rule_view(room.rule()))
+
+    @blueprint.patch("/api/room/rule")
+    def change_rule() -> ResponseReturnValue:
+        """Changes it, for runs that begin from now on."""
+        changed = Rule.model_validate(body_of_request(_RULE))
+        return jsonify(_rule_view(room.change_rule(changed)))
+
     @blueprint.post("/api/room/free")
     def free() -> ResponseReturnValue:
         """Removes deleted runs for good, with their checkpoints, or empties the cache."""
@@ -114,6 +126,10 @@ def keep_blueprint(store: Store, room: Room) -> Blueprint:
         return jsonify(room.free(what).model_dump())
 
     return blueprint
+
+
+def _rule_view(rule: tuple[int, int]) -> dict[str, int]:
+    return dict(zip(Rule.model_fields, rule, strict=True))
 
 
 def _nothing_else(body: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from app.cache import PageCache
 from app.settings import Settings
-from app.store import Store
+from app.store import Rule, Store
 
 FREEABLE = ("deleted", "cache")
 """What can be freed: deleted runs, for good; and what can be computed again."""
@@ -55,7 +55,7 @@ class Room:
     """
 
     def __init__(self, store: Store, settings: Settings, cache: PageCache) -> None:
-        self._store, self._cache = store, cache
+        self._store, self._cache, self._settings = store, cache, settings
         self._checkpoints = settings.checkpoint_dir
         self._cached = None if settings.cache_url else settings.state_dir / "cache"
         self._looking = threading.Lock()
@@ -86,6 +86,15 @@ class Room:
     def of_runs(self, run_ids: Sequence[str]) -> int:
         """Bytes of the checkpoints and trajectories of these runs."""
         return sum(_size((self._checkpoints / run_id).glob("*")) for run_id in run_ids)
+
+    def rule(self) -> tuple[int, int]:
+        """Room for the checkpoints of one run, and of all runs, in MB, as it is in force."""
+        return self._store.rules.rule().over(self._settings)
+
+    def change_rule(self, rule: Rule) -> tuple[int, int]:
+        """Changes it for runs that begin from now on; as it is in force then."""
+        self._store.rules.change(rule)
+        return self.rule()
 
     def free(self, what: Iterable[str] = FREEABLE) -> Freed:
         """Frees what :data:`FREEABLE` names; what is deleted cannot be restored afterwards."""

@@ -61,10 +61,10 @@ def shown_run(store: Store, run_id: str | None) -> tuple[Run | None, str]:
         return None, str(error)
 
 
-def nothing_kept(settings: Settings) -> str:
+def nothing_kept(store: Store, settings: Settings) -> str:
     """Why a run has no checkpoint."""
-    if settings.checkpoint_mb == 0:
-        return "This installation keeps no checkpoints (FA_CHECKPOINT_MB = 0)."
+    if store.rules.rule().over(settings)[0] == 0:
+        return "This installation keeps no checkpoints (Room, on the Runs page)."
     return "There is no checkpoint yet."
 
 

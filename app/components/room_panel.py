@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import dash_mantine_components as dmc
 from dash import html
 from dash.development.base_component import Component
@@ -9,6 +11,7 @@ from dash.development.base_component import Component
 from app.components import aria
 from app.room import Freed, Taken, size_words
 from app.settings import Settings
+from app.store import Rule
 
 
 def room_panel(settings: Settings) -> Component:
@@ -31,24 +34,72 @@ def room_panel(settings: Settings) -> Component:
                 ],
                 className="room-actions",
             ),
-            html.P(rule(settings), className="room-rule soft"),
+            _rule_form(settings),
+            html.P(id="room-rule", className="room-rule soft"),
         ],
         className="room",
         **aria("Room"),
     )
 
 
-def rule(settings: Settings) -> str:
-    """Which checkpoints stay."""
-    if not settings.checkpoint_mb:
-        return "This installation keeps no checkpoints (FA_CHECKPOINT_MB = 0)."
+def _rule_form(settings: Settings) -> Component:
+    """The numbers of the rule, which a callback fills."""
+
+    def field(name: str, label: str, standard: int) -> Any:
+        return dmc.TextInput(
+            id=f"room-{name}",
+            label=label,
+            description=f"MB; empty: {standard:,}, as this installation is set",
+            size="xs",
+            w=230,
+            autoComplete="off",
+            inputProps={"inputMode": "numeric"},
+        )
+
+    return html.Div(
+        [
+            field("one", "Checkpoints of one run", settings.checkpoint_mb),
+            field("all", "Checkpoints of all runs", settings.checkpoint_total_mb),
+            dmc.Button("Change the rule", id="room-change", variant="default", size="sm"),
+        ],
+        className="room-actions room-form",
+    )
+
+
+def rule_asked(one: str | None, together: str | None) -> Rule:
+    """The rule that is typed.
+
+    Raises:
+        pydantic.ValidationError: a number is none, or not allowed.
+    """
+    given = {"checkpoint_mb": one, "checkpoint_total_mb": together}
+    return Rule.model_validate({name: typed(text) for name, text in given.items()})
+
+
+def typed(text: str | None) -> int | str | None:
+    """A whole number as a person types it, ``4,000``; what is none stays what it is."""
+    if not (text or "").strip():
+        return None
+    assert text is not None
+    digits = text.strip().replace(",", "").replace(" ", "")
+    return int(digits) if digits.isdecimal() and len(digits) < 16 else text
+
+
+def rule_words(one_mb: int, all_mb: int) -> str:
+    """Which checkpoints stay.
+
+    Args:
+        one_mb, all_mb: room for those of one run, and of all, in MB.
+    """
+    later = "Runs that begin from now on keep to it."
+    if not one_mb:
+        return f"No checkpoints are kept. {later}"
     return (
         "A run keeps checkpoints at steps spaced by their logarithm, and those asked for, in up "
-        f"to {size_words(settings.checkpoint_mb * 1e6)} (FA_CHECKPOINT_MB). When a run begins and "
-        f"all checkpoints take more than {size_words(settings.checkpoint_total_mb * 1e6)} "
-        "(FA_CHECKPOINT_TOTAL_MB) less its own share, the checkpoints of those runs go first that "
-        "were written to longest ago, never those of a run that goes on; measurements always stay. "
-        "Deleted runs take their room until they are removed for good."
+        f"to {size_words(one_mb * 1e6)}. When a run begins and all checkpoints take more than "
+        f"{size_words(all_mb * 1e6)} less its own share, the checkpoints of those runs go first "
+        "that were written to longest ago, never those of a run that goes on; measurements always "
+        f"stay. {later} Deleted runs take their room until they are removed for good."
     )
 
 

@@ -13,12 +13,19 @@ from dash.exceptions import PreventUpdate
 from pydantic import ValidationError
 
 from app.components import address, aria, data
-from app.components.room_panel import deleted_words, freed_words, room_panel, taken_table
+from app.components.room_panel import (
+    deleted_words,
+    freed_words,
+    room_panel,
+    rule_asked,
+    rule_words,
+    taken_table,
+)
 from app.components.runs_table import COLUMNS, GRID, asked, row, runs_grid
 from app.components.shell import note
 from app.pages.base import Context, Page
 from app.room import Room, size_words
-from app.store import Command, Deleted, Labels, RunEnded, StoreError
+from app.store import Command, Deleted, Labels, Rule, RunEnded, StoreError
 from fa_engine import NotAllowed, problems
 
 _TICK_MS = 2000
@@ -325,6 +332,33 @@ def register(app: Dash, context: Context) -> None:
         taken = room.taken()
         said = f"{words} {deleted_words(taken)}".strip()
         return taken_table(taken), said, not taken.deleted, undone, told
+
+    @app.callback(
+        Output("room-one", "value"),
+        Output("room-all", "value"),
+        Output("room-one", "error"),
+        Output("room-all", "error"),
+        Output("room-rule", "children"),
+        Input("room-change", "n_clicks"),
+        Input("room-one", "n_submit"),
+        Input("room-all", "n_submit"),
+        State("room-one", "value"),
+        State("room-all", "value"),
+        running=[(Output("room-change", "loading"), True, False)],
+    )
+    def thin(_clicks: Any, _one: Any, _all: Any, one: str | None, together: str | None) -> Any:
+        wrong = {}
+        if ctx.triggered_id:
+            try:
+                room.change_rule(rule_asked(one, together))
+            except ValidationError as error:
+                wrong = {problem.field: problem.words for problem in problems(error)}
+        errors = [wrong.get(name) for name in Rule.model_fields]
+        if wrong:
+            return no_update, no_update, *errors, no_update
+        changed = context.store.rules.rule()
+        shown = ["" if value is None else f"{value:,}" for _, value in changed]
+        return *shown, *errors, rule_words(*room.rule())
 
     for name, inputs in (
         ("refresh", [Input("runs-told", "data")]),

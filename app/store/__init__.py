@@ -30,6 +30,7 @@ from app.store.records import (
 )
 from app.store.reports import Report, Reports, UnknownReport
 from app.store.rows import AGAIN
+from app.store.rules import Rule, Rules
 from app.store.sweeping import Sweeper
 from app.store.tasks import Ask, Task, Tasks, TaskState, Unstable
 from app.store.workers import Census, Seen, Worker, Workers
@@ -63,6 +64,8 @@ __all__ = [
     "QueueFull",
     "Report",
     "Reports",
+    "Rule",
+    "Rules",
     "Run",
     "RunEnded",
     "RunState",

@@ -52,6 +52,7 @@ from app.store.rows import (
     create,
     order,
 )
+from app.store.rules import Rules
 from app.store.tables import commands, events, runs, tasks
 from app.store.tasks import Tasks
 from app.store.workers import Workers
@@ -79,6 +80,7 @@ class Store:
         copies: runs that leave and come piece by piece.
         workers: which are alive, and counts of what there is.
         reports: charts with a paragraph beside each.
+        rules: by which old checkpoints make room.
     """
 
     def __init__(self, url: str, max_queued: int | None = None) -> None:
@@ -89,6 +91,7 @@ class Store:
         self.copies = Copies(self._reader, self._writer)
         self.workers = Workers(self._reader, self._writer)
         self.reports = Reports(self._reader, self._writer)
+        self.rules = Rules(self._reader, self._writer)
 
     def close(self) -> None:
         """Closes all connections."""

@@ -138,6 +138,13 @@ reports = Table(
     Column("deleted_at", Double),
 )
 
+rules = Table(
+    "rules",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+
 
 def one_more_edit() -> ColumnElement[int]:
     """The value of ``runs.edits`` after an edit: those who look on see that there was one."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.logs import logger
 from app.shown import without_folders
-from app.store import AGAIN, Command, Draft, LeaseLost, Past, Progress, Run, RunState, Store
+from app.store import AGAIN, Command, Draft, LeaseLost, Past, Progress, Rule, Run, RunState, Store
 from app.worker.data import DataSets
 from app.worker.keeping import (
     Keeping,
@@ -56,6 +56,15 @@ class Tools:
     checkpoint_bytes: int
     checkpoint_total_bytes: int
 
+    def by(self, rule: Rule) -> Tools:
+        """The same, with the room that a person has given instead."""
+        one, together = self.checkpoint_bytes, self.checkpoint_total_bytes
+        if rule.checkpoint_mb is not None:
+            one = rule.checkpoint_mb * 10**6
+        if rule.checkpoint_total_mb is not None:
+            together = rule.checkpoint_total_mb * 10**6
+        return replace(self, checkpoint_bytes=one, checkpoint_total_bytes=together)
+
 
 def drive(
     store: Store,
@@ -75,6 +84,7 @@ def drive(
     """
     past = patiently(lambda: store.past(run.id), stopping)
     log.info("run begins", run_id=run.id, run_name=run.name, step=run.step)
+    tools = tools.by(patiently(store.rules.rule, stopping))
     patiently(lambda: _make_room(store, run, tools), stopping)
 
     def steps_since(run_id: str, step: int) -> set[int]:

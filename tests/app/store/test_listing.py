@@ -284,3 +284,10 @@ def test_the_share_of_the_latest_checkpoint_is_listed_filtered_and_sorted_by(man
     assert names(many, sort=sort)[:3] == ["r1", "r4", "r11"]
     assert names(many, where=(Condition.read("unstable_share>=0.3"),)) == ["r1"]
     assert len(names(many, where=(Condition.read("unstable_share=none"),))) == 10
+
+
+def test_a_search_knows_scheme_and_data_as_whole_words(many: Store) -> None:
+    run_id = next(run.id for run in many.runs() if run.scheme == "fa")
+    many.keep.change([run_id], Labels(name="lighthouse"))
+    for words, found in (("fa", True), ("FA digits 8", True), ("dfa", False), ("spirals", False)):
+        assert bool(names(many, search=f"lighthouse {words}")) is found

@@ -13,7 +13,7 @@ from web_helpers import LEASE_S, OWNER, Script
 from app.described import DeletedView, RunPage, Runs, RunView
 from app.server import WebApp, create_app
 from app.settings import Settings
-from app.store import Draft, RunState
+from app.store import Draft, Rule, RunState, Store
 from fa_engine import RunConfig
 
 
@@ -160,6 +160,32 @@ def test_many_are_stopped_deleted_and_restored_at_once(client: FlaskClient, app:
     assert client.get("/api/runs").get_json() == {"runs": [], "total": 0, "offset": 0}
     restored = client.post("/api/runs/restore", json={"ids": ids}).get_json()["runs"]
     assert [run["name"] for run in restored] == ["one", "two", "three"]
+
+
+def test_the_rule_of_checkpoints_is_told_changed_and_given_back(
+    client: FlaskClient, app: WebApp
+) -> None:
+    where = "/api/room/rule"
+    own = {"checkpoint_mb": 200, "checkpoint_total_mb": 4000}
+    assert client.get(where).get_json() == own
+    changed = client.patch(where, json={"checkpoint_mb": 0, "checkpoint_total_mb": 50}).get_json()
+    assert changed == {"checkpoint_mb": 0, "checkpoint_total_mb": 50}
+    changed = client.patch(where, json={"checkpoint_mb": None}).get_json()  # the other one stays
+    assert changed == client.get(where).get_json() == own | {"checkpoint_total_mb": 50}
+    with Store(app.settings.database_url) as another:  # a worker's
+        assert another.rules.rule() == Rule(checkpoint_total_mb=50)
+    for wrong in (
+        {"checkpoint_mb": -1},
+        {"checkpoint_mb": True},
+        {"checkpoint_mb": "7"},
+        {"mb": 7},
+    ):
+        answer = client.patch(where, json=wrong)
+        assert answer.status_code == 422
+        assert answer.get_json()["errors"][0]["field"] == next(iter(wrong))
+    assert client.patch(where, json=[]).status_code == 422
+    assert client.get(where).get_json() == own | {"checkpoint_total_mb": 50}
+    assert client.patch(where, json={"checkpoint_total_mb": None}).get_json() == own
 
 
 def test_room_is_told_and_freed(client: FlaskClient, app: WebApp, script: Script) -> None:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 from web_helpers import Script
 
-from app.components.room_panel import deleted_words, freed_words, rule
+from app.components.room_panel import deleted_words, freed_words, rule_asked, rule_words
 from app.components.runs_table import COLUMNS, asked, conditions, row
 from app.room import Freed, Taken, size_words
 from app.server import WebApp
-from app.settings import Settings
-from app.store import Condition, Draft
+from app.store import Condition, Draft, Rule
 from app.store.listing import COLUMNS as KNOWN
-from fa_engine import NotAllowed
+from fa_engine import NotAllowed, problems
 
 
 def test_every_column_is_one_that_the_store_sorts_by() -> None:
@@ -116,7 +116,7 @@ def test_a_row_holds_what_a_person_reads(app: WebApp, script: Script) -> None:
     assert {column.name for column in COLUMNS} <= set(found)
 
 
-def test_room_is_said_in_words(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_room_is_said_in_words() -> None:
     assert [size_words(n) for n in (0, 999, 1_000, 3_240_000, 4e9, 2e12)] == [
         "0 bytes",
         "999 bytes",
@@ -131,8 +131,20 @@ def test_room_is_said_in_words(tmp_path_factory: pytest.TempPathFactory) -> None
     assert words == "2 deleted runs with 5 MB of checkpoints can be restored or removed."
     gone = Freed(runs=["a"], bytes=10**6, shrunk=False)
     assert freed_words(gone).startswith("1 run is gone for good, 1 MB freed. The database")
-    state = tmp_path_factory.mktemp("state")
-    said = rule(Settings(state_dir=state, checkpoint_mb=30, checkpoint_total_mb=700))
-    assert "30 MB (FA_CHECKPOINT_MB)" in said
-    assert "700 MB (FA_CHECKPOINT_TOTAL_MB)" in said
-    assert "FA_CHECKPOINT_MB = 0" in rule(Settings(state_dir=state, checkpoint_mb=0))
+    said = rule_words(30, 700)
+    assert "up to 30 MB" in said
+    assert "more than 700 MB" in said
+    assert "No checkpoints are kept" in rule_words(0, 700)
+
+
+def test_what_is_typed_into_the_rule_is_a_number_or_refused() -> None:
+    assert rule_asked(" 4,000 ", "") == Rule(checkpoint_mb=4000, checkpoint_total_mb=None)
+    for typed in ("-1", "1.5", "much", "1e3", "1000001", "9" * 20):
+        with pytest.raises(ValidationError) as raised:
+            rule_asked(typed, None)
+        (problem,) = problems(raised.value)
+        assert (problem.field, problem.value) == (
+            "checkpoint_mb",
+            int(typed) if typed == "1000001" else typed,
+        )
+        assert problem.allowed == "a whole number from 0 to 1000000"

@@ -44,7 +44,8 @@ CHANGES = {
     "reports": {"create", "change", "delete", "restore"},
     "tasks": set(),
     "workers": {"beat"},
-    "room": {"free"},
+    "rules": {"change"},
+    "room": {"change_rule", "free"},
 }
 
 DRAWS = "/api/chart.pdf"  # and changes nothing

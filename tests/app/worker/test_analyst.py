@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from app.lab import Desk, DiffusionParams, KickParams, LandscapeParams, SpectrumParams, compute
 from app.lab.results import Arrays
 from app.settings import Settings
-from app.store import Ask, Command, Parent, RunState, Store, UnknownCheckpoint
+from app.store import Ask, Command, Parent, Rule, RunState, Store, UnknownCheckpoint
 from app.worker.analyst import UNFORESEEN, _Shelf, analyse
 from app.worker.data import DataSets
 from app.worker.keeping import checkpoint_path, trajectory_path
@@ -165,6 +165,20 @@ def test_without_room_for_checkpoints_a_run_writes_nothing(settings: Settings, w
     with Supervisor(spare), Store(spare.database_url) as store:
         finished(store, wait)
     assert not list(spare.checkpoint_dir.glob("**/*"))
+
+
+def test_the_rule_that_a_person_has_changed_holds_for_the_next_run(
+    settings: Settings, wait: Any
+) -> None:
+    with Supervisor(settings), Store(settings.database_url) as store:
+        store.rules.change(Rule(checkpoint_mb=0))
+        without = finished(store, wait)
+        store.rules.change(Rule(checkpoint_mb=None))
+        kept = finished(store, wait)
+        store.rules.change(Rule(checkpoint_total_mb=0))
+        last = finished(store, wait)
+        assert store.checkpoints(without) == []
+    assert {path.name for path in settings.checkpoint_dir.iterdir()} == {last} != {kept}
 
 
 def test_a_run_without_a_track_says_so(
