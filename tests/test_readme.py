@@ -50,7 +50,7 @@ def run_code(code: str, folder: Path) -> str:
 
 def ask(address: str, method: str = "GET", body: Any = None) -> bytes:
     """The answer to a request."""
-    data = None if body is None else json.dumps(body).encode()
+    data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
     request = urllib.request.Request(address, data, method=method)
     with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
         assert answer.status in (200, 201, 202, 204)
@@ -125,12 +125,17 @@ MANY: dict[str, dict[str, Any]] = {
 """Requests that name runs in their bodies, and what else is there."""
 
 
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><path d="M1 1L8 8"/></svg>'
+
+
 def sent(method: str, path: str, run_id: str) -> list[Any]:
     """The bodies that the README says this request may have."""
     if method == "GET" or method == "DELETE":
         return [None]
     if path in MANY:
         return [{"ids": [run_id], **MANY[path]}]
+    if path == "/api/room/rule":
+        return [{"checkpoint_mb": 100}, {"checkpoint_mb": None}]
     if path == "/api/room/free":
         return [{"what": ["deleted", "cache"]}]
     if path.startswith("/api/reports"):
@@ -165,6 +170,9 @@ def test_a_request_of_the_readme_is_answered(method: str, path: str, url: str, r
     address = url + path.replace("<id>", asked).replace("SEQ", "0")
     if path == "/api/import":
         assert ask(address, method, json.loads(ask(f"{url}/api/runs/{run_id}/export.json")))
+        return
+    if path == "/api/chart.pdf":
+        assert ask(address, method, SVG)[:5] == b"%PDF-"
         return
     for body in sent(method, path, asked if path in MANY else run_id):
         assert ask(address, method, body) or method == "DELETE"
