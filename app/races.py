@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from app.address import read
 from app.asked import body_of_request
 from app.compare import (
+    BESIDE,
     Comparer,
     Selection,
     create_race,
@@ -24,8 +25,6 @@ from app.views import run_view
 from fa_engine import NotAllowed
 
 _BODY = 'an object such as {"config": {}, "field": "scheme", "values": ["bp", "fa", "dfa"]}'
-BESIDE = ("have", "theme", "show", "type", "run")
-"""Names in an address of a comparison that say nothing of what is compared."""
 
 
 class UnknownRace(Exception):

@@ -5,9 +5,10 @@ from app.compare.differences import differing, results
 from app.compare.drawing import figure_of
 from app.compare.lines import Line, Panel
 from app.compare.race import Race, create_race, race_values
-from app.compare.selection import MAX_RUNS, Selection
+from app.compare.selection import BESIDE, MAX_RUNS, Selection
 
 __all__ = [
+    "BESIDE",
     "MAX_RUNS",
     "Comparer",
     "Comparison",

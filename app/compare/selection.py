@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from app.address import BESIDE as EVERYWHERE
 from app.store.texts import is_id
 from fa_engine import RunConfig
 from fa_engine.config import refusal
@@ -31,6 +32,9 @@ REPLICATES = {
     "lines": "as thin lines",
     "none": "not shown",
 }
+BESIDE = (*EVERYWHERE, "have", "theme")
+"""Names in the address of a comparison that say nothing of what is compared."""
+
 FIELDS = {name: str(field.title) for name, field in RunConfig.model_fields.items()}
 """What runs can be grouped and coloured by, with its title."""
 

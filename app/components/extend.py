@@ -6,40 +6,30 @@ import dash_mantine_components as dmc
 from dash import ClientsideFunction, Dash, Input, Output, State, html
 from dash.development.base_component import Component
 
+from app.components.popover import popover
 from app.store.commands import MAX_MORE
 
 
 def extend_button() -> Component:
     """It asks by how many epochs; seen where the run has finished."""
     return html.Div(
-        dmc.Popover(
+        popover(
+            dmc.Button("Extend", id="extend-choose", variant="default", size="sm"),
             [
-                dmc.PopoverTarget(
-                    dmc.Button("Extend", id="extend-choose", variant="default", size="sm")
+                dmc.NumberInput(
+                    id="extend-epochs",
+                    label="More epochs",
+                    description="It goes on from its last step, by the same feedback.",
+                    min=1,
+                    max=MAX_MORE,
+                    allowDecimal=False,
+                    allowNegative=False,
+                    size="sm",
                 ),
-                dmc.PopoverDropdown(
-                    [
-                        dmc.NumberInput(
-                            id="extend-epochs",
-                            label="More epochs",
-                            description="It goes on from its last step, by the same feedback.",
-                            min=1,
-                            max=MAX_MORE,
-                            allowDecimal=False,
-                            allowNegative=False,
-                            size="sm",
-                        ),
-                        dmc.Button("Go on", id="extend", size="sm"),
-                    ],
-                    className="race-choice",
-                ),
+                dmc.Button("Go on", id="extend", size="sm"),
             ],
-            id="extend-popover",
             width=260,
-            position="top-end",
-            shadow="md",
-            trapFocus=True,
-            withinPortal=False,
+            id="extend-popover",
         ),
         className="act-extend",
     )

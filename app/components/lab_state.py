@@ -3,14 +3,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal, cast
 
+from dash import Dash, Input, Output, State
+from dash.exceptions import PreventUpdate
 from pydantic import Field, create_model
 
-from app.address import text_of
+from app.address import defaults, text_of
 from app.components.params import param_id
+from app.components.shell import run_named
 from app.components.state import Control
 from app.lab import KickParams, LandscapeParams, Params, SpectrumParams
+from app.store import Store
+from fa_engine import RunConfig
 
 LOOK = ("under", "n_samples", "replicate")
 """Parameters of the spectrum that a person chooses."""
@@ -80,6 +86,43 @@ WalkState = _model("WalkState", _Walk, _fields(LandscapeParams, PLANE))
 
 def _controls(group: str, names: tuple[str, ...]) -> list[Control]:
     return [Control(name, param_id(group, name), shown=text_of) for name in names]
+
+
+def fit_samples(
+    app: Dash,
+    store: Store,
+    group: str,
+    state: type[Params],
+    arrives: tuple[str, str],
+    fits: Callable[[RunConfig], str],
+) -> None:
+    """Puts as many samples into a page as its run allows, where that is less than it begins with.
+
+    Args:
+        app, store: of the page.
+        group: of the field, ``n_samples``.
+        state: what its address says.
+        arrives: stores of the page: the run that is shown, and what the address has put there.
+        fits: what the field is to hold with a run of that configuration.
+    """
+    field = param_id(group, "n_samples")
+
+    @app.callback(
+        Output(field, "value", allow_duplicate=True),
+        *(Input(name, "data") for name in arrives),
+        State(field, "value"),
+        State("run-named", "data"),
+        prevent_initial_call=True,
+    )
+    def fit(
+        shown: str | None, _given: int | None, samples: str, named: dict[str, Any] | None
+    ) -> Any:
+        # What the address says may come before its run, which is still to be shown.
+        if not shown or run_named(named) not in (None, shown):
+            raise PreventUpdate
+        if samples != text_of(defaults(state)["n_samples"]):
+            raise PreventUpdate
+        return fits(store.run(shown).run_config())
 
 
 STABILITY_CONTROLS = (

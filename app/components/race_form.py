@@ -13,6 +13,7 @@ from app.compare.race import MAX_RACED, RACED, race_values
 from app.compare.selection import FIELDS
 from app.components import aria
 from app.components.form import typed
+from app.components.popover import popover
 from fa_engine import Limits, RunConfig
 
 _FEW = 4  # options of a field that are chosen to begin with
@@ -30,57 +31,43 @@ def race_buttons() -> Component:
                 className="act-race",
                 **{"aria-description": "The configuration under several schemes, side by side"},
             ),
-            dmc.Popover(
+            popover(
+                dmc.Button(
+                    html.Span(className="caret"),
+                    id="race-choose",
+                    size="md",
+                    variant="default",
+                    className="act-race-choose",
+                    **aria("What the race is over"),
+                ),
                 [
-                    dmc.PopoverTarget(
-                        dmc.Button(
-                            html.Span(className="caret"),
-                            id="race-choose",
-                            size="md",
-                            variant="default",
-                            className="act-race-choose",
-                            **aria("What the race is over"),
-                        )
+                    dmc.Select(
+                        id="race-field",
+                        label="Race over",
+                        data=[{"value": name, "label": title} for name, title in FIELDS.items()],
+                        value="scheme",
+                        size="sm",
+                        searchable=True,
+                        allowDeselect=False,
+                        comboboxProps={"withinPortal": False},
                     ),
-                    dmc.PopoverDropdown(
-                        [
-                            dmc.Select(
-                                id="race-field",
-                                label="Race over",
-                                data=[
-                                    {"value": name, "label": title}
-                                    for name, title in FIELDS.items()
-                                ],
-                                value="scheme",
-                                size="sm",
-                                searchable=True,
-                                allowDeselect=False,
-                                comboboxProps={"withinPortal": False},
-                            ),
-                            dmc.TagsInput(
-                                id="race-values",
-                                label="Values, a run each",
-                                description="Enter after each value",
-                                data=options("scheme"),
-                                value=list(RACED),
-                                maxTags=MAX_RACED,
-                                splitChars=[";"],
-                                size="sm",
-                                comboboxProps={"withinPortal": False},
-                            ),
-                            html.P(
-                                "Equal seed, weights and batches: what differs is this field.",
-                                className="soft",
-                            ),
-                        ],
-                        className="race-choice",
+                    dmc.TagsInput(
+                        id="race-values",
+                        label="Values, a run each",
+                        description="Enter after each value",
+                        data=options("scheme"),
+                        value=list(RACED),
+                        maxTags=MAX_RACED,
+                        splitChars=[";"],
+                        size="sm",
+                        comboboxProps={"withinPortal": False},
+                    ),
+                    html.P(
+                        "Equal seed, weights and batches: what differs is this field.",
+                        className="soft",
                     ),
                 ],
                 width=300,
-                position="top-end",
-                shadow="md",
-                trapFocus=True,
-                withinPortal=False,
             ),
         ],
         className="race-buttons",

@@ -12,7 +12,7 @@ from dash.exceptions import PreventUpdate
 from pydantic import ValidationError
 
 from app.address import defaults, read, write
-from app.compare import Selection
+from app.compare import BESIDE, Selection
 from app.compare.race import command_all, race_again, turn_words
 from app.components import aria
 from app.components.charts import chart
@@ -34,9 +34,6 @@ from app.pages.base import Context, Page
 from app.pages.compare_report import register_reporting
 from app.store import StoreError
 from fa_engine import problems
-
-BESIDE = ("have", "theme", "show", "type", "run")
-"""Names in the address that say nothing of what is compared, or, as a run, need another word."""
 
 _LISTED = 200  # runs that can be added
 _CONTROLS = [Output(control_id(name), "value", allow_duplicate=True) for name in CHOSEN]

@@ -9,7 +9,6 @@ from dash import ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html,
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
-from app.address import defaults, text_of
 from app.components.asking import LOOK_MS, one_at_a_time
 from app.components.lab_run import (
     name_run,
@@ -21,8 +20,7 @@ from app.components.lab_run import (
     shown_run,
     slider_marks,
 )
-from app.components.lab_state import STABILITY_CONTROLS, StabilityState
-from app.components.params import param_id
+from app.components.lab_state import STABILITY_CONTROLS, StabilityState, fit_samples
 from app.components.shell import note, run_named
 from app.components.state import follow_state, state_parts
 from app.lab import SpectrumParams
@@ -172,25 +170,11 @@ def register(app: Dash, context: Context) -> None:
         epochs = str(run.run_config().epochs)
         return f"{run.learning_rate:g}", epochs, run.id, None, ""
 
-    @app.callback(
-        Output(param_id("look", "n_samples"), "value", allow_duplicate=True),
-        Input("stab-run-shown", "data"),
-        Input("stability-given", "data"),  # which puts there what the address says
-        State(param_id("look", "n_samples"), "value"),
-        State("run-named", "data"),
-        prevent_initial_call=True,
+    fit_samples(
+        *(app, store, "look", StabilityState),
+        arrives=("stab-run-shown", "stability-given"),
+        fits=lambda config: str(SpectrumParams.default_samples(config)),  # large networks have few
     )
-    def fit(
-        shown: str | None, _given: int | None, samples: str, named: dict[str, Any] | None
-    ) -> Any:
-        """A large network allows less than what the page begins with."""
-        # What the address says may come before its run, which is still to be shown.
-        if not shown or run_named(named) not in (None, shown):
-            raise PreventUpdate
-        if samples != text_of(defaults(StabilityState)["n_samples"]):
-            raise PreventUpdate
-        return str(SpectrumParams.default_samples(store.run(shown).run_config()))
-
     register_spectrum(app, context)
     register_tracking(app, context)
     register_kick(app, context)

@@ -15,9 +15,8 @@ from app.address import defaults, text_of
 from app.components.asking import one_at_a_time
 from app.components.charts import chart
 from app.components.lab_run import panel, shown_checkpoints, waiting_words
-from app.components.lab_state import MAX_OTHERS, PLANE, WalkState
-from app.components.params import at_most, given, param_fields, param_id
-from app.components.shell import run_named
+from app.components.lab_state import MAX_OTHERS, PLANE, WalkState, fit_samples
+from app.components.params import at_most, given, param_fields
 from app.components.wrong import say_wrong, wrong_store
 from app.figures.walk import LANDSCAPE_CONFIG, landscape_figure, landscape_height
 from app.lab import Arrays, LandscapeParams, checked
@@ -122,24 +121,12 @@ def register_landscape(app: Dash, context: Context) -> None:
         there = _by_step(shown_checkpoints(known))
         return [step for step in asked if step in there]
 
-    @app.callback(
-        Output(param_id("plane", "n_samples"), "value", allow_duplicate=True),
-        Input("walk-run-shown", "data"),
-        Input("walk-given", "data"),  # which puts there what the address says
-        State(param_id("plane", "n_samples"), "value"),
-        State("run-named", "data"),
-        prevent_initial_call=True,
+    begins = text_of(defaults(WalkState)["n_samples"])
+    fit_samples(
+        *(app, store, "plane", WalkState),
+        arrives=("walk-run-shown", "walk-given"),
+        fits=lambda config: at_most(begins, config.n_train),
     )
-    def fit(
-        shown: str | None, _given: int | None, samples: str, named: dict[str, Any] | None
-    ) -> Any:
-        """Few data are less than what the page begins with."""
-        # What the address says may come before its run, which is still to be shown.
-        if not shown or run_named(named) not in (None, shown):
-            raise PreventUpdate
-        if samples != text_of(defaults(WalkState)["n_samples"]):
-            raise PreventUpdate
-        return at_most(samples, store.run(shown).run_config().n_train)
 
     @app.callback(
         Output("walk-plane", "data"),
