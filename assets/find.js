@@ -84,9 +84,10 @@
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if ($("find")?.open) {
       const step = { ArrowDown: 1, ArrowUp: -1 }[key];
-      if (step) choose(chosen + step);
+      if (key === "Escape") $("find").close(); // a field would be emptied first
+      else if (step) choose(chosen + step);
       else if (key === "Enter" && options()[chosen]) go(options()[chosen]);
-      if (step || key === "Enter") event.preventDefault();
+      if (step || key === "Enter" || key === "Escape") event.preventDefault();
     } else if (key === "/" && !target.closest(window.Keys.WRITES)) {
       if (document.querySelector("dialog[open], [role=dialog]") || !$("find")) return;
       event.preventDefault(); // the stroke is not written
