@@ -5,6 +5,7 @@
   const CHIPS = 6; // changes listed beside the state at most, fewer where they have no room
   const CHIPS_PX = 30; // their one row
   const WAITING = "waiting for a worker";
+  const NAME_MS = 10000; // between two looks at what the run is called
   const LOOK_MS = 2000; // between two looks at who has the workers
   const root = document.documentElement;
   const $ = (id) => document.getElementById(id);
@@ -70,6 +71,23 @@
       showChanges();
       showControls();
     }
+
+    /* What it is called may have been changed elsewhere, of which no event tells: who comes back to
+       the page sees it at once, who only looks at it some seconds later. */
+    async function nameAgain() {
+      const run = view.run;
+      if (!run || document.hidden || !$("run-name")) return;
+      const answer = await fetch(window.Address.of(`/api/runs/${run.id}`)).catch(() => null);
+      if (!answer || !answer.ok) return;
+      const { name } = await answer.json();
+      if (!view.run || view.run.id !== run.id) return;
+      view.run.name = name;
+      text("run-name", name);
+    }
+
+    document.addEventListener("visibilitychange", nameAgain);
+    window.addEventListener("focus", nameAgain);
+    setInterval(nameAgain, NAME_MS);
 
     /* What a queued run waits for: a run that is paused keeps its worker. */
     function wait(run) {

@@ -143,3 +143,56 @@ def test_many_runs_are_pinned_tagged_stopped_and_led_to_a_comparison(
     expect(page.locator("#room-note")).to_contain_text("1 run is gone for good")
     expect(page.locator("#runs-empty")).to_contain_text("No run is deleted.")
     assert going not in {run["id"] for run in site.runs()}
+
+
+def test_the_rule_that_thins_is_read_and_changed(page: Page, site: Site) -> None:
+    page.goto(f"{site.url}/runs")
+    expect(page.locator("#room-rule")).to_contain_text("up to 200 MB")
+    page.locator("#room-all").fill("no number")
+    page.locator("#room-change").click()
+    expect(page.locator(".room-form")).to_contain_text("allowed is a whole number from 0")
+    page.locator("#room-all").fill("1,500")
+    page.locator("#room-one").fill("50")
+    page.keyboard.press("Enter")
+    expect(page.locator("#room-rule")).to_contain_text("up to 50 MB")
+    expect(page.locator("#room-rule")).to_contain_text("more than 1.5 GB")
+    expect(page.locator(".room-form")).not_to_contain_text("allowed")
+    changed = {"checkpoint_mb": 50, "checkpoint_total_mb": 1500}
+    assert site.get("/api/room/rule") == changed
+    page.reload()
+    expect(page.locator("#room-one")).to_have_value("50")
+    for field in ("one", "all"):
+        page.locator(f"#room-{field}").fill("")
+    page.locator("#room-change").click()
+    expect(page.locator("#room-rule")).to_contain_text("up to 200 MB")
+
+
+def test_what_is_written_in_one_tab_is_seen_in_the_others(
+    page: Page, site: Site, runs: dict[str, str]
+) -> None:
+    pear = runs["pear"]
+    page.set_viewport_size({"width": 2600, "height": 860})
+    page.goto(f"{site.url}/runs")
+    expect(cell(page, pear, "name")).to_contain_text("pear")
+    train = page.context.new_page()
+    train.goto(f"{site.url}/?run={pear}")
+    expect(train.locator("#run-name")).to_have_text("pear")
+    page.bring_to_front()
+    page.get_by_role("button", name="Rename pear").click()
+    page.keyboard.press("Control+a")
+    page.keyboard.type("quince")
+    page.keyboard.press("Enter")
+    wait(lambda: site.get(f"/api/runs/{pear}")["name"] == "quince")
+    train.bring_to_front()
+    expect(train.locator("#run-name")).to_have_text("quince")
+    train.locator("#runs-button").click()
+    expect(train.locator(".run-item-name").get_by_text("quince")).to_be_visible()
+    request = {"name": "pear", "note": "ripe", "add_tags": ["fruit"], "pinned": True}
+    answer = page.request.patch(f"{site.url}/api/runs/{pear}", data=request)  # somebody else
+    assert answer.ok
+    expect(train.locator("#run-name")).to_have_text("pear")
+    page.bring_to_front()
+    expect(cell(page, pear, "note")).to_have_text("ripe")
+    expect(cell(page, pear, "tags")).to_have_text("fruit")
+    expect(cell(page, pear, "name").locator(".runs-pin")).to_be_visible()
+    page.request.patch(f"{site.url}/api/runs/{pear}", data={"pinned": False})
