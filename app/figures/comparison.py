@@ -193,9 +193,26 @@ def angle_figure(
                 "hovertemplate": f"{plain(cloud.name)}<br>step %{{customdata:,}}<br>"
                 "%{x:.1f}°, %{y:.1%}<extra></extra>",
                 "name": plain(cloud.name),
-                "showlegend": True,
+                "legendgroup": str(place),
+                "showlegend": False,
             }
         )
+    # plotly writes what is coloured by an axis into the legend in black.
+    keys = [
+        {
+            **{name: trace[name] for name in ("type", "mode", "line", "name", "legendgroup")},
+            "marker": {
+                "size": 6,
+                "symbol": trace["marker"]["symbol"],
+                "color": css(paint.colour(colours)),
+            },
+            "x": [None],
+            "y": [None],
+            "hoverinfo": "skip",
+            "showlegend": True,
+        }
+        for trace, paint in zip(traces, paints, strict=True)
+    ]
     layout = base(
         colours,
         margin={"l": 62, "r": 24, "t": 40, "b": 46},
@@ -217,7 +234,7 @@ def angle_figure(
         yaxis=plain_axis(colours, "accuracy on the batch", tickformat=".0%", autorange=True),
         meta=picture("Accuracy against hidden angle"),
     )
-    return {"data": traces, "layout": layout}
+    return {"data": [*traces, *keys], "layout": layout}
 
 
 def descent_figure(shares: Sequence[tuple[str, Array]], theme: str | None = None) -> dict[str, Any]:
