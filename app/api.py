@@ -34,7 +34,7 @@ from app.store.labels import NAME, is_name
 from app.store.texts import is_id
 from app.views import run_view
 from fa_engine import NotAllowed, Problem, RunConfig, problems
-from fa_engine.branching import check_hand_over
+from fa_engine.dynamics.branching import check_hand_over
 
 LONGEST_ECHO = 1_000
 """Characters of a wrong value that an answer repeats."""

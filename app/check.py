@@ -18,7 +18,7 @@ from app.settings import Settings
 from app.store import Store, StoreError, UnknownRun, unpack, why_away
 from app.store.salvage import Saved, opened, save
 from fa_engine import CheckpointError
-from fa_engine.checkpoint import read
+from fa_engine.training.checkpoint import read
 
 _AT_ONCE = 200
 _MOST_LINES = 20  # of what SQLite finds; more say no more

@@ -18,7 +18,7 @@ from app.store import Report, UnknownRun
 from app.store.rows import new_id
 from app.store.texts import LINE, PROSE, is_id, is_line, is_prose, tidied
 from fa_engine.config import refusal
-from fa_engine.measures import MEASURES
+from fa_engine.measures.catalogue import MEASURES
 
 MOST_CHARTS = 50
 LONGEST_TITLE = 200

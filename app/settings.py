@@ -26,7 +26,7 @@ from app.hosts import is_loopback, read_hosts, read_networks, read_origins
 from app.logs import FORMATS, LEVELS
 from app.machine import free_bytes
 from fa_engine import Limits
-from fa_engine.datasets import default_data_dir
+from fa_engine.data.datasets import default_data_dir
 
 PREFIX = "FA_"
 _DIRECTORY = "a path of a directory"

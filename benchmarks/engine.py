@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from benchmarks import peers
 from benchmarks.timing import Timing, race
 from fa_engine import Dataset, RunConfig, Trainer
-from fa_engine.datasets import DATASETS
+from fa_engine.data.datasets import DATASETS
 
 CASES = [
     ("mnist", (512, 512), 128, 20),

@@ -10,8 +10,8 @@ from torch import Tensor
 from benchmarks.engine import synthetic
 from benchmarks.timing import race
 from fa_engine import RunConfig, Trainer
-from fa_engine.landscape import loss_surface, plane_through, point
-from fa_engine.stability import kernel, probe_set, spectrum
+from fa_engine.dynamics.landscape import loss_surface, plane_through, point
+from fa_engine.dynamics.stability import kernel, probe_set, spectrum
 
 CONFIG = RunConfig(
     dataset="mnist",

@@ -9,13 +9,13 @@ The package knows no web and no database. Definitions and symbols follow D. Chu 
 *Random feedback alignment algorithms to train neural networks: why do they align?* (2024).
 """
 
-from fa_engine.alignment import Alignment
-from fa_engine.checkpoint import CheckpointError
 from fa_engine.config import Limits, NotAllowed, Problem, RunConfig, allowed, bounds, problems
-from fa_engine.datasets import DATASETS, DataOptions, Dataset, DatasetError, load_dataset
-from fa_engine.feedback import SCHEMES
-from fa_engine.training import Measurement, Trainer
-from fa_engine.walk import Walk
+from fa_engine.data.datasets import DATASETS, DataOptions, Dataset, DatasetError, load_dataset
+from fa_engine.feedback.schemes import SCHEMES
+from fa_engine.measures.alignment import Alignment
+from fa_engine.measures.walk import Walk
+from fa_engine.training.checkpoint import CheckpointError
+from fa_engine.training.trainer import Measurement, Trainer
 
 __all__ = [
     "DATASETS",

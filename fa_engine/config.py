@@ -26,14 +26,14 @@ from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
-from fa_engine.activations import ACTIVATIONS
-from fa_engine.datasets import DATASETS
-from fa_engine.feedback import SCHEMES, SIGNALS, Scheme
-from fa_engine.layers import ALLOWED as LAYERS_ALLOWED
-from fa_engine.layers import Layer, LayerError, Spec, build, parse
-from fa_engine.losses import LOSSES
-from fa_engine.matrices import MATRICES, ROUTES
+from fa_engine.data.datasets import DATASETS
+from fa_engine.feedback.matrices import MATRICES, ROUTES
+from fa_engine.feedback.schemes import SCHEMES, SIGNALS, Scheme
 from fa_engine.memory import in_words, on_host, peak_bytes
+from fa_engine.networks.activations import ACTIVATIONS
+from fa_engine.networks.layers import ALLOWED as LAYERS_ALLOWED
+from fa_engine.networks.layers import Layer, LayerError, Spec, build, parse
+from fa_engine.networks.losses import LOSSES
 from fa_engine.optimizers import OPTIMIZERS, SCHEDULES
 from fa_engine.seeding import DISTRIBUTIONS
 from fa_engine.typed import entries, hint, number, whole
@@ -179,7 +179,8 @@ def _without_effect(asked: str) -> str:
     configuration raced under several.
 
     Args:
-        asked: the attribute of :class:`fa_engine.matrices.Matrices` that says it of a matrix.
+        asked: the attribute of :class:`fa_engine.feedback.matrices.Matrices` that says it of a
+            matrix.
     """
     names = [
         row.short

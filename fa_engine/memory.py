@@ -16,11 +16,11 @@ from typing import Protocol
 
 import torch
 
-from fa_engine.datasets import DATASETS
-from fa_engine.feedback import Scheme, lags
-from fa_engine.layers import Conv, Dense, Layer
-from fa_engine.matrices import MATRICES, ROUTES
-from fa_engine.network import SMALL_VALUES
+from fa_engine.data.datasets import DATASETS
+from fa_engine.feedback.matrices import MATRICES, ROUTES
+from fa_engine.feedback.schemes import Scheme, lags
+from fa_engine.networks.layers import Conv, Dense, Layer
+from fa_engine.networks.network import SMALL_VALUES
 
 EVALUATION_BYTES = 2**26  # of operands at a time: convolutions unfold each sample many times over
 ITEM = {"float32": 4, "float64": 8}

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from fa_engine.network import Network, Product
+from fa_engine.networks.network import Network, Product
 
 
 class Optimizer(Protocol):

@@ -15,7 +15,7 @@ import numpy as np
 import playwright
 import pytest
 
-from fa_engine.plane import Plane
+from fa_engine.dynamics.plane import Plane
 
 ROOT = Path(__file__).parent.parent
 STEPS = 300
@@ -40,7 +40,7 @@ def node() -> str | None:
 
 
 def plane_numbers() -> list[dict[str, Any]]:
-    """What fa_engine/plane.py finds for some networks, at random points."""
+    """What fa_engine/dynamics/plane.py finds for some networks, at random points."""
     rng = np.random.default_rng(5)
     draws = rng.standard_normal((1, STEPS, 2))
     found = []

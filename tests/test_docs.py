@@ -11,11 +11,11 @@ import pytest
 from app.settings import Settings
 from app.store import COMMANDS
 from fa_engine import DATASETS, SCHEMES
-from fa_engine.alignment import Alignment
-from fa_engine.feedback import SIGNALS
-from fa_engine.matrices import MATRICES
-from fa_engine.measures import MEASURES
-from fa_engine.walk import Walk
+from fa_engine.feedback.matrices import MATRICES
+from fa_engine.feedback.schemes import SIGNALS
+from fa_engine.measures.alignment import Alignment
+from fa_engine.measures.catalogue import MEASURES
+from fa_engine.measures.walk import Walk
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

@@ -17,7 +17,7 @@ from app.compare.selection import AXES, FIELDS, MAX_PANELS, MAX_RUNS, Selection
 from app.figures.comparison import Cloud, Paint
 from app.lab.walk import median, walk_lines
 from app.store import Run, Series, Store, UnknownRun
-from fa_engine.measures import MEASURES, Measure
+from fa_engine.measures.catalogue import MEASURES, Measure
 
 Array = NDArray[Any]
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tsdownsample import MinMaxLTTBDownsampler
 
 from app.figures.bands import HIGH, LOW, quantiles
-from fa_engine.measures import Measure
+from fa_engine.measures.catalogue import Measure
 
 Array = NDArray[Any]
 

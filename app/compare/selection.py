@@ -11,7 +11,7 @@ from app.address import BESIDE as EVERYWHERE
 from app.store.texts import is_id
 from fa_engine import RunConfig
 from fa_engine.config import refusal
-from fa_engine.measures import MEASURES
+from fa_engine.measures.catalogue import MEASURES
 
 MAX_RUNS = 40
 MAX_PANELS = 12

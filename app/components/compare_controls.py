@@ -15,7 +15,7 @@ from app.components import aria
 from app.components.share import copy_link
 from app.store import Report, Run
 from app.store.texts import isolated
-from fa_engine.measures import MEASURES
+from fa_engine.measures.catalogue import MEASURES
 
 CHOSEN = ("measures", "x", "align", "colour", "group", "replicates", "smoothing", "log", "layers")
 """Fields of a selection that have a control, in the order of the page."""

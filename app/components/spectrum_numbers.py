@@ -9,7 +9,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from app.lab import Arrays
-from fa_engine.stability import e_folding
+from fa_engine.dynamics.stability import e_folding
 
 _Row = tuple[str, str, str]  # name, value, remark
 

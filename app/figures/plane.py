@@ -36,7 +36,7 @@ from app.figures.plane_view import (
     endings,
 )
 from app.figures.training import CHART_CONFIG
-from fa_engine.plane import Array, Fixed, Paths, Plane
+from fa_engine.dynamics.plane import Array, Fixed, Paths, Plane
 
 _LOSS_RANGE = (-4.0, 1.5)  # decades
 _COSINE_RANGE = (-1.15, 1.15)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fa_engine.plane import ESCAPED, RESTING, Array, Paths, Plane, noise_draws
+from fa_engine.dynamics.plane import ESCAPED, RESTING, Array, Paths, Plane, noise_draws
 
 CASES: dict[str, dict[str, Any]] = {
     "linear": {"title": "linear", "activation": "linear", "x": (1.0,), "y": (1.0,)},

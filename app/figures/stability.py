@@ -161,8 +161,8 @@ def return_figure(found: Arrays | None, theme: str | None = None) -> go.Figure:
     """Where copies of a network go that were kicked out of their place.
 
     Args:
-        found: what :class:`fa_engine.perturbation.Return` holds; None for the figure before any
-            kick.
+        found: what :class:`fa_engine.dynamics.perturbation.Return` holds; None for the figure
+            before any kick.
         theme: light or dark.
     """
     colours = palette(theme)

@@ -15,7 +15,7 @@ from app.store import SHAPES, Incoming, Labels, Parent, RunState, Series
 from app.store.texts import PROSE, is_id, is_prose
 from fa_engine import SCHEMES, NotAllowed, RunConfig, problems
 from fa_engine.config import UNLIMITED
-from fa_engine.measures import sizes
+from fa_engine.measures.catalogue import sizes
 
 MOST_BYTES = 64_000_000
 MOST_RUNS = 100

@@ -64,7 +64,7 @@ def as_script(run: Run, controls: Sequence[Event], threads: int) -> str:
     return _SCRIPT.format(
         # Nobody's words become code: within a text, on one line.
         name=json.dumps(run.name).replace("\\", "\\\\"),
-        imports="from fa_engine.branching import hand_over\n" if handed else "",
+        imports="from fa_engine.dynamics.branching import hand_over\n" if handed else "",
         threads=threads,
         fields="\n".join(f"    {name}={value!r}," for name, value in _differing(config)),
         changes=_mapping(changes),

@@ -25,14 +25,14 @@ from app.lab.params import (
 from app.lab.walk import WalkRows, median, walk_lines
 from app.store import Unstable
 from fa_engine import CheckpointError, NotAllowed, RunConfig, Trainer
-from fa_engine.branching import fork
-from fa_engine.decides import decision
-from fa_engine.diffusion import LEAST_SNAPSHOTS, mean_squared_displacement, power_law
-from fa_engine.landscape import landscape
+from fa_engine.dynamics.branching import fork
+from fa_engine.dynamics.decides import decision
+from fa_engine.dynamics.diffusion import LEAST_SNAPSHOTS, mean_squared_displacement, power_law
+from fa_engine.dynamics.landscape import landscape
+from fa_engine.dynamics.perturbation import perturb_and_return
+from fa_engine.dynamics.probes import probe_bytes
+from fa_engine.dynamics.stability import probe_set, spectrum
 from fa_engine.memory import peak_bytes
-from fa_engine.perturbation import perturb_and_return
-from fa_engine.probes import probe_bytes
-from fa_engine.stability import probe_set, spectrum
 
 
 class LeftOff(Exception):
@@ -54,7 +54,7 @@ class Shelf(Protocol):
     """Where checkpoints are found."""
 
     def trajectory(self, run_id: str) -> Path:
-        """The file of a run's trajectory, :class:`fa_engine.diffusion.Trajectory`."""
+        """The file of a run's trajectory, :class:`fa_engine.dynamics.diffusion.Trajectory`."""
 
     def series(self, run_id: str, until: int) -> WalkRows:
         """What a run has measured up to an event."""

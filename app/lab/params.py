@@ -19,8 +19,8 @@ from pydantic.config import JsonDict
 
 from fa_engine import SCHEMES, NotAllowed, Problem, RunConfig, problems
 from fa_engine.config import refusal
-from fa_engine.probes import check_samples, most_samples
-from fa_engine.stability import PATIENCE
+from fa_engine.dynamics.probes import check_samples, most_samples
+from fa_engine.dynamics.stability import PATIENCE
 from fa_engine.typed import hint, number
 
 

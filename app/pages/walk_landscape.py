@@ -24,7 +24,7 @@ from app.pages.base import Context
 from app.store import Checkpoint, Run, UnknownRun
 from app.store.texts import isolated
 from fa_engine import NotAllowed, RunConfig
-from fa_engine.landscape import SAME
+from fa_engine.dynamics.landscape import SAME
 
 _WAIT_MS = 500  # between two looks at a result that is on its way
 

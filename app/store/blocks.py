@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fa_engine import Measurement
-from fa_engine.measures import MEASURES, sizes
+from fa_engine.measures.catalogue import MEASURES, sizes
 
 FloatArray = NDArray[np.float32]
 

@@ -7,8 +7,8 @@ from concurrent.futures import Future
 from pathlib import Path
 
 from fa_engine import Dataset, RunConfig, load_dataset
-from fa_engine.datasets import DataOptions
-from fa_engine.training import data_options, pick_device
+from fa_engine.data.datasets import DataOptions
+from fa_engine.training.trainer import data_options, pick_device
 
 _Key = tuple[str, str, str, DataOptions]
 

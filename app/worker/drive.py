@@ -28,7 +28,7 @@ from app.worker.line import Line
 from app.worker.patience import patiently
 from app.worker.taking_up import Lifeline, take_up
 from fa_engine import DATASETS, Dataset, Measurement, Trainer, problems
-from fa_engine.branching import hand_over
+from fa_engine.dynamics.branching import hand_over
 from fa_engine.memory import in_words, is_out_of_memory, peak_bytes
 
 FLUSH_S = 0.1  # between two blocks of measurements: as often as frames are sent

@@ -14,8 +14,8 @@ from safetensors.torch import load_file
 
 from app.store import Draft
 from fa_engine import CheckpointError, Trainer
-from fa_engine.checkpoint import write_tensors
-from fa_engine.diffusion import LEAST_SNAPSHOTS, MAX_SNAPSHOTS, SKETCH_SIZE, Trajectory
+from fa_engine.dynamics.diffusion import LEAST_SNAPSHOTS, MAX_SNAPSHOTS, SKETCH_SIZE, Trajectory
+from fa_engine.training.checkpoint import write_tensors
 
 MOST = 40  # kept on either schedule, however small they are
 MOST_KEPT = 100  # of a run, those on demand too

@@ -16,7 +16,7 @@ from pathlib import Path
 from app.logs import logger
 from app.worker.keeping import checkpoint_path, trajectory_path, trajectory_reach
 from fa_engine import CheckpointError, Dataset, RunConfig, Trainer
-from fa_engine.checkpoint import made_here, made_with
+from fa_engine.training.checkpoint import made_here, made_with
 
 LOST_S = 30.0  # of work at most, unless keeping takes too long
 SHARE = 0.02  # of the time at most goes into keeping

@@ -16,11 +16,11 @@ import torch
 
 from app.components.presets import PRESETS
 from fa_engine import RunConfig, Trainer
-from fa_engine.branching import hand_over
-from fa_engine.kernel import error_kernel, kernel, layers_kernel
-from fa_engine.losses import LOSSES
-from fa_engine.probes import probe_set
-from fa_engine.stability import spectrum
+from fa_engine.dynamics.branching import hand_over
+from fa_engine.dynamics.kernel import error_kernel, kernel, layers_kernel
+from fa_engine.dynamics.probes import probe_set
+from fa_engine.dynamics.stability import spectrum
+from fa_engine.networks.losses import LOSSES
 
 pytestmark = pytest.mark.thorough
 

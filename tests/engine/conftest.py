@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from fa_engine import training
+from fa_engine.training import trainer as training
 
 
 @pytest.fixture(scope="session", autouse=True)

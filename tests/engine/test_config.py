@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from fa_engine import SCHEMES, Limits, RunConfig, Trainer, allowed, bounds, problems
 from fa_engine.config import UNLIMITED
-from fa_engine.matrices import MATRICES
+from fa_engine.feedback.matrices import MATRICES
 from fa_engine.memory import in_words, peak_bytes
 
 BAD = [

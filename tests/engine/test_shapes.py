@@ -12,13 +12,13 @@ from jaxtyping import TypeCheckError
 from shapes import CHECKED_CALLS
 
 from fa_engine import RunConfig, Trainer
-from fa_engine.alignment import cosine
-from fa_engine.kernel import zero_sum_basis
-from fa_engine.landscape import principal_plane
-from fa_engine.losses import LOSSES
-from fa_engine.network import Product
-from fa_engine.probes import Probe, probe_set
-from fa_engine.stability import kernel
+from fa_engine.dynamics.kernel import zero_sum_basis
+from fa_engine.dynamics.landscape import principal_plane
+from fa_engine.dynamics.probes import Probe, probe_set
+from fa_engine.dynamics.stability import kernel
+from fa_engine.measures.alignment import cosine
+from fa_engine.networks.losses import LOSSES
+from fa_engine.networks.network import Product
 
 SMALL = RunConfig(hidden=(6, 5), replicates=3)
 
@@ -80,7 +80,7 @@ def test_the_engine_outside_tests_is_as_it_is_written():
     """No decorator, no checker: annotations are text that nobody reads."""
     code = (
         "import sys, fa_engine\n"
-        "from fa_engine.network import Network, Product\n"
+        "from fa_engine.networks.network import Network, Product\n"
         "import torch\n"
         "assert 'beartype' not in sys.modules\n"
         "assert not hasattr(Network.forward, '__wrapped__')\n"

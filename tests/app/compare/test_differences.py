@@ -15,7 +15,7 @@ from app.compare.lines import Panel, Rows, line
 from app.components.compared import result_table
 from app.store import Draft, Run, Store, pack
 from fa_engine import RunConfig, Trainer
-from fa_engine.measures import MEASURES
+from fa_engine.measures.catalogue import MEASURES
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from app.compare.lines import LEAST, MOST, Rows, line, per_line, smoothed, thinned, together
-from fa_engine.measures import MEASURES
+from fa_engine.measures.catalogue import MEASURES
 
 LOSS, ANGLE = MEASURES["loss"], MEASURES["gradient_angle_deg"]
 

@@ -9,7 +9,7 @@ from app.address import defaults, read, write
 from app.compare import MAX_RUNS, Selection
 from app.compare.selection import FIELDS
 from fa_engine import RunConfig, problems
-from fa_engine.measures import MEASURES
+from fa_engine.measures.catalogue import MEASURES
 
 FULL = {
     "runs": ("abc", "def"),

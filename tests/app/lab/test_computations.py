@@ -22,7 +22,7 @@ from app.lab import (
 from app.lab.computations import kind_of
 from fa_engine import SCHEMES, RunConfig, Trainer
 from fa_engine.config import NotAllowed
-from fa_engine.diffusion import Trajectory
+from fa_engine.dynamics.diffusion import Trajectory
 
 CONFIG = RunConfig(hidden=(7, 6), replicates=2, epochs=1, learning_rate=0.1, dtype="float64")
 

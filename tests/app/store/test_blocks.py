@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from app.store import SHAPES, Series, pack, unpack
 from fa_engine import Measurement, RunConfig, Trainer
-from fa_engine.measures import MEASURES
-from fa_engine.walk import Walk
+from fa_engine.measures.catalogue import MEASURES
+from fa_engine.measures.walk import Walk
 
 NAMES = [field.name for field in fields(Series)]
 WALK = [field.name for field in fields(Walk)]

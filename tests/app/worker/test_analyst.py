@@ -21,10 +21,10 @@ from app.worker.data import DataSets
 from app.worker.keeping import checkpoint_path, trajectory_path
 from app.worker.supervisor import Supervisor
 from fa_engine import CheckpointError, RunConfig, Trainer
-from fa_engine.branching import fork
+from fa_engine.dynamics.branching import fork
+from fa_engine.dynamics.probes import probe_bytes
+from fa_engine.dynamics.stability import probe_set, spectrum
 from fa_engine.memory import opened_bytes
-from fa_engine.probes import probe_bytes
-from fa_engine.stability import probe_set, spectrum
 
 CONFIG = RunConfig(hidden=(8, 6), replicates=2, epochs=4, learning_rate=0.1)
 

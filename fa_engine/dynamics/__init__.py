@@ -1,0 +1,1 @@
+"""Why it aligns: fixed points and their stability, kicks, the walk and its landscape."""

@@ -1,0 +1,1 @@
+"""How errors come back: the schemes, and the matrices that they go through."""

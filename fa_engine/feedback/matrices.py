@@ -1,0 +1,277 @@
+"""Feedback matrices: how each kind is made, refreshed before a step, and learned.
+
+One class a kind, each a few lines; :data:`MATRICES` names them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from math import prod
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from fa_engine.networks.layers import Layer
+from fa_engine.networks.network import Network, Pass, Product
+from fa_engine.seeding import FEEDBACK, MIRROR, REDRAW, Draw, draw, generator
+
+
+@dataclass(frozen=True)
+class Route:
+    """How the signal travels: its title, and the shapes of its matrices on a network."""
+
+    title: str
+    shapes: Callable[[Sequence[Layer]], list[tuple[int, int]]]
+
+
+def _layerwise_shapes(layers: Sequence[Layer]) -> list[tuple[int, int]]:
+    return [(layer.n_out, layer.fan_in) for layer in layers[1:]]
+
+
+def _direct_shapes(layers: Sequence[Layer]) -> list[tuple[int, int]]:
+    return [(layers[-1].n_out, prod(layer.output_shape)) for layer in layers[:-1]]
+
+
+MEAN_OF = 100_000  # draws of which a mean magnitude is taken: right to 0.3 %
+
+ROUTES: dict[str, Route] = {
+    "layerwise": Route("Layer by layer", _layerwise_shapes),
+    "direct": Route("Straight from the outputs", _direct_shapes),
+    "none": Route("Not at all", lambda _layers: []),
+}
+
+
+@dataclass(frozen=True)
+class FeedbackOptions:
+    """What a scheme's parts may ask for.
+
+    Attributes:
+        seeds: one a replicate.
+        how: distribution and scale of random matrices.
+        delay_modules: ``K``: the network is cut into ``K`` modules; the one ``j`` below the top
+            takes the update that belongs to the step ``j`` before (Huo et al. 2018).
+        mirror_rate: ``eta_m`` of the weight mirror.
+        mirror_samples: noise samples a step.
+    """
+
+    seeds: Sequence[int]
+    how: Draw = field(default_factory=Draw)
+    delay_modules: int = 1
+    mirror_rate: float = 0.1
+    mirror_samples: int = 64
+
+
+class Matrices:
+    """The matrices of one scheme: how they are made, refreshed and learned.
+
+    Attributes:
+        title: what a person reads.
+        routes: the routes it is defined for.
+        follows_weights: made from the weights before each step.
+        is_drawn: made, at the start at least, from random draws.
+        is_scaled: made with the feedback scale.
+        keeps_rank: what is drawn with a rank carries the signal with that rank.
+        sees_noise: learned from samples of noise.
+        motion: how they move where no error is left, a key of
+            :data:`fa_engine.dynamics.decides.MOTIONS`.
+        tensors: one a hidden layer, bottom first.
+    """
+
+    title = "Fixed random"
+    follows_weights = False  # what make() draws is not yet what the first step uses
+    routes: tuple[str, ...] = ("layerwise", "direct", "none")
+    is_drawn = True
+    is_scaled = True
+    keeps_rank = True
+    sees_noise = False
+    motion = "none"
+
+    def __init__(self, network: Network, route: str, options: FeedbackOptions) -> None:
+        self.network, self.route, self.options = network, route, options
+        self.shapes = ROUTES[route].shapes(network.layers)
+        self.tensors = self.make()
+        if self.follows_weights:
+            self.refresh(0)
+
+    def make(self) -> tuple[Float[Tensor, "R _n_out _n_in"], ...]:
+        """Drawn from the top layer down, so that FA and DFA share the matrix of the top layer."""
+        like, options = self.network.weights[0], self.options
+        downwards = self.shapes[::-1]
+        drawn = draw(options.how, downwards, options.seeds, FEEDBACK, like.device, like.dtype)
+        return drawn[::-1]
+
+    def refresh(self, step: int) -> None:
+        """Called before each step with the number of steps taken."""
+
+    def take_mean(self) -> None:
+        """Becomes the mean of what is redrawn at every step, until the next refresh."""
+
+    def products(
+        self, directions: Sequence[Product | None], signal: Float[Tensor, "*R N c"], past: Pass
+    ) -> list[Product | None]:
+        """Per matrix what the optimiser moves it by; empty where matrices are not learned so."""
+        return []
+
+    def state(self) -> dict[str, Tensor]:
+        """Tensors by name, for checkpoints."""
+        return {f"feedback.{layer}": tensor for layer, tensor in enumerate(self.tensors)}
+
+
+class WeightMatrices(Matrices):
+    """``W`` itself: backpropagation."""
+
+    title = "The weights themselves"
+    routes = ("layerwise", "none")
+    is_drawn = False
+    is_scaled = False
+
+    def make(self) -> tuple[Float[Tensor, "R _n_out _n_in"], ...]:
+        return self.network.weights[1:] if self.shapes else ()
+
+    def state(self) -> dict[str, Tensor]:
+        return {}
+
+
+class TiedMatrices(Matrices):
+    """A copy of ``W`` made before each step."""
+
+    title = "Copies of the weights"
+    follows_weights = True
+    routes = ("layerwise",)
+    is_drawn = False
+    is_scaled = False
+
+    def make(self) -> tuple[Float[Tensor, "R _n_out _n_in"], ...]:
+        return tuple(w.clone() for w in self.network.weights[1:])
+
+    def refresh(self, step: int) -> None:
+        for matrix, weight in zip(self.tensors, self.network.weights[1:], strict=True):
+            matrix.copy_(weight)
+
+
+class SignMatrices(TiedMatrices):
+    """``c sign(W)`` with ``c`` the feedback scale."""
+
+    title = "The signs of the weights"
+    motion = "jumps"
+    is_scaled = True
+
+    def make(self) -> tuple[Float[Tensor, "R _n_out _n_in"], ...]:
+        std = self.options.how.std
+        self._scales = [n_in**-0.5 if std is None else std for _, n_in in self.shapes]
+        return super().make()
+
+    def refresh(self, step: int) -> None:
+        weights = self.network.weights[1:]
+        for matrix, weight, scale in zip(self.tensors, weights, self._scales, strict=True):
+            torch.sign(weight, out=matrix).mul_(scale)
+
+
+class SignedRandomMatrices(Matrices):
+    """``abs(M) sign(W)`` with ``M`` fixed."""
+
+    title = "The signs of the weights, fixed random magnitudes"
+    motion = "jumps"
+    follows_weights = True
+    routes = ("layerwise",)
+    keeps_rank = False  # signs of their own make it full
+
+    def make(self) -> tuple[Float[Tensor, "R _n_out _n_in"], ...]:
+        self._magnitudes = tuple(m.abs_() for m in super().make())
+        return tuple(m.clone() for m in self._magnitudes)
+
+    def refresh(self, step: int) -> None:
+        weights = self.network.weights[1:]
+        for matrix, magnitude, w in zip(self.tensors, self._magnitudes, weights, strict=True):
+            torch.sign(w, out=matrix).mul_(magnitude)
+
+    def state(self) -> dict[str, Tensor]:
+        magnitudes = {f"magnitude.{layer}": m for layer, m in enumerate(self._magnitudes)}
+        return super().state() | magnitudes
+
+
+class SignedRedrawnMatrices(Matrices):
+    """``abs(R) sign(W)`` with ``R`` redrawn at every step."""
+
+    title = "The signs of the weights, magnitudes redrawn at each step"
+    motion = "redrawn"
+    follows_weights = True
+    routes = ("layerwise",)
+    keeps_rank = False
+
+    def refresh(self, step: int) -> None:
+        # The step is part of the key: a resumed run redraws what it would have drawn.
+        for replicate, seed in enumerate(self.options.seeds):
+            source = generator(seed, REDRAW, step)
+            weights = self.network.weights[1:]
+            for matrix, weight, shape in zip(self.tensors, weights, self.shapes, strict=True):
+                fresh = self.options.how(shape, source).abs_().to(matrix)
+                matrix[replicate].copy_(fresh.mul_(weight[replicate].sign()))
+
+    def take_mean(self) -> None:
+        source = generator(self.options.seeds[0], REDRAW)
+        weights = self.network.weights[1:]
+        for matrix, weight, shape in zip(self.tensors, weights, self.shapes, strict=True):
+            draws = 1 + MEAN_OF // prod(shape)
+            mean = sum(float(self.options.how(shape, source).abs().mean()) for _ in range(draws))
+            torch.sign(weight, out=matrix).mul_(mean / draws)
+
+
+class LearnedMatrices(Matrices):
+    """Layerwise, Kolen-Pollack: ``B`` takes the increments of ``W``. Direct: ``e^T h_l``."""
+
+    title = "Learned with the weights"
+    motion = "learned"
+    routes = ("layerwise", "direct")
+
+    def products(
+        self, directions: Sequence[Product | None], signal: Float[Tensor, "*R N c"], past: Pass
+    ) -> list[Product | None]:
+        if self.route == "layerwise":
+            return list(directions[1:])
+        return [Product(signal, h) for h in past.hidden]
+
+
+class MirroredMatrices(Matrices):
+    """``B <- (1 - eta_m) B + eta_m noise_out^T noise_in / M``: in the mean it becomes ``W``.
+
+    Each layer is shown ``M`` samples of noise on its own, normal and of variance 1, and answers
+    ``noise_out = noise_in W^T``. About weights that stand still ``B`` comes to rest at an angle
+    whose tangent is ``sqrt(eta_m (n_in + 1) / ((2 - eta_m) M))``.
+    """
+
+    title = "Mirrored from the answer to noise"
+    motion = "mirrored"
+    routes = ("layerwise",)
+    sees_noise = True
+
+    def refresh(self, step: int) -> None:
+        rate, network = self.options.mirror_rate, self.network
+        samples = self.options.mirror_samples
+        like = self.tensors[0]
+        noises: list[list[Tensor]] = [[] for _ in self.tensors]
+        for seed in self.options.seeds:
+            source = generator(seed, MIRROR, step)
+            for layer, (_, n_in) in enumerate(self.shapes):
+                # In float64 whatever the dtype, so that this changes nothing but rounding.
+                noise = torch.randn(samples, n_in, generator=source, dtype=torch.float64)
+                noises[layer].append(noise.to(like.dtype))
+        for layer, matrix in enumerate(self.tensors):
+            noise_in = network.operand(torch.stack(noises[layer]).to(like.device))
+            noise_out = network.matmul(noise_in, network.weight_operands[layer + 1].mT)
+            target = network.matmul(noise_out.mT, noise_in)
+            network.operand(matrix).mul_(1 - rate).add_(target, alpha=rate / samples)
+
+
+MATRICES: dict[str, type[Matrices]] = {
+    "weights": WeightMatrices,
+    "random": Matrices,
+    "tied": TiedMatrices,
+    "sign": SignMatrices,
+    "signed_random": SignedRandomMatrices,
+    "signed_redrawn": SignedRedrawnMatrices,
+    "learned": LearnedMatrices,
+    "mirrored": MirroredMatrices,
+}

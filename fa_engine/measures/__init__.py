@@ -1,0 +1,1 @@
+"""What is measured of a step, and what each measure is called."""

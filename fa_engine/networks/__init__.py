@@ -1,0 +1,1 @@
+"""Layers, activations and losses, and the networks that are made of them."""
