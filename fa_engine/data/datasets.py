@@ -22,6 +22,7 @@ from torch import Tensor
 from fa_engine.data import cifar, digits, idx, synthetic
 from fa_engine.data.samples import DataOptions, DatasetError, Read
 from fa_engine.seeding import LABELS
+from fa_engine.surroundings import undisturbed
 
 __all__ = [
     "DATASETS",
@@ -100,6 +101,7 @@ def default_data_dir() -> Path:
     return Path(configured or platformdirs.user_cache_path("feedback-alignment") / "data")
 
 
+@undisturbed
 def load_dataset(
     name: str,
     data_dir: Path | str | None = None,

@@ -11,6 +11,7 @@ from torch import Tensor
 from fa_engine.config import NotAllowed, RunConfig
 from fa_engine.data.datasets import Dataset
 from fa_engine.feedback.schemes import SCHEMES
+from fa_engine.surroundings import undisturbed
 from fa_engine.training import checkpoint
 from fa_engine.training.trainer import Trainer
 
@@ -19,6 +20,7 @@ ARCHITECTURE = ("hidden", "activation", "bias", "replicates")
 PARTS = ("route", "signal", "matrix")
 
 
+@undisturbed
 def fork(
     trainer: Trainer, replicate: int, copies: int, *, measure_every: int | None = None
 ) -> Trainer:
@@ -103,6 +105,7 @@ def handed_config(path: Path | str, **changes: Any) -> RunConfig:
     return handed
 
 
+@undisturbed
 def hand_over(
     path: Path | str,
     config: RunConfig | None = None,

@@ -21,6 +21,7 @@ from torch import Tensor
 from fa_engine.dynamics.kernel import error_kernel, layers_kernel, moving
 from fa_engine.dynamics.probes import Probe, check_probe
 from fa_engine.networks.losses import LOSSES
+from fa_engine.surroundings import undisturbed
 from fa_engine.training.trainer import Trainer
 
 
@@ -34,6 +35,7 @@ def one_lag_roots(
     return np.asarray(np.roots(polynomial), dtype=np.complex128)
 
 
+@undisturbed
 def companion(trainer: Trainer, probe: Probe, learning_rate: float) -> Float64[Tensor, "R mJ mJ"]:
     """The joint companion matrix of all modules, of ``H K`` where the loss has a curvature.
 

@@ -16,6 +16,7 @@ from fa_engine.feedback.schemes import SIGNALS
 from fa_engine.measures.alignment import Array, cosine, degrees, unwarned
 from fa_engine.networks.losses import LOSSES
 from fa_engine.networks.network import Network, Pass
+from fa_engine.surroundings import undisturbed
 from fa_engine.training.trainer import Trainer
 
 FINITE_STEP = 1e-5  # length of a finite-difference step: float64 rounding and curvature balance
@@ -40,6 +41,7 @@ class Step:
     error_left: Float64[Array, " R"]
 
 
+@undisturbed
 @unwarned
 def step_on(trainer: Trainer, probe: Probe, *, backpropagation: bool = False) -> Step:
     """``u`` and ``g`` on a probe set, formed as the training step forms them, without a delay.
@@ -69,6 +71,7 @@ def step_on(trainer: Trainer, probe: Probe, *, backpropagation: bool = False) ->
     return Step(update, gradient, -ug, degrees(cosine(uu, ug, gg)), left)
 
 
+@undisturbed
 def rate_by_kernel(
     trainer: Trainer,
     probe: Probe,
@@ -95,6 +98,7 @@ def rate_by_kernel(
     return rate
 
 
+@undisturbed
 def rate_by_small_steps(trainer: Trainer, probe: Probe, step: Step) -> Float64[Array, " R"]:
     """Change of the loss along ``-u`` by a central difference, in float64."""
     network, loss = trainer.network, LOSSES[trainer.config.loss]
@@ -124,6 +128,7 @@ def rate_by_small_steps(trainer: Trainer, probe: Probe, step: Step) -> Float64[A
     return rate
 
 
+@undisturbed
 def directions(
     trainer: Trainer,
     deltas: Sequence[Float[Tensor, "*R _m _n"] | None],
@@ -144,6 +149,7 @@ def directions(
     return weights, biases
 
 
+@undisturbed
 def sent_signal(
     trainer: Trainer, e: Float[Tensor, "*R N c"], probe: Probe
 ) -> Float[Tensor, "*R N c"]:

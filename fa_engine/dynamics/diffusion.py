@@ -21,6 +21,7 @@ from torch import Tensor
 from fa_engine.measures.alignment import Array
 from fa_engine.networks.network import Network
 from fa_engine.seeding import SKETCH, generator
+from fa_engine.surroundings import undisturbed
 
 MAX_SNAPSHOTS = 512
 LEAST_SNAPSHOTS = 3  # that have displacements over two lags
@@ -44,6 +45,7 @@ class Trajectory:
         whole: per layer whether it is kept whole.
     """
 
+    @undisturbed
     def __init__(
         self, network: Network, *, every: int = 1, size: int = SKETCH_SIZE, seed: int = 0
     ) -> None:
@@ -68,6 +70,7 @@ class Trajectory:
         self._size = size
         self.whole = [found is None for found in self._hashes]
 
+    @undisturbed
     def record(self, step: int) -> None:
         """Takes a snapshot where one is due; call it with every number of steps taken.
 

@@ -20,9 +20,11 @@ from fa_engine.feedback.schemes import SIGNALS
 from fa_engine.networks.layers import Dense, Layer
 from fa_engine.networks.losses import Loss
 from fa_engine.networks.network import Network, Pass
+from fa_engine.surroundings import undisturbed
 from fa_engine.training.trainer import Trainer
 
 
+@undisturbed
 def kernel(
     trainer: Trainer, probe: Probe, *, backpropagation: bool = False, mean: bool = False
 ) -> Float[Tensor, "R Nc Nc"]:
@@ -61,6 +63,7 @@ def rate_of_biases(trainer: Trainer) -> float:
     return trainer.config.bias_rate if trainer.config.bias else 0.0
 
 
+@undisturbed
 def layers_kernel(
     trainer: Trainer,
     probe: Probe,
@@ -154,6 +157,7 @@ def _add_layer_(
     found.add_(j @ p.mT).add_(j_bias @ p_bias.mT, alpha=bias_rate)
 
 
+@undisturbed
 def error_kernel(
     matrix: Float64[Tensor, "R Nc Nc"], past: Pass, loss: Loss
 ) -> Float64[Tensor, "R modes modes"]:

@@ -28,6 +28,7 @@ from fa_engine.measures.alignment import Array
 from fa_engine.networks.losses import LOSSES
 from fa_engine.networks.network import Network
 from fa_engine.progress import Progress, check
+from fa_engine.surroundings import undisturbed
 from fa_engine.training.trainer import Trainer
 
 GRID_BYTES = 2**26  # of weights and operands at a time
@@ -76,6 +77,7 @@ class Plane:
         return found
 
 
+@undisturbed
 def principal_plane(points: Float[Tensor, "T D"]) -> Plane:
     """The plane about the mean of ``(T, D)`` points that holds most of their variance.
 
@@ -98,6 +100,7 @@ def principal_plane(points: Float[Tensor, "T D"]) -> Plane:
     return Plane(origin, axes, (variances / total).cpu().numpy())
 
 
+@undisturbed
 def plane_through(
     first: Float[Tensor, " D"], second: Float[Tensor, " D"], third: Float[Tensor, " D"]
 ) -> Plane:
@@ -141,6 +144,7 @@ class Surface:
     loss: Float64[Array, "n_y n_x"]
 
 
+@undisturbed
 def loss_surface(
     config: RunConfig,
     network: Network,
@@ -188,7 +192,7 @@ def loss_surface(
                 for kind in (0, 1)
             )
             a = torch.baddbmm(b.unsqueeze(1), layers[index].gather(h), w.mT)
-        found.append(value(a, probe.y).cpu().numpy())
+        found.append(value(a, probe.y).double().cpu().numpy())
     check(progress, len(at), len(at))
     return Surface(x, y, np.concatenate(found).reshape(len(y), len(x)))
 
@@ -241,6 +245,7 @@ class Landscape:
     n_samples: int
 
 
+@undisturbed
 def landscape(
     runs: Sequence[Sequence[Any]],
     *,

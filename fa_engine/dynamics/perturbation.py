@@ -24,6 +24,7 @@ from fa_engine.measures.alignment import Array
 from fa_engine.networks.losses import LOSSES
 from fa_engine.progress import Progress, check
 from fa_engine.seeding import KICK, generator
+from fa_engine.surroundings import undisturbed
 from fa_engine.training.trainer import Trainer
 
 MODES = {"telling": telling, "least_stable": least_stable, "quickest": quickest}
@@ -68,6 +69,7 @@ class Return:
     e_folding: float
 
 
+@undisturbed
 def perturb_and_return(
     source: Trainer | Path | str,
     *,

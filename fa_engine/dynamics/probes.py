@@ -12,6 +12,7 @@ from fa_engine.config import NotAllowed, RunConfig
 from fa_engine.data.datasets import Dataset
 from fa_engine.networks.layers import Dense
 from fa_engine.seeding import PROBE, generator
+from fa_engine.surroundings import undisturbed
 
 MAX_PROBE_BYTES = 2**31
 MAX_MODES = 2000  # of a probe set that a person waits for: 2560 took 15 s a decomposition
@@ -30,6 +31,7 @@ class Probe:
     y: Float[Tensor, "N c"]
 
 
+@undisturbed
 def probe_set(data: Dataset, n_samples: int, *, seed: int | None = None) -> Probe:
     """Samples of the training set.
 

@@ -46,6 +46,7 @@ from fa_engine.measures.alignment import Array
 from fa_engine.networks.losses import LOSSES
 from fa_engine.networks.network import Network
 from fa_engine.progress import Progress, check
+from fa_engine.surroundings import undisturbed
 from fa_engine.training.trainer import Trainer
 
 __all__ = ["Direction", "Probe", "Spectrum", "kernel", "least_stable", "probe_set", "spectrum"]
@@ -157,6 +158,7 @@ class Spectrum:
         return np.where(np.isnan(modes).any(1), np.nan, share)
 
 
+@undisturbed
 def spectrum(
     trainer: Trainer,
     probe: Probe,
@@ -283,6 +285,7 @@ def _quickest(modes: Complex128[ComplexArray, " m"], learning_rate: float) -> in
     return int(np.abs(1 - learning_rate * modes).argmin())
 
 
+@undisturbed
 def along(trainer: Trainer, probe: Probe, choose: Callable[[ComplexArray], int]) -> Direction:
     """The weights' direction ``P^T v`` of a mode.
 

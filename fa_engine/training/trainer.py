@@ -25,6 +25,7 @@ from fa_engine.networks.losses import LOSSES
 from fa_engine.networks.network import Network, Pass, Product
 from fa_engine.optimizers import SCHEDULES, Optimizer, PlainSGD, StepOptions, make_optimizer
 from fa_engine.seeding import ORDER, Draw, generator
+from fa_engine.surroundings import undisturbed
 from fa_engine.training import checkpoint
 
 LOOK_EVERY = 100  # steps between two looks for a divergence that no measurement has seen
@@ -74,6 +75,7 @@ class Trainer:
         drawn_as: per replicate, the number that is added to the seed of its feedback matrices.
     """
 
+    @undisturbed
     def __init__(
         self,
         config: RunConfig,
@@ -155,6 +157,7 @@ class Trainer:
         return self._learning_rate
 
     @learning_rate.setter
+    @undisturbed
     def learning_rate(self, value: float) -> None:
         self._learning_rate = self.config.replace(learning_rate=value).learning_rate
 
@@ -171,6 +174,7 @@ class Trainer:
         return self.feedback.name
 
     @scheme.setter
+    @undisturbed
     def scheme(self, name: str) -> None:
         row = self.config.replace(scheme=name, route=None, signal=None, matrix=None)
         if (row.scheme, row.composition) != (self.feedback.name, self.feedback.scheme):
@@ -198,6 +202,7 @@ class Trainer:
             if measurement is not None:
                 yield measurement
 
+    @undisturbed
     @torch.inference_mode()
     def advance(self, measure: bool = False) -> Measurement | None:
         """Takes one training step.
@@ -274,6 +279,7 @@ class Trainer:
                 masked[measure_.name] = values
         return replace(measurement, **masked)
 
+    @undisturbed
     @torch.inference_mode()
     def evaluate(self) -> tuple[Float64[Array, " R"], Float64[Array, " R"]]:
         """Loss and accuracy of every replicate on the whole test set, ``(R,)`` each; nan for those
@@ -311,6 +317,7 @@ class Trainer:
         accuracy[~np.isfinite(loss)] = np.nan
         return loss, accuracy
 
+    @undisturbed
     def save(self, path: Path | str) -> None:
         """Writes a checkpoint from which :meth:`load` continues bit for bit.
 
@@ -320,6 +327,7 @@ class Trainer:
         checkpoint.write(path, self.config, self.progress(), self.state())
 
     @classmethod
+    @undisturbed
     def load(
         cls,
         path: Path | str,
@@ -351,6 +359,7 @@ class Trainer:
             raise checkpoint.CheckpointError(f"{path}: {error}") from error
         return trainer
 
+    @undisturbed
     def state(self) -> dict[str, Tensor]:
         """Every tensor that has to be saved to go on exactly, by name."""
         return (
@@ -376,6 +385,7 @@ class Trainer:
             "drawn_as": self.drawn_as,
         }
 
+    @undisturbed
     def take_up(self, progress: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
         """Stands from now on where :meth:`progress` and :meth:`state` were asked for.
 
