@@ -49,7 +49,9 @@ from app.strict import be_strict
 from app.system import System
 from app.watching import only_watches
 
-ASSETS = Path(__file__).parent.parent / "assets"
+_HERE = Path(__file__).parent
+# Beside the package in the repository, in it where it was installed.
+ASSETS = next(path for path in (_HERE / "assets", _HERE.parent / "assets") if path.is_dir())
 
 _NOT_AGAIN = 3  # with any other status some servers start another process, and so on for ever
 _ASSETS_ENDPOINT = "_dash_assets.static"  # Dash's name for it
