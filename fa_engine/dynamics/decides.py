@@ -1,7 +1,7 @@
 """What the feedback kernel ``K`` decides of a scheme, part by part (docs/MATH.md, section 4).
 
-Every sentence here is held by ``tests/engine/test_decides.py``, which trains on from a point
-without error and compares.
+Every sentence here is held by ``tests/engine/dynamics/test_decides.py``, which trains on from a
+point without error and compares.
 """
 
 from __future__ import annotations
