@@ -12,6 +12,7 @@ from app.components import aria
 from app.room import Freed, Taken, size_words
 from app.settings import Settings
 from app.store import Rule
+from fa_engine.typed import whole
 
 
 def room_panel(settings: Settings) -> Component:
@@ -73,16 +74,17 @@ def rule_asked(one: str | None, together: str | None) -> Rule:
         pydantic.ValidationError: a number is none, or not allowed.
     """
     given = {"checkpoint_mb": one, "checkpoint_total_mb": together}
-    return Rule.model_validate({name: typed(text) for name, text in given.items()})
+    return Rule.model_validate({name: _whole(text or "") for name, text in given.items()})
 
 
-def typed(text: str | None) -> int | str | None:
-    """A whole number as a person types it, ``4,000``; what is none stays what it is."""
-    if not (text or "").strip():
+def _whole(text: str) -> Any:
+    """What is typed as a number, ``4,000``; what is none stays what it is, and is refused."""
+    if not text.strip():
         return None
-    assert text is not None
-    digits = text.strip().replace(",", "").replace(" ", "")
-    return int(digits) if digits.isdecimal() and len(digits) < 16 else text
+    try:
+        return whole(text)
+    except ValueError:
+        return text
 
 
 def rule_words(one_mb: int, all_mb: int) -> str:

@@ -20,6 +20,7 @@ MOST_S = 20
 
 _MOST_BYTES = 2**31  # of memory
 _AT_ONCE = 2
+_REFUSED = 3  # the status of a process that says why not; 1 is that of any other error
 _SAID = 300  # letters of why not
 _BESIDE_EXPONENTS = "\u200b".encode()  # a space of no width, as plotly has it
 _CHART, _PAGE = "chart.svg", "page.typ"
@@ -46,30 +47,35 @@ def as_pdf(svg: bytes) -> bytes:
     if not _places.acquire(blocking=False):
         raise Busy("Other charts are being made into PDF. Try again in a moment.")
     try:
-        # Isolated (-I): nothing of where the server was started is imported.
-        asked = [sys.executable, "-I", __file__]
-        found = subprocess.run(asked, input=svg, capture_output=True, timeout=MOST_S, check=False)
-    except subprocess.TimeoutExpired:
-        raise NoPicture(f"it takes longer than {MOST_S} s") from None
+        with tempfile.TemporaryDirectory() as folder:  # here: it is gone whatever becomes of it
+            # The typeface has one glyph for it and for spaces, which would be read as it then.
+            Path(folder, _CHART).write_bytes(svg.replace(_BESIDE_EXPONENTS, b""))
+            Path(folder, _PAGE).write_text(_PAGE_TEXT)
+            return _elsewhere(folder)
     finally:
         _places.release()
+
+
+def _elsewhere(folder: str) -> bytes:
+    # -P: this file's neighbours are no modules of what it imports.
+    asked = [sys.executable, "-P", __file__, folder]
+    try:
+        found = subprocess.run(asked, capture_output=True, timeout=MOST_S, check=False)
+    except subprocess.TimeoutExpired:
+        raise NoPicture(f"it takes longer than {MOST_S} s") from None
+    if found.returncode == _REFUSED:
+        raise NoPicture(found.stderr.decode(errors="replace").strip()[:_SAID])
     if found.returncode:
-        said = found.stderr.decode(errors="replace").strip() if found.returncode == 1 else ""
-        raise NoPicture(said[:_SAID] or "it takes too much memory or time")
+        raise NoPicture("it takes too much memory or time")
     return found.stdout
 
 
-def _drawn(svg: bytes) -> bytes:
+def _drawn(folder: Path) -> bytes:
     import typst  # here: the server itself has no use for them
     from font_source_sans_pro import font_directory
 
     fonts = typst.Fonts(font_paths=[font_directory], include_system_fonts=False)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        # The typeface has one glyph for it and for spaces, which would be read as it then.
-        (folder / _CHART).write_bytes(svg.replace(_BESIDE_EXPONENTS, b""))
-        (folder / _PAGE).write_text(_PAGE_TEXT)
-        return typst.compile(folder / _PAGE, root=folder, font_paths=fonts, format="pdf")
+    return typst.compile(folder / _PAGE, root=folder, font_paths=fonts, format="pdf")
 
 
 def _limit() -> None:
@@ -84,10 +90,10 @@ def _limit() -> None:
 def _main() -> int:
     _limit()
     try:
-        sys.stdout.buffer.write(_drawn(sys.stdin.buffer.read()))
-    except (RuntimeError, ValueError) as error:  # typst's own is a RuntimeError
+        sys.stdout.buffer.write(_drawn(Path(sys.argv[1])))
+    except RuntimeError as error:  # typst's own
         sys.stderr.write(str(error))
-        return 1
+        return _REFUSED
     return 0
 
 

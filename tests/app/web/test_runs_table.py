@@ -139,12 +139,9 @@ def test_room_is_said_in_words() -> None:
 
 def test_what_is_typed_into_the_rule_is_a_number_or_refused() -> None:
     assert rule_asked(" 4,000 ", "") == Rule(checkpoint_mb=4000, checkpoint_total_mb=None)
-    for typed in ("-1", "1.5", "much", "1e3", "1000001", "9" * 20):
+    for typed in ("-1", "1.5", "1,5", "much", "1e3", "1000001", "9" * 20):
         with pytest.raises(ValidationError) as raised:
             rule_asked(typed, None)
         (problem,) = problems(raised.value)
-        assert (problem.field, problem.value) == (
-            "checkpoint_mb",
-            int(typed) if typed == "1000001" else typed,
-        )
+        assert (problem.field, str(problem.value)) == ("checkpoint_mb", typed)
         assert problem.allowed == "a whole number from 0 to 1000000"
