@@ -115,6 +115,39 @@ def plane(site: Site, page: Page) -> Locator | None:
     return None
 
 
+def compare(site: Site, page: Page) -> Locator | None:
+    """A race of three schemes, from equal weights and on equal batches."""
+    race = _raced(site)
+    page.goto(f"{site.url}/compare?race={race}")
+    page.wait_for_function(
+        """() => [...document.querySelectorAll('#compare-charts .js-plotly-plot')]
+            .filter(gd => gd.data?.length > 3 && gd.faAxes).length >= 4"""
+    )
+    return None
+
+
+def runs(site: Site, page: Page) -> Locator | None:
+    """What has been trained, the best first."""
+    _raced(site)
+    page.goto(f"{site.url}/runs")
+    expect(page.locator(".ag-row .runs-name a").nth(2)).to_be_visible()
+    page.locator(".ag-header-cell[col-id='best_accuracy'] .ag-header-cell-label").click()
+    expect(page.locator(".ag-header-cell[col-id='best_accuracy']")).to_have_attribute(
+        "aria-sort", "descending"
+    )
+    return None
+
+
+def _raced(site: Site) -> str:
+    """A race that has ended."""
+    config = RunConfig(hidden=(64, 64), epochs=40, learning_rate=0.05, replicates=8)
+    asked = {"config": config.model_dump(mode="json"), "values": ["bp", "fa", "dfa"]}
+    race = str(site.ask("/api/races", asked)["race_id"])
+    while not site.ask(f"/api/races/{race}")["ended"]:
+        time.sleep(0.1)
+    return race
+
+
 @dataclass(frozen=True)
 class Picture:
     """One picture.
@@ -155,6 +188,18 @@ PICTURES = {
         (*_LAB, "app/figures/stability.py", "app/figures/spectrum.py"),
     ),
     "walk": Picture("/walk", walk, (1180, 1400), (*_LAB, "app/figures/walk.py")),
+    "compare": Picture(
+        "/compare",
+        compare,
+        (1440, 1000),
+        (*_ALL, "assets/css/8-compare.css", "app/figures/comparison.py"),
+    ),
+    "runs": Picture(
+        "/runs",
+        runs,
+        (1440, 760),
+        (*_ALL, "assets/css/8-runs.css", "app/components/runs_table.py"),
+    ),
     "plane": Picture(
         "/plane",
         plane,
