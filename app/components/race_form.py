@@ -49,6 +49,7 @@ def race_buttons() -> Component:
                         size="sm",
                         searchable=True,
                         allowDeselect=False,
+                        openOnFocus=False,  # the popover is seen whole when it opens
                         comboboxProps={"withinPortal": False},
                     ),
                     dmc.TagsInput(
@@ -60,6 +61,7 @@ def race_buttons() -> Component:
                         maxTags=MAX_RACED,
                         splitChars=[";"],
                         size="sm",
+                        openOnFocus=False,
                         comboboxProps={"withinPortal": False},
                     ),
                     html.P(

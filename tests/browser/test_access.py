@@ -100,6 +100,14 @@ def test_no_rule_is_broken_beside_a_run(calm: Page, site: Site, finished: str) -
         opened(calm, site, f"{address}?run={finished}")
         until(calm, DRAWN, chart)
         assert broken_in_any_look(calm) == [], address
+    opened(calm, site, "/")
+    for look in LOOKS:
+        wear(calm, *look)
+        calm.click("#race-choose")
+        expect(calm.locator("#race-values")).to_be_visible()
+        assert broken(calm) == [], look
+        calm.keyboard.press("Escape")
+        expect(calm.locator("#race-values")).to_be_hidden()
     opened(calm, site, "/runs")
     expect(calm.locator(".ag-row .runs-name a").first).to_be_visible()
     assert broken_in_any_look(calm) == []

@@ -6,8 +6,10 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from browser_helpers import Site, until, wait
+from browser_helpers import Site, until, wait, wear
 from playwright.sync_api import Page, expect
+
+from app.figures.palette import css, palette
 
 pytestmark = pytest.mark.browser
 
@@ -83,6 +85,47 @@ def test_a_race_is_paused_resumed_and_stopped_as_one(page: Page, site: Site) -> 
     page.click("#compare-stop")
     wait(lambda: set(states()) == {"stopped"})
     expect(page.locator("#compare-stop")).to_be_disabled()
+
+
+def test_a_race_makes_a_step_and_is_begun_anew(page: Page, site: Site) -> None:
+    made = race(site, epochs=900, hidden=[64, 64])
+
+    def told(what: str) -> list[Any]:
+        return [run[what] for run in site.get(f"/api/races/{made['race_id']}")["runs"]]
+
+    wait(lambda: max(told("step")) > 0)
+    opened(page, site, f"race={made['race_id']}")
+    page.click("#compare-pause")
+    wait(lambda: set(told("state")) == {"paused"})
+    before = told("step")
+    page.click("#compare-step")
+    # There is one worker: the others make theirs when they have it.
+    wait(lambda: sum(told("step")) > sum(before) and "paused" in told("state"))
+    assert sum(told("step")) == sum(before) + 1
+    assert "running" not in told("state")
+    page.click("#compare-reset")
+    until(page, "id => !location.search.includes(id)", made["race_id"])
+    race_id = parse_qs(urlsplit(page.url).query)["race"][0]
+    again = site.get(f"/api/races/{race_id}")["runs"]
+    first = site.get(f"/api/races/{made['race_id']}")["runs"]
+    assert [run["config"] for run in again] == [run["config"] for run in first]
+    expect(page.locator(".chip")).to_have_count(3)
+
+
+def test_the_legend_of_angle_against_accuracy_has_the_colours_of_the_runs(
+    page: Page, site: Site, ended: dict[str, Any]
+) -> None:
+    opened(page, site, f"race={ended['race_id']}")
+    for theme in ("light", "dark"):
+        wear(page, theme, 1280, 860)
+        until(page, "() => document.querySelectorAll('#compare-angle .legend .scatterpts').length")
+        fills = page.evaluate(
+            """() => [...document.querySelectorAll('#compare-angle .legend .scatterpts')]
+                .map(symbol => getComputedStyle(symbol).fill)"""
+        )
+        colours = palette(theme)
+        wanted = [css(colours.scheme(scheme)) for scheme in ("bp", "fa", "dfa")]
+        assert [fill.replace(" ", "") for fill in fills] == [c.replace(" ", "") for c in wanted]
 
 
 def test_one_cursor_reads_off_every_chart(page: Page, site: Site, ended: dict[str, Any]) -> None:
