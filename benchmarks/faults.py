@@ -231,6 +231,7 @@ def template_kills() -> Outcome:
         while found.tries < TEMPLATE_KILLS:
             time.sleep(chance.uniform(0.1, 1.5))
             before = site.step(run_id)
+            wait(lambda: bool(site.children()[0]))
             os.kill(site.template(), signal.SIGKILL)
             found.seconds.append(site.goes_on(run_id, before + 20))
             found.tries += 1
