@@ -26,7 +26,7 @@ from app.store.workers import BEAT_S
 from app.worker.analyst import analyse
 from app.worker.drive import STOPPED_REASON
 from app.worker.process import sit, work
-from app.worker.template import Template
+from app.worker.template import UNMADE, Template
 
 SWEEP_S = 1.0  # between two looks for expired leases
 STOP_S = 5.0  # a worker gets this long to end by itself
@@ -227,7 +227,7 @@ class Supervisor:
             if process is None or process.is_alive():
                 continue
             process.join()
-            killed = process.exitcode == -signal.SIGKILL
+            killed = process.exitcode in (-signal.SIGKILL, UNMADE)
             starved = killed and self._kills.lately()
             reason = f"its worker {_STARVED if starved else _how(process.exitcode)}"
             log.error("worker gone", worker=process.pid, reason=reason)
@@ -279,6 +279,8 @@ def _owner() -> str:
 
 def _how(exit_code: int | None) -> str:
     """How a process ended, in words."""
+    if exit_code == UNMADE:
+        return "went with the process that workers are made of, which somebody killed"
     if exit_code is None or exit_code >= 0:
         return f"ended with exit code {exit_code}"
     try:

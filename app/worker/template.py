@@ -19,6 +19,10 @@ IMPORTED = ["app.worker.process", "app.worker.analyst", "sklearn.datasets", "psy
 
 RETRY_S = 1.0
 
+# What Python calls the exit code of a process whose template is gone: nobody is left to know it.
+# Such a process still lives for a moment; it ends as soon as it sees that it is nobody's.
+UNMADE = 255
+
 log = logger(__name__)
 
 

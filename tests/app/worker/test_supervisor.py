@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import psutil
 import pytest
@@ -20,7 +20,8 @@ from app.settings import Settings
 from app.store import Command, RunState, Store
 from app.worker import supervisor as module
 from app.worker.process import work
-from app.worker.supervisor import STEADY_S, Supervisor, _how, _Seat
+from app.worker.supervisor import KILLED_S, STEADY_S, Supervisor, _how, _Seat
+from app.worker.template import UNMADE
 from fa_engine import RunConfig
 
 LONG = RunConfig(hidden=(8,), replicates=1, epochs=10_000, measure_every=1)
@@ -239,6 +240,19 @@ def test_a_worker_that_keeps_dying_is_restarted_less_and_less_often(
     assert seat.restart_at == 100.0
 
 
+@pytest.mark.parametrize("exit_code", [-signal.SIGKILL, UNMADE])
+def test_nobody_waits_for_long_after_what_was_nobodys_fault(
+    settings: Settings, exit_code: int
+) -> None:
+    supervisor = Supervisor(settings)
+    gone = SimpleNamespace(pid=1, exitcode=exit_code, is_alive=bool, join=bool, close=bool)
+    seat = _Seat(work, "somebody", cast(Any, gone), began_at=time.monotonic(), failures=9)
+    with Store(settings.database_url) as store:
+        supervisor._store, supervisor._seats = store, [seat]
+        supervisor._clear_seats()
+    assert seat.restart_at <= time.monotonic() + KILLED_S
+
+
 @pytest.mark.parametrize(
     ("exit_code", "words"),
     [
@@ -246,6 +260,7 @@ def test_a_worker_that_keeps_dying_is_restarted_less_and_less_often(
         (-11, "was killed by SIGSEGV"),
         (-250, "was killed by signal 250"),
         (1, "ended with exit code 1"),
+        (UNMADE, "went with the process that workers are made of, which somebody killed"),
     ],
 )
 def test_how_a_worker_ended_is_said_in_words(exit_code: int, words: str) -> None:
