@@ -105,6 +105,10 @@ class Site:
         except OSError:
             return -1
 
+    def trains(self, run_id: str) -> bool:
+        """Whether a worker has it."""
+        return bool(self.ask(f"/api/runs/{run_id}")["state"] == "running")
+
     def goes_on(self, run_id: str, beyond: int) -> float:
         """Seconds until the run is beyond a step."""
         began = time.monotonic()
@@ -199,7 +203,7 @@ def dashboard(**settings: str) -> Iterator[Site]:
 def kills() -> Outcome:
     """The worker, and now and then the analyst, killed at random times."""
     found, chance = Outcome("SIGKILL of the worker, or the analyst"), random.Random(SEED)
-    analysts = 0
+    analysts, beyond = 0, list[float]()
     with dashboard(FA_MAX_EPOCHS=str(ENDLESS)) as site:
         run_id = site.start(CONFIG, epochs=ENDLESS)
         wait(lambda: site.step(run_id) > 100)
@@ -210,15 +214,21 @@ def kills() -> Outcome:
                 os.kill(analyst[0], signal.SIGKILL)
                 analysts += 1
             elif workers:
-                before = site.step(run_id)
+                before, began = site.step(run_id), time.monotonic()
                 os.kill(workers[0], signal.SIGKILL)
-                found.seconds.append(site.goes_on(run_id, before))
+                wait(lambda: site.trains(run_id) and site.children()[0] != workers)  # noqa: B023
+                found.seconds.append(time.monotonic() - began)
+                site.goes_on(run_id, before)
+                beyond.append(time.monotonic() - began)
             else:
                 continue
             found.tries += 1
         site.stop(run_id)
         found.wrong = site.disagreements(run_id)
-    found.note = f"{analysts} of them the analyst; seed {SEED}"
+    found.note = (
+        f"until it is taken up; beyond where it was after {statistics.median(beyond):.1f} s, at "
+        f"most {max(beyond):.1f} s; {analysts} of them the analyst; seed {SEED}"
+    )
     return found
 
 
