@@ -10,9 +10,8 @@ import signal
 import sys
 from pathlib import Path
 
-from app import logs
 from app.private import be_private
-from app.settings import settings_or_exit
+from app.worker.template import Template
 
 
 def main() -> None:
@@ -32,6 +31,7 @@ def main() -> None:
     given = parser.parse_args()
     if given.command == "check":
         from app.check import run
+        from app.settings import settings_or_exit
 
         raise SystemExit(run(settings_or_exit(), given.save, print))
     serve()
@@ -40,14 +40,16 @@ def main() -> None:
 def serve() -> None:
     """Serves until interrupted (Ctrl-C or SIGTERM), then ends the workers too."""
     be_private()  # before a worker is started, which takes it over
+    if os.environ.get("FA_WORKERS", "").strip() != "0":
+        Template()  # imports torch while this process does, which has seconds to import itself
+
+    # Here and not above: they take seconds, and a worker, which imports this module, has no use for
+    # a web server.
+    from app import logs
+    from app.settings import settings_or_exit
+
     settings = settings_or_exit()
     logs.begin(settings.log_level, settings.log_format)
-
-    # Here and not above: a worker imports this module, and has no use for a web server. The workers
-    # first: their template imports torch while the web's modules are imported here.
-    from app.worker.supervisor import Supervisor
-
-    supervisor = Supervisor(settings) if settings.workers else None
 
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -55,6 +57,7 @@ def serve() -> None:
     from app.server import create_app
     from app.serving import Patience, PortTaken, Service, raise_file_limit
     from app.store import why_not
+    from app.worker.supervisor import Supervisor
 
     made = settings.lacks_tokens
     if made:
@@ -70,6 +73,8 @@ def serve() -> None:
         service = Service(app, settings.host, settings.port, patience)
     except (OSError, PortTaken) as error:
         raise SystemExit(f"The dashboard cannot start: {error}") from None
+
+    supervisor = Supervisor(settings) if settings.workers else None
 
     def end(_number: int, _frame: object) -> None:
         service.end()

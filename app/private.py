@@ -11,11 +11,12 @@ import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-
-from sqlalchemy.engine import make_url
+from typing import TYPE_CHECKING
 
 from app.logs import logger
-from app.settings import Settings
+
+if TYPE_CHECKING:  # an entry of a program asks for privacy before the settings' long imports
+    from app.settings import Settings
 
 SESSION_KEY = "session.key"  # in the state folder; what signs cookies (app/access.py)
 
@@ -60,6 +61,8 @@ def keep_private(settings: Settings) -> None:
 
 
 def _database(settings: Settings) -> Path | None:
+    from sqlalchemy.engine import make_url
+
     url = make_url(settings.database_url)
     if url.get_backend_name() != "sqlite" or not url.database or url.database.startswith("file:"):
         return None

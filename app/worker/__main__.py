@@ -7,13 +7,8 @@ import os
 import signal
 import time
 
-from sqlalchemy.exc import SQLAlchemyError
-
-from app import logs
 from app.private import be_private, keep_private
-from app.settings import settings_or_exit
-from app.store import why_not
-from app.worker.supervisor import Supervisor
+from app.worker.template import Template
 
 
 class _Stopped(Exception):
@@ -23,6 +18,15 @@ class _Stopped(Exception):
 def main() -> None:
     """Runs the supervisor until a signal."""
     be_private()
+    Template()  # imports torch while this process does
+
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from app import logs
+    from app.settings import settings_or_exit
+    from app.store import why_not
+    from app.worker.supervisor import Supervisor
+
     settings = settings_or_exit()
     logs.begin(settings.log_level, settings.log_format)
     keep_private(settings)

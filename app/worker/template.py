@@ -4,6 +4,7 @@ from. To import torch takes seconds, a fork none of them, and what is forked sha
 from __future__ import annotations
 
 import multiprocessing
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -27,8 +28,9 @@ log = logger(__name__)
 
 
 class Template:
-    """Starts processes, each a fork of one that Python keeps for this whole process; where a system
-    knows no fork, each imports everything itself.
+    """Starts processes, each a fork of one that Python keeps for this whole process, however many
+    of these objects there are. Where that is not safe (Linux alone lets what it loaded be forked),
+    each imports everything itself.
 
     Attributes:
         ready: set as soon as a process could be started without waiting for imports.
@@ -38,7 +40,7 @@ class Template:
         """Begins to import, elsewhere, and returns at once."""
         self.ready = threading.Event()
         self._context: BaseContext = multiprocessing.get_context("spawn")
-        if "forkserver" not in multiprocessing.get_all_start_methods():
+        if sys.platform != "linux":
             self.ready.set()
             return
         self._context = multiprocessing.get_context("forkserver")

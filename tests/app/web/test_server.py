@@ -13,6 +13,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from flask_caching.backends import FileSystemCache, RedisCache
 from waiting import PATIENCE_S, wait
@@ -205,6 +206,7 @@ def test_one_command_serves_and_ends_when_it_is_asked(tmp_path: Path) -> None:
         assert found
         with urllib.request.urlopen(f"{found[0]}/healthz", timeout=PATIENCE_S) as answer:
             assert json.load(answer) == {"status": "ok"}
+        assert psutil.Process(process.pid).children() == []  # nothing that no worker is made of
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE_S) == 0
 
