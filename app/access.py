@@ -129,10 +129,10 @@ _WATCHERS_MAY = {
     "keep": "count deleted_ids names page revision sizes",
     "copies": "controls parts",
     "reports": "report reports",
-    "tasks": "ask forget leave",  # what they have computed changes no run
+    "tasks": "ask forget leave",  # what they have computed changes nothing that somebody made
     "workers": "all census",
     "rules": "rule",
-    "room": "of_runs rule taken",
+    "room": "lately of_runs rule taken",
 }
 
 

@@ -9,6 +9,7 @@
   let timer = null;
   let asked = 0; // questions so far: only the answer to the last one is shown
   let chosen = 0;
+  let answered = null; // what stood in the field when the list was that of it
 
   const options = () => [...$("find-list").children];
 
@@ -19,20 +20,33 @@
     field.setAttribute("aria-controls", "find-list");
     field.setAttribute("aria-expanded", "true");
     field.select();
+    answered = null;
     look();
+  }
+
+  /* Opens the one that is chosen, of what is found for what stands in the field by now. */
+  async function enter() {
+    const wanted = $("find-field").value;
+    if (answered !== wanted) {
+      clearTimeout(timer);
+      await look();
+    }
+    if ($("find").open && answered === wanted && options()[chosen]) go(options()[chosen]);
   }
 
   async function look() {
     const number = ++asked;
-    const query = new URLSearchParams({ search: $("find-field").value, limit: SHOWN });
+    const search = $("find-field").value;
+    const query = new URLSearchParams({ search, limit: SHOWN });
     const answer = await fetch(window.Address.of(`/api/runs?${query}`)).catch(() => null);
     const found = answer && (await answer.json().catch(() => null));
     if (number !== asked) return;
+    answered = search;
     if (answer && answer.ok) show(found);
     else show({ runs: [], total: 0 }, found ? wrong(found) : "The server does not answer.");
   }
 
-  const wrong = ({ error, errors }) => error || errors[0].message;
+  const wrong = ({ error, errors }) => error || errors[0].words;
 
   function show({ runs, total }, words) {
     $("find-list").replaceChildren(...runs.map(option));
@@ -86,7 +100,7 @@
       const step = { ArrowDown: 1, ArrowUp: -1 }[key];
       if (key === "Escape") $("find").close(); // a field would be emptied first
       else if (step) choose(chosen + step);
-      else if (key === "Enter" && options()[chosen]) go(options()[chosen]);
+      else if (key === "Enter") enter();
       if (step || key === "Enter" || key === "Escape") event.preventDefault();
     } else if (key === "/" && !target.closest(window.Keys.WRITES)) {
       if (document.querySelector("dialog[open], [role=dialog]") || !$("find")) return;

@@ -21,7 +21,7 @@
 
   function press(event) {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (!$("train") || event.isComposing || $("keys").open) return;
+    if (!$("train") || event.isComposing || document.querySelector("dialog[open]")) return;
     const { target, key } = event;
     if (key === "Enter") {
       const field = target.matches(".form .field input:not([aria-haspopup=listbox])");

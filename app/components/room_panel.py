@@ -52,6 +52,7 @@ def _rule_form(settings: Settings) -> Component:
             label=label,
             description=f"MB; empty: {standard:,}, as this installation is set",
             size="xs",
+            debounce=True,  # Enter says what is in it
             w=230,
             autoComplete="off",
             inputProps={"inputMode": "numeric"},

@@ -22,6 +22,7 @@ _MOST_BYTES = 2**31  # of memory
 _AT_ONCE = 2
 _REFUSED = 3  # the status of a process that says why not; 1 is that of any other error
 _SAID = 300  # letters of why not
+_LOGGED = 2000
 _BESIDE_EXPONENTS = "\u200b".encode()  # a space of no width, as plotly has it
 _CHART, _PAGE = "chart.svg", "page.typ"
 _PAGE_TEXT = f'#set page(width: auto, height: auto, margin: 0pt)\n#image("{_CHART}")'
@@ -34,7 +35,7 @@ class NoPicture(ValueError):
 
 
 class Busy(RuntimeError):
-    """Others are being drawn."""
+    """None can be drawn now; the message says why."""
 
 
 def as_pdf(svg: bytes) -> bytes:
@@ -65,8 +66,14 @@ def _elsewhere(folder: str) -> bytes:
         raise NoPicture(f"it takes longer than {MOST_S} s") from None
     if found.returncode == _REFUSED:
         raise NoPicture(found.stderr.decode(errors="replace").strip()[:_SAID])
-    if found.returncode:
+    if found.returncode < 0:  # a signal: over one of the limits
         raise NoPicture("it takes too much memory or time")
+    if found.returncode:
+        from app.logs import logger  # here: as a program this file knows nothing of the others
+
+        said = found.stderr.decode(errors="replace")[-_LOGGED:]
+        logger(__name__).error("no PDF can be made", said=said)
+        raise Busy("No PDF can be made here now; the log of the server says why.")
     return found.stdout
 
 
@@ -91,8 +98,8 @@ def _main() -> int:
     _limit()
     try:
         sys.stdout.buffer.write(_drawn(Path(sys.argv[1])))
-    except RuntimeError as error:  # typst's own
-        sys.stderr.write(str(error))
+    except (RuntimeError, MemoryError) as error:  # typst's own, and the limit
+        sys.stderr.write(str(error) or "it takes too much memory")
         return _REFUSED
     return 0
 

@@ -115,6 +115,8 @@ def _spectrum(params: SpectrumParams, shelf: Shelf, progress: Progress) -> Mappi
         "learning_rate": trainer.learning_rate,
         "n_roots": None if found.roots is None else found.roots.shape[1],
         "resolution": found.resolution,
+        "comparable": params.replicate == 1
+        and params.n_samples >= SpectrumParams.default_samples(trainer.config),
         **{name: None if value is None else value[0] for name, value in result.items()},
     }
 
@@ -291,14 +293,15 @@ def compute(
 
 
 def unstable_of(kind: str, params: Mapping[str, Any], found: Mapping[str, Any]) -> Unstable | None:
-    """What a result says of its run in the list of runs: a spectrum under the run's own scheme, of
-    which ``K``, or ``H K`` where the loss is no squared error, decides something.
+    """What a result says of its run in the list of runs, where one is compared with another: a
+    spectrum of its first network under its own scheme, on no fewer samples than a page begins with,
+    of which ``K``, or ``H K`` where the loss is no squared error, decides something.
 
     Args:
         kind, params: of the computation.
         found: its result.
     """
-    if kind != "spectrum" or params["under"] != OWN:
+    if kind != "spectrum" or params["under"] != OWN or not found["comparable"]:
         return None
     share = found["error_unstable_share"]
     share = found["unstable_share"] if share is None else share

@@ -155,7 +155,7 @@ def _create(writer: Engine, sqlite: bool) -> None:
             fill_diverged(connection_, runs, events)
         if "runs.words" in added:
             fill_lists(connection_, runs)
-        sum_up(connection_, runs, events)
+    sum_up(writer, runs, events)
 
 
 def _add_columns(connection: Connection) -> set[str]:

@@ -14,7 +14,8 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Engine
 
 from app.settings import Settings
@@ -71,6 +72,9 @@ class Rule(BaseModel):
         return one, all_
 
 
+_INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
 class Rules:
     """The rule of an installation. Every method is one transaction."""
 
@@ -90,5 +94,10 @@ class Rules:
         values = [{"name": name, "value": value} for name, value in given if value is not None]
         with self._writer.begin() as connection:
             connection.execute(delete(rules).where(rules.c.name.in_([name for name, _ in given])))
-            if values:
-                connection.execute(insert(rules), values)
+            if values:  # two may change it at once
+                insert = _INSERTS[connection.dialect.name](rules)
+                written = {"value": insert.excluded.value}
+                connection.execute(
+                    insert.on_conflict_do_update(index_elements=[rules.c.name], set_=written),
+                    values,
+                )

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 from sqlalchemy import Table, func, select, update
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import DatabaseError
 
 from app.logs import logger
+from app.store.away import is_damage, why_away
 from app.store.blocks import Series, joined, unpack
 from app.store.summary import SUMMARY, SUMMED_UP, best_of, described, summary_of, words_of
 from fa_engine import RunConfig
@@ -71,16 +73,25 @@ def fill_lists(connection: Connection, runs: Table) -> None:
         connection.execute(update(runs).where(runs.c.id == row.id).values(values))
 
 
-def sum_up(connection: Connection, runs: Table, events: Table) -> None:
-    """Fills what an older program has summed up in another way, or not at all."""
-    way = func.coalesce(runs.c.summed_up, 0)
-    for run_id in connection.execute(select(runs.c.id).where(way < SUMMED_UP)).scalars().all():
+def sum_up(writer: Engine, runs: Table, events: Table) -> None:
+    """Fills what an older program has summed up in another way, or not at all; run by run, so that
+    others can write between. A run that cannot be read is asked for again at the next start."""
+    way = func.coalesce(runs.c.summed_up, 0) < SUMMED_UP
+    with writer.connect() as connection:
+        waiting = connection.execute(select(runs.c.id).where(way)).scalars().all()
+    for run_id in waiting:
         values: dict[str, Any] = {"summed_up": SUMMED_UP}
         try:
-            values |= dict.fromkeys(SUMMARY) | _summary(connection, events, run_id)
-        except (ValueError, KeyError) as error:
-            log.warning("run cannot be summed up", run_id=run_id, error=str(error))
-        connection.execute(update(runs).where(runs.c.id == run_id).values(values))
+            with writer.begin() as connection:
+                try:
+                    values |= dict.fromkeys(SUMMARY) | _summary(connection, events, run_id)
+                except (ValueError, KeyError) as error:
+                    log.warning("run cannot be summed up", run_id=run_id, error=str(error))
+                connection.execute(update(runs).where(runs.c.id == run_id, way).values(values))
+        except DatabaseError as error:
+            if not is_damage(error):
+                raise
+            log.warning("run cannot be summed up", run_id=run_id, error=why_away(error))
 
 
 def _summary(connection: Connection, events: Table, run_id: str) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from app.store import AWAY, LEASE_S, Store
 from app.worker.data import DataSets
 from app.worker.drive import Tools, drive
 from app.worker.patience import RETRY_S, Outage, ends_if_damaged, patiently
+from app.worker.template import HELD_BACK
 from fa_engine import RunConfig, Trainer
 
 SWITCH_S = 0.0005
@@ -104,6 +105,8 @@ def enter(settings: Settings, name: str) -> Stop:
         threading.Thread(target=follow, name="parent", daemon=True).start()
     # Ctrl-C in a terminal reaches every process there; what it means is the supervisor's to say.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)
     logs.begin(settings.log_level, settings.log_format)
     torch.set_num_threads(settings.threads)
     offer_to_the_killer()

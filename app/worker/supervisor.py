@@ -186,7 +186,8 @@ class Supervisor:
                 swept_at = time.monotonic()
             sentinels = [seat.process.sentinel for seat in self._seats if seat.process]
             wait([self._awake, *sentinels], timeout=SWEEP_S / 2)
-            self._clear_seats()
+            if not self._stopping:  # else they are ended, or end by themselves
+                self._clear_seats()
 
     def _fill_seats(self) -> bool:
         """Whether somebody new sits somewhere."""
@@ -194,6 +195,8 @@ class Supervisor:
         if not self._template.ready.is_set():
             return filled
         for seat in self._seats:
+            if self._stopping:
+                break
             if seat.process is None and time.monotonic() >= seat.restart_at:
                 seat.owner = _owner()
                 seat.began_at, seat.born_at = time.monotonic(), time.time()
@@ -222,12 +225,14 @@ class Supervisor:
             log.debug("nothing was said of the workers", error=why_away(error))
 
     def _clear_seats(self) -> None:
+        unmade = False
         for seat in self._seats:
             process = seat.process
             if process is None or process.is_alive():
                 continue
             process.join()
             killed = process.exitcode in (-signal.SIGKILL, UNMADE)
+            unmade = unmade or process.exitcode == UNMADE
             starved = killed and self._kills.lately()
             reason = f"its worker {_STARVED if starved else _how(process.exitcode)}"
             log.error("worker gone", worker=process.pid, reason=reason)
@@ -235,6 +240,8 @@ class Supervisor:
             seat.process = None
             seat.put_off(killed=killed and not starved)
             self._orphaned.append(_Orphaned(seat.owner, reason, starved))
+        if unmade:
+            self._template.renew()
         self._mark_orphaned()
 
     def _mark_orphaned(self) -> None:

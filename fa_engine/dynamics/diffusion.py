@@ -96,6 +96,7 @@ class Trajectory:
         found: Array = torch.stack(rows).cpu().to(torch.float64).numpy()
         return found
 
+    @undisturbed
     def state(self) -> dict[str, Tensor]:
         """What has to be saved to go on recording, by name."""
         named = {
@@ -107,6 +108,7 @@ class Trajectory:
                 named[f"trajectory.{layer}"] = torch.stack([row[layer] for row in self._rows])
         return named
 
+    @undisturbed
     def load_state(self, named: Mapping[str, Tensor]) -> None:
         """Takes up what :meth:`state` of a trajectory with the same size and seed named."""
         device = self._network.weights[0].device

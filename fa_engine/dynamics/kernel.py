@@ -180,6 +180,7 @@ def error_kernel(
     return (curvature @ matrix.view(replicates, n, c, n * c)).view(replicates, n * c, n * c)
 
 
+@undisturbed
 def zero_sum_basis(c: int) -> Float64[Tensor, "{c} {c}-1"]:
     """``(c, c - 1)`` orthonormal columns, each orthogonal to the vector of ones."""
     corner = torch.ones(c, c, dtype=torch.float64).triu()

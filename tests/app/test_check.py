@@ -253,6 +253,7 @@ def refused(settings: Settings, say: Connection) -> None:
     os.seteuid(NOBODY)
     os.environ["FA_STATE_DIR"] = str(settings.state_dir)
     os.environ["FA_DATA_DIR"] = str(settings.state_dir)
+    os.environ["FA_WORKERS"] = "0"  # somebody else may not read what they are made of
     try:
         serve()
     except BaseException as error:

@@ -1,4 +1,4 @@
-/* The plane's numbers: closed forms of docs/MATH.md, section 5, and what fa_engine/plane.py finds,
+/* The plane's numbers: closed forms of docs/MATH.md, section 5, and what fa_engine/dynamics/plane.py finds,
    which tests/test_assets.py writes to the file that PLANE_NUMBERS names. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";

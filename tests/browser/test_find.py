@@ -65,6 +65,29 @@ def test_a_run_is_found_from_any_page_by_keys(page: Page, site: Site, runs: dict
         runs[MARKUP],
     )
 
+    # Who does not wait for the list has what was typed, and not what was listed before.
+    page.keyboard.press("/")
+    expect(page.locator("#find-list a").first).to_be_visible()
+    page.keyboard.type("quince")
+    page.keyboard.press("Enter")
+    until(page, SHOWN, ["/walk", runs["quince"]])
+
+
+def test_behind_the_search_no_key_acts_on_the_run(page: Page, site: Site) -> None:
+    config = {"hidden": [8], "epochs": 9000, "replicates": 1}
+    run_id = site.post("/api/runs", {"config": config})["run_id"]
+    page.goto(f"{site.url}/?run={run_id}")
+    expect(page.locator("#pause")).to_be_enabled()
+    page.locator("#find-button").click()
+    page.locator("#find-said").click()  # the focus is the dialog's, and no field's
+    page.keyboard.press("?")
+    expect(page.locator("#keys")).to_be_hidden()
+    page.keyboard.press("Escape")
+    expect(page.locator("#find")).to_be_hidden()
+    page.locator("#run-name").click()
+    page.keyboard.press("?")
+    expect(page.locator("#keys")).to_be_visible()
+
 
 @pytest.mark.usefixtures("runs")
 def test_the_key_is_a_letter_where_one_writes_and_what_is_none_is_said(

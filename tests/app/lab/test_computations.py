@@ -19,7 +19,8 @@ from app.lab import (
     pack_arrays,
     unpack_arrays,
 )
-from app.lab.computations import kind_of
+from app.lab.computations import kind_of, unstable_of
+from app.store import Unstable
 from fa_engine import SCHEMES, RunConfig, Trainer
 from fa_engine.config import NotAllowed
 from fa_engine.dynamics.diffusion import Trajectory
@@ -68,6 +69,19 @@ def test_every_scheme_has_a_spectrum_and_an_identity(tmp_path: Path, scheme: str
     if scheme in ("bp", "sham"):
         np.testing.assert_allclose(np.sort(found["eigenvalues"].real), found["bp"], atol=1e-9)
         assert int(found["n_unstable"]) == 0
+
+
+def test_what_is_said_of_a_run_can_be_compared_with_others(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, CONFIG)
+    least = SpectrumParams.default_samples(CONFIG)
+    asked = SpectrumParams(run_id="run", step=20, n_samples=least)
+    found = run(asked, folder)
+    said = unstable_of("spectrum", asked.model_dump(), found)
+    share = found["error_unstable_share"]
+    assert said == Unstable("run", 20, float(found["unstable_share"] if share is None else share))
+    for other in ({"replicate": 2}, {"n_samples": least - 1}, {"under": "bp"}):
+        changed = asked.model_copy(update=other)
+        assert unstable_of("spectrum", changed.model_dump(), run(changed, folder)) is None
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

@@ -24,6 +24,7 @@ from web_helpers import CONFIG, Viewer, serve
 
 from app.access import _WATCHERS_MAY, WATCHING, Watching
 from app.links import address, shown, with_tokens
+from app.pages import PAGES
 from app.room import Room
 from app.server import WebApp, create_app
 from app.settings import Settings
@@ -299,6 +300,16 @@ def test_who_watches_may_have_something_computed(guarded: WebApp) -> None:
         g.only_watches = True
         assert guarded.store.tasks.ask([Ask("key", "spectrum", {}, rank=0)])
         guarded.store.tasks.leave("key")
+
+
+def test_who_watches_opens_every_page_and_sees_how_the_installation_is(guarded: WebApp) -> None:
+    client = guarded.test_client()
+    for token in (VIEW, CONTROL):
+        for page in PAGES:
+            opened = client.get(page.path, headers=bearer(token))
+            assert opened.status_code == 200, page.path
+        answer = press(client, "system-now.children", "system-tick.n_intervals", token)
+        assert answer.status_code == 200, answer.get_json()
 
 
 def press(client: Any, outputs: str, changed: str, token: str) -> Any:

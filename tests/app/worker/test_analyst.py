@@ -94,7 +94,7 @@ def test_a_spectrum_is_computed_beside_training_and_kept(
     assert float(found["kernel_rate"]) == pytest.approx(float(found["product_rate"]), rel=1e-4)
     assert found["eigenvalues"].shape == (120,)
     assert told.error_unstable_share is not None  # the loss is no squared error
-    assert shared.run(run_id).unstable_share == pytest.approx(float(told.error_unstable_share[0]))
+    assert shared.run(run_id).unstable_share is None  # of another network, on few samples
     assert (found["bp"] > -1e-5).all()
     shared.tasks.ask([])
     (again,) = desk.ask([params])  # from the cache, at once

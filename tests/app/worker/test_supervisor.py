@@ -21,7 +21,7 @@ from app.store import Command, RunState, Store
 from app.worker import supervisor as module
 from app.worker.process import work
 from app.worker.supervisor import KILLED_S, STEADY_S, Supervisor, _how, _Seat
-from app.worker.template import UNMADE
+from app.worker.template import IMPORTED, UNMADE
 from fa_engine import RunConfig
 
 LONG = RunConfig(hidden=(8,), replicates=1, epochs=10_000, measure_every=1)
@@ -218,6 +218,44 @@ def test_the_module_runs_alone_until_a_signal(settings: Settings, wait: Any) -> 
         assert (run.state, run.reason) == (RunState.QUEUED, PUT_BACK)
 
 
+def test_what_workers_are_made_of_has_no_threads_and_knows_no_gpu() -> None:
+    """A fork takes neither along."""
+    imports = "".join(f"import {name}\n" for name in IMPORTED)
+    looked = "import threading\nprint(threading.active_count(), torch.cuda.is_initialized())"
+    code = f"{imports}import torch\n{looked}"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["1", "False"]
+
+
+def test_all_of_a_group_are_told_to_end_and_the_supervisor_ends_them(
+    settings: Settings, wait: Any
+) -> None:
+    more = {"FA_STATE_DIR": str(settings.state_dir), "FA_WORKERS": "1", "FA_THREADS": "1"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", PATIENT],
+        cwd=ROOT,
+        env=os.environ | more,
+        start_new_session=True,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    with process.stderr, Store(settings.database_url) as store:
+        run_id = store.create_run(LONG).id
+        wait(lambda: len(store.series(run_id)) > 3 and training(store))
+        (worker,) = training(store)
+        template = psutil.Process(worker).parent()
+        assert template is not None
+        os.killpg(process.pid, signal.SIGTERM)
+        assert process.wait(PATIENCE_S) == 0
+        assert "somebody killed" not in process.stderr.read()
+        wait(lambda: not alive(template.pid) and not alive(worker))
+        run = store.run(run_id)
+        assert (run.state, run.reason) == (RunState.QUEUED, PUT_BACK)
+
+
 def test_a_worker_that_keeps_dying_is_restarted_less_and_less_often(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -242,9 +280,9 @@ def test_a_worker_that_keeps_dying_is_restarted_less_and_less_often(
 
 @pytest.mark.parametrize("exit_code", [-signal.SIGKILL, UNMADE])
 def test_nobody_waits_for_long_after_what_was_nobodys_fault(
-    settings: Settings, exit_code: int
+    settings: Settings, tmp_path: Path, exit_code: int
 ) -> None:
-    supervisor = Supervisor(settings)
+    supervisor = Supervisor(settings, root=tmp_path)  # where the system killed nobody
     gone = SimpleNamespace(pid=1, exitcode=exit_code, is_alive=bool, join=bool, close=bool)
     seat = _Seat(work, "somebody", cast(Any, gone), began_at=time.monotonic(), failures=9)
     with Store(settings.database_url) as store:
