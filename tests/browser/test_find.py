@@ -57,7 +57,7 @@ def test_a_run_is_found_from_any_page_by_keys(page: Page, site: Site, runs: dict
     page.locator("#find-button").click()
     page.keyboard.press("Control+a")
     page.keyboard.type("plum")
-    expect(page.locator("#find-said")).to_have_text("1 run")
+    expect(page.locator("#find-list .find-name")).to_have_text(MARKUP)
     page.locator("#find-list a").click()
     until(
         page,

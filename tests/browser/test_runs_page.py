@@ -180,13 +180,13 @@ def test_what_is_written_in_one_tab_is_seen_in_the_others(
     page.bring_to_front()
     page.get_by_role("button", name="Rename pear").click()
     page.keyboard.press("Control+a")
-    page.keyboard.type("quince")
+    page.keyboard.type("nashi")
     page.keyboard.press("Enter")
-    wait(lambda: site.get(f"/api/runs/{pear}")["name"] == "quince")
+    wait(lambda: site.get(f"/api/runs/{pear}")["name"] == "nashi")
     train.bring_to_front()
-    expect(train.locator("#run-name")).to_have_text("quince")
+    expect(train.locator("#run-name")).to_have_text("nashi")
     train.locator("#runs-button").click()
-    expect(train.locator(".run-item-name").get_by_text("quince")).to_be_visible()
+    expect(train.locator(".run-item-name").get_by_text("nashi")).to_be_visible()
     request = {"name": "pear", "note": "ripe", "add_tags": ["fruit"], "pinned": True}
     answer = page.request.patch(f"{site.url}/api/runs/{pear}", data=request)  # somebody else
     assert answer.ok
