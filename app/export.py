@@ -139,7 +139,7 @@ def export_blueprint(store: Store, settings: Settings, backfills: Backfills) -> 
         try:
             made = pdf.as_pdf(svg)
         except pdf.NoPicture as error:
-            raise NotAllowed("body", f"{len(svg):,} bytes", f"an SVG; {error}") from None
+            raise NotAllowed("body", f"{len(svg):,} bytes", f"an SVG; {error}", "Chart") from None
         except pdf.Busy as error:
             return jsonify({"error": str(error)}), 503, {"Retry-After": str(_RETRY_AFTER_S)}
         return _file(iter([made]), "application/pdf", "chart.pdf")

@@ -136,7 +136,7 @@
     const answer = await fetch(window.Address.of("/api/chart.pdf"), asked).catch(() => null);
     if (answer && answer.ok) return answer.blob();
     const { error, errors } = answer ? await answer.json().catch(() => ({})) : {};
-    const message = error || (errors && errors[0].message) || "The server does not answer.";
+    const message = error || (errors && errors[0].words) || "The server does not answer.";
     const note = { action: "show", id: "no-pdf", title: "No PDF was made", message, color: "red" };
     window.dash_clientside.set_props("notes", { sendNotifications: [note] });
     return null;

@@ -1,5 +1,5 @@
-/* The Plane page: the two-weight network of fa_engine/dynamics/plane.py in the browser, so that everything
-   follows a slider at once. The server draws the figures first; this file puts new numbers into
+/* The Plane page: the two-weight network of fa_engine/dynamics/plane.py in the browser, so that
+   everything follows a slider at once. The server draws the figures first; this file puts new numbers into
    their traces, by name. tests/browser/test_plane_drawing.py compares these numbers with Python's. */
 (function () {
   "use strict";
