@@ -199,12 +199,25 @@ def _adamw(options: StepOptions) -> MakeOptimizer:
     )
 
 
-OPTIMIZERS: dict[str, tuple[str, Callable[[StepOptions], MakeOptimizer]]] = {
-    "sgd": ("Stochastic gradient descent", lambda options: _sgd(options, nesterov=False)),
-    "nesterov": ("Nesterov momentum", lambda options: _sgd(options, nesterov=True)),
-    "rmsprop": ("RMSprop", _rmsprop),
-    "adam": ("Adam", _adam),
-    "adamw": ("AdamW", _adamw),
+@dataclass(frozen=True)
+class OptimizerKind:
+    """One optimiser.
+
+    Attributes:
+        title: the name a person reads.
+        make: from the options of a step, what makes it of parameter groups and a rate.
+    """
+
+    title: str
+    make: Callable[[StepOptions], MakeOptimizer]
+
+
+OPTIMIZERS: dict[str, OptimizerKind] = {
+    "sgd": OptimizerKind("Stochastic gradient descent", lambda o: _sgd(o, nesterov=False)),
+    "nesterov": OptimizerKind("Nesterov momentum", lambda o: _sgd(o, nesterov=True)),
+    "rmsprop": OptimizerKind("RMSprop", _rmsprop),
+    "adam": OptimizerKind("Adam", _adam),
+    "adamw": OptimizerKind("AdamW", _adamw),
 }
 
 
@@ -222,18 +235,31 @@ def make_optimizer(
     """
     if name == "sgd" and options.momentum == 0:
         return PlainSGD(network, matrices, rate, options)
-    make = OPTIMIZERS[name][1](options)
+    make = OPTIMIZERS[name].make(options)
     return TorchOptimizer(make, network, matrices, rate, options)
 
 
-# What the learning rate is multiplied by: (epoch so far, epochs in all, period, factor).
-SCHEDULES: dict[str, tuple[str, Callable[[float, int, int, float], float]]] = {
-    "constant": ("Constant", lambda _epoch, _epochs, _every, _by: 1.0),
-    "step": (
+@dataclass(frozen=True)
+class Schedule:
+    """How the learning rate changes over a run.
+
+    Attributes:
+        title: the name a person reads.
+        factor: what the rate is multiplied by, from the epochs so far (a fraction too), the epochs
+            in all, the period in epochs and the factor that were chosen.
+    """
+
+    title: str
+    factor: Callable[[float, int, int, float], float]
+
+
+SCHEDULES: dict[str, Schedule] = {
+    "constant": Schedule("Constant", lambda _epoch, _epochs, _every, _by: 1.0),
+    "step": Schedule(
         "Step: times a factor every so many epochs",
         lambda epoch, _epochs, every, by: by ** (epoch // every),
     ),
-    "cosine": (
+    "cosine": Schedule(
         "Cosine: from full to nothing over the run",
         lambda epoch, epochs, _every, _by: (1 + math.cos(math.pi * min(epoch / epochs, 1))) / 2,
     ),

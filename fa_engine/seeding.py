@@ -47,12 +47,24 @@ def _zero(shape: Shape, _source: torch.Generator) -> Tensor:
     return torch.zeros(shape, dtype=torch.float64)
 
 
-# Entries of mean 0 and variance 1.
-DISTRIBUTIONS: dict[str, Callable[[Shape, torch.Generator], Tensor]] = {
-    "normal": _normal,
-    "uniform": _uniform,
-    "orthogonal": _orthogonal,
-    "zero": _zero,
+@dataclass(frozen=True)
+class Distribution:
+    """What the entries of a random matrix are drawn from.
+
+    Attributes:
+        title: the name a person reads.
+        entries: a matrix ``(n_out, n_in)`` of mean 0 and variance 1, in float64.
+    """
+
+    title: str
+    entries: Callable[[Shape, torch.Generator], Tensor]
+
+
+DISTRIBUTIONS: dict[str, Distribution] = {
+    "normal": Distribution("normal", _normal),
+    "uniform": Distribution("uniform", _uniform),
+    "orthogonal": Distribution("orthogonal", _orthogonal),
+    "zero": Distribution("zero", _zero),
 }
 
 
@@ -75,7 +87,7 @@ class Draw:
 
     def __call__(self, shape: Shape, source: torch.Generator) -> Tensor:
         """One ``(n_out, n_in)`` matrix in float64."""
-        unit = DISTRIBUTIONS[self.distribution]
+        unit = DISTRIBUTIONS[self.distribution].entries
         if self.rank is None:
             values = unit(shape, source)
         else:

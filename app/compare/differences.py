@@ -9,6 +9,7 @@ from app.compare.lines import Panel
 from app.store import Run
 from app.store.naming import short
 from fa_engine import RunConfig
+from fa_engine.config import knob_of
 
 _NO_DIFFERENCE = ("measures", "measure_every", "evaluate_every", "device", "walk")
 _LONGEST = 26
@@ -28,9 +29,9 @@ def differing(runs: Sequence[Run]) -> dict[str, list[str]]:
 def words(name: str, value: Any) -> str:
     """A field's value, as a person reads it."""
     field = RunConfig.model_fields[name]
-    extra: Any = field.json_schema_extra
+    about = knob_of(field)
     if value is None:
-        return str(extra.get("empty") or "none")
+        return about.empty or "none"
     if name == "scheme":
         return short(str(value))
     if isinstance(value, bool):
@@ -41,7 +42,7 @@ def words(name: str, value: Any) -> str:
         return f"{value:g}"
     if isinstance(value, int):
         return f"{value:,}" if "seed" not in name else str(value)
-    return str((extra.get("options") or {}).get(value, value))
+    return str((about.options or {}).get(value, value))
 
 
 def labels(runs: Sequence[Run]) -> dict[str, str]:

@@ -19,6 +19,7 @@ from app.components.share import address_note, copy_link
 from app.store import Run, RunState
 from app.store.texts import isolated
 from fa_engine import SCHEMES, Limits, RunConfig, allowed, problems
+from fa_engine.config import Knob, knob_of
 
 COMMON = (
     "dataset",
@@ -197,14 +198,12 @@ def typed(name: str, value: Any) -> Any:
     return "" if value is None else value
 
 
-def _extra(name: str) -> dict[str, Any]:
-    extra = RunConfig.model_fields[name].json_schema_extra
-    assert isinstance(extra, dict)
-    return extra
+def _knob(name: str) -> Knob:
+    return knob_of(RunConfig.model_fields[name])
 
 
 def _fold(group: str, limits: Limits) -> Component:
-    names = [name for name in MORE if _extra(name)["group"] == group]
+    names = [name for name in MORE if _knob(name).group == group]
     return html.Details(
         [
             html.Summary(group.capitalize()),
@@ -237,17 +236,16 @@ def _row(name: str, limits: Limits) -> Component:
 
 def _is_short(name: str) -> bool:
     """Whether two of these stand in a row."""
-    return not _extra(name)["options"] or name in ("dataset", "dtype", "device")
+    return _knob(name).options is None or name in ("dataset", "dtype", "device")
 
 
 def _control(name: str, limits: Limits) -> Any:
     field = RunConfig.model_fields[name]
     kind: Any = field.annotation
-    extra = _extra(name)
-    unit = str(extra["unit"] or "")
+    about = _knob(name)
     label: list[Any] = [str(field.title)]
-    if unit:
-        label.append(html.Span(unit, className="unit"))
+    if about.unit:
+        label.append(html.Span(about.unit, className="unit"))
     common: dict[str, Any] = {
         "id": field_id(name),
         "label": html.Span(label),
@@ -255,19 +253,19 @@ def _control(name: str, limits: Limits) -> Any:
         "value": form_value(_default(name)),
         "size": "sm",
     }
-    if isinstance(extra["options"], dict):
-        options = [{"value": key, "label": text} for key, text in extra["options"].items()]
+    if about.options is not None:
+        options = [{"value": key, "label": text} for key, text in about.options.items()]
         return dmc.Select(
             **common,
             data=options,
             allowDeselect=False,
             clearable=field.default is None,
-            placeholder=extra["empty"],
+            placeholder=about.empty,
             comboboxProps={"shadow": "sm"},
         )
     if kind is bool:
         return dmc.Select(**common, data=["yes", "no"], allowDeselect=False)
-    hint = extra["empty"] or allowed(name, limits)
+    hint = about.empty or allowed(name, limits)
     # Text for numbers too: what was typed is what is checked, never silently mended.
     if kind is int:
         common["inputProps"] = {"inputMode": "numeric"}

@@ -8,7 +8,7 @@ from typing import Any, Literal, cast
 
 from dash import Dash, Input, Output, State
 from dash.exceptions import PreventUpdate
-from pydantic import Field, create_model
+from pydantic import create_model
 
 from app.address import defaults, text_of
 from app.components.params import param_id
@@ -17,6 +17,7 @@ from app.components.state import Control
 from app.lab import KickParams, LandscapeParams, Params, SpectrumParams
 from app.store import Store
 from fa_engine import RunConfig
+from fa_engine.config import knob
 
 LOOK = ("under", "n_samples", "replicate")
 """Parameters of the spectrum that a person chooses."""
@@ -37,7 +38,7 @@ def _fields(kind: type[Params], names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _own(default: Any, title: str, allowed: str, **constraints: Any) -> Any:
-    return Field(default, title=title, json_schema_extra={"allowed": allowed}, **constraints)
+    return knob(default, title, "", allowed=allowed, **constraints)
 
 
 class _Stability(Params):

@@ -9,6 +9,7 @@ from dash import html, no_update
 from dash.development.base_component import Component
 
 from app.lab import Params
+from fa_engine.config import knob_of
 
 
 def param_id(group: str, name: str) -> dict[str, str]:
@@ -32,13 +33,13 @@ def param_fields(
 
 def _field(group: str, kind: type[Params], name: str, settle_ms: int) -> Component:
     field = kind.model_fields[name]
-    extra: Any = field.json_schema_extra
+    about = knob_of(field)
     common = {
         "id": param_id(group, name),
-        "label": html.Span([field.title, html.Span(extra.get("unit", ""), className="unit")]),
+        "label": html.Span([field.title, html.Span(about.unit, className="unit")]),
         "description": field.description,
     }
-    options = extra.get("options")
+    options = about.options
     control = (
         dmc.Select(
             **common,

@@ -15,6 +15,7 @@ from app.components import aria
 from app.components.form import typed
 from app.components.popover import popover
 from fa_engine import Limits, RunConfig
+from fa_engine.config import knob_of
 
 _FEW = 4  # options of a field that are chosen to begin with
 
@@ -81,10 +82,9 @@ def race_buttons() -> Component:
 def options(field: str) -> list[str]:
     """The values that a field may have, where they can be listed."""
     known = RunConfig.model_fields[field]
-    extra: Any = known.json_schema_extra
     if known.annotation is bool:
         return ["yes", "no"]
-    return list(extra["options"] or ())
+    return list(knob_of(known).options or ())
 
 
 def begin(field: str) -> list[str]:

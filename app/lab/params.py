@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -9,16 +10,14 @@ from typing import Any, TypeVar
 from pydantic import (
     BaseModel,
     ConfigDict,
-    Field,
     ValidationError,
     ValidationInfo,
     ValidatorFunctionWrapHandler,
     field_validator,
 )
-from pydantic.config import JsonDict
 
 from fa_engine import SCHEMES, NotAllowed, Problem, RunConfig, problems
-from fa_engine.config import refusal
+from fa_engine.config import knob, knob_of, refusal
 from fa_engine.dynamics.probes import check_samples, most_samples
 from fa_engine.dynamics.stability import PATIENCE
 from fa_engine.typed import hint, number
@@ -31,17 +30,10 @@ def _param(
     allowed: str,
     *,
     unit: str = "",
-    options: dict[str, str] | None = None,
+    rows: Mapping[str, Any] | None = None,
     **constraints: Any,
 ) -> Any:
-    extra: JsonDict = {
-        "allowed": allowed,
-        "unit": unit,
-        "options": {**options} if options else None,
-    }
-    return Field(
-        default, title=title, description=description, json_schema_extra=extra, **constraints
-    )
+    return knob(default, title, description, allowed=allowed, unit=unit, rows=rows, **constraints)
 
 
 def _whole(default: int, low: int, high: int, title: str, description: str, unit: str = "") -> Any:
@@ -96,13 +88,15 @@ class Params(BaseModel):
     def _named(cls, value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
         """One message for whatever a field objects to: its name, its value, what is allowed."""
         name = str(info.field_name)
+        about = knob_of(cls.model_fields[name])
         try:
-            return handler(number(cls.model_fields[name].annotation, value))
+            accepted = handler(number(cls.model_fields[name].annotation, value))
+            if about.options is not None and accepted not in about.options:
+                raise ValueError(name)
         except ValueError as error:
-            extra = cls.model_fields[name].json_schema_extra
-            allowed = str(extra["allowed"]) if isinstance(extra, dict) else "a checkpoint's own"
-            allowed += hint(error)
+            allowed = (about.allowed or "a checkpoint's own") + hint(error)
             raise refusal(name, value, allowed) from None
+        return accepted
 
 
 class CheckpointParams(Params):
@@ -156,8 +150,7 @@ def _under(description: str) -> Any:
         "Feedback",
         description,
         "own or the name of a scheme",
-        options={OWN: "The run's own", **{name: row.title for name, row in SCHEMES.items()}},
-        pattern=f"^({'|'.join([OWN, *SCHEMES])})$",
+        rows=ChainMap(SCHEMES, {OWN: "The run's own"}),  # iterates over the last one first
     )
 
 
@@ -213,8 +206,7 @@ class KickParams(ProbeParams):
         "A mode, both ways, or random ones. The telling one is the mode that grows, where "
         f"one does within {PATIENCE:,} steps, and else the one that dies out quickest.",
         "one of " + ", ".join(_ALONG),
-        options=_ALONG,
-        pattern=f"^({'|'.join(_ALONG)})$",
+        rows=_ALONG,
     )
     epsilon: float = _param(
         0.02,
@@ -248,8 +240,7 @@ class LandscapeParams(PathParams):
         "Plane",
         "Spanned by the path's two principal directions, or by three checkpoints.",
         "principal or three",
-        options={"principal": "Principal directions", "three": "Through three checkpoints"},
-        pattern="^(principal|three)$",
+        rows={"principal": "Principal directions", "three": "Through three checkpoints"},
     )
     through: tuple[int, ...] = _param(
         (), "Checkpoints", "Their places in the list, three of them.", "three checkpoints"

@@ -94,7 +94,7 @@ def decision(scheme: Scheme, config: RunConfig) -> Decision:
     if hears and not signal.fades:
         return Decision(False, False, False, False, (TARGETS if signal.sign < 0 else SIGNS,))
     if config.optimizer not in ("sgd", "nesterov"):
-        title = OPTIMIZERS[config.optimizer][0]
+        title = OPTIMIZERS[config.optimizer].title
         rests = not config.weight_decay
         return Decision(rests, False, False, False, (ADAPTIVE.format(optimizer=title),))
     motion = MATRICES[scheme.matrix].motion if hears else "none"

@@ -439,7 +439,7 @@ class Trainer:
     def _schedule(self) -> float:
         """What the learning rate is multiplied by at this step."""
         config = self.config
-        _, factor = SCHEDULES[config.schedule]
+        factor = SCHEDULES[config.schedule].factor
         return factor(self.epoch, config.epochs, config.schedule_every, config.schedule_factor)
 
     def _batch(self) -> tuple[Float[Tensor, "N n_0"], Float[Tensor, "N c"]]:

@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from fa_engine import RunConfig, Trainer, problems
+from fa_engine.config import knob_of
 
 
 def one_of(name):
-    options = RunConfig.model_fields[name].json_schema_extra["options"]
+    options = knob_of(RunConfig.model_fields[name]).options
     default = RunConfig.model_fields[name].default
     return st.sampled_from([*options, *([None] if default is None else [])])
 

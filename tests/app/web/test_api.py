@@ -77,7 +77,7 @@ def test_a_message_has_title_and_name_and_words_for_a_page_have_titles_alone(
     assert error["message"].startswith(
         "Momentum, momentum = 0.0: allowed is above 0 with optimizer"
     )
-    title = OPTIMIZERS["nesterov"][0]
+    title = OPTIMIZERS["nesterov"].title
     assert error["words"] == f"Momentum = 0.0: allowed is above 0 with Optimizer {title}"
     # One definition: the form says the same.
     assert config_from(wrong, app.settings.limits)[1] == {"momentum": error["words"]}

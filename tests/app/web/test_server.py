@@ -28,6 +28,7 @@ from app.server import WebApp, create_app
 from app.settings import Settings
 from app.store import Draft
 from fa_engine import Limits, RunConfig
+from fa_engine.config import knob_of
 
 ROOT = Path(__file__).parents[3]
 
@@ -83,13 +84,13 @@ def test_every_knob_has_one_control_with_its_words(app: WebApp) -> None:
     assert set(controls) == set(RunConfig.model_fields) == set(FIELDS)
     for name, field in RunConfig.model_fields.items():
         control = json.dumps(controls[name])
-        extra: Any = field.json_schema_extra
+        about = knob_of(field)
         assert json.dumps(field.title)[1:-1] in control
         assert json.dumps(field.description)[1:-1] in control
-        if extra["unit"]:
-            assert extra["unit"] in control
-        if extra["options"]:
-            assert [o["value"] for o in controls[name]["data"]] == list(extra["options"])
+        if about.unit:
+            assert about.unit in control
+        if about.options:
+            assert [o["value"] for o in controls[name]["data"]] == list(about.options)
 
 
 def layout(app: WebApp) -> Any:

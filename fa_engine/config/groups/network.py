@@ -1,0 +1,64 @@
+"""What the network is, and how it begins."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel
+
+from fa_engine.config.knob import knob
+from fa_engine.networks.activations import ACTIVATIONS
+from fa_engine.networks.layers import ALLOWED as LAYERS_ALLOWED
+from fa_engine.networks.layers import Spec
+from fa_engine.networks.losses import LOSSES
+from fa_engine.seeding import DISTRIBUTIONS
+
+
+class NetworkKnobs(BaseModel):
+    """What the network is, and how it begins."""
+
+    hidden: tuple[Spec, ...] = knob(
+        (64, 64),
+        "Hidden layers",
+        "Width of each hidden layer from the input up; on images also conv 16x5, pool 2.",
+        unit="neurons",
+        allowed=LAYERS_ALLOWED,
+    )
+    activation: str = knob(
+        "tanh",
+        "Activation",
+        "What each hidden neuron does to its input.",
+        rows=ACTIVATIONS,
+        group="network",
+    )
+    loss: str = knob(
+        "cross_entropy",
+        "Loss",
+        "What training makes smaller.",
+        rows=LOSSES,
+        group="network",
+    )
+    bias: bool = knob(True, "Biases", "Whether neurons have a bias that learns.", group="network")
+    weight_init: str = knob(
+        "normal",
+        "Initial weights",
+        "Distribution the initial weights are drawn from.",
+        rows=DISTRIBUTIONS,
+        group="network",
+    )
+    weight_std: float | None = knob(
+        None,
+        "Initial weight scale",
+        "Standard deviation of the initial weights; empty: 1/sqrt(fan-in).",
+        unit="std",
+        ge=0,
+        le=100,
+        group="network",
+        empty="1/√(fan-in)",
+    )
+    frozen: tuple[int, ...] = knob(
+        (),
+        "Frozen layers",
+        "Numbers of the layers that do not learn, 1 at the bottom.",
+        allowed="numbers of layers, 1 at the bottom, such as 1, 2; or empty",
+        empty="none",
+        group="network",
+    )

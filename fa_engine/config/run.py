@@ -1,0 +1,280 @@
+"""RunConfig: every knob of a run, complete and validated.
+
+This is the one definition that scripts, the HTTP API and the form share: what is out of range is
+refused here, with a message that names the field, the value and what is allowed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from math import prod
+from typing import Any
+
+from pydantic import (
+    ConfigDict,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
+
+from fa_engine.config.groups import Knobs
+from fa_engine.config.knob import allowed_words, bounds_of, knob_of
+from fa_engine.config.limits import UNLIMITED, Limits
+from fa_engine.config.problem import refusal
+from fa_engine.data.datasets import DATASETS
+from fa_engine.feedback.matrices import MATRICES, ROUTES
+from fa_engine.feedback.schemes import SCHEMES, Scheme
+from fa_engine.memory import in_words, on_host, peak_bytes
+from fa_engine.networks.layers import Layer, LayerError, build, parse
+from fa_engine.typed import entries, hint, number, whole
+
+
+def allowed(name: str, limits: Limits | None = None) -> str:
+    """What the field ``name`` accepts, in words."""
+    return _allowed(name, limits or Limits())
+
+
+def bounds(name: str) -> dict[str, float]:
+    """The numeric bounds of the field ``name``: any of ``gt``, ``ge``, ``lt`` and ``le``."""
+    return bounds_of(RunConfig.model_fields[name])
+
+
+class RunConfig(Knobs):
+    """A run, complete and validated. Immutable; ``replace`` makes a changed copy.
+
+    Raises:
+        pydantic.ValidationError: a field is out of range; ``problems(error)`` lists each with its
+            value and what is allowed. Limits other than the default come in as
+            ``RunConfig.model_validate(data, context={"limits": Limits(...)})``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _named(cls, value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+        """Turns whatever a field objects to into one message: field, value, what is allowed."""
+        name = str(info.field_name)
+        field = cls.model_fields[name]
+        limits = _limits(info)
+        try:
+            accepted = handler(_parsed(name, value))
+            if not _in_words(field, name, accepted, limits):
+                raise ValueError(name)
+        except LayerError as error:
+            raise refusal(name, value, str(error)) from None
+        except ValueError as error:  # pydantic's own ValidationError is one
+            raise refusal(name, value, _allowed(name, limits) + hint(error)) from None
+        return accepted
+
+    @model_validator(mode="after")
+    def _fits(self, info: ValidationInfo) -> RunConfig:
+        """What no field can judge alone."""
+        spec, limits = DATASETS[self.dataset], _limits(info)
+        try:
+            n_layers = len(self.layers)
+        except LayerError as error:
+            raise refusal("hidden", self.hidden, str(error)) from None
+        for wrong, name, allowed_text in (
+            (
+                self.n_train > spec.n_train,
+                "train_samples",
+                f"at most {spec.n_train}, the training samples of {self.dataset}",
+            ),
+            (
+                self.batch_size > self.n_train,
+                "batch_size",
+                f"at most {self.n_train}, the training samples that are used",
+            ),
+            (
+                self.n_parameters > limits.max_parameters,
+                "hidden",
+                f"at most {limits.max_parameters:,} parameters over all replicates, "
+                f"and these are {self.n_parameters:,}",
+            ),
+            (
+                self.delay_modules > n_layers,
+                "delay_modules",
+                f"at most {n_layers}, the layers of this network",
+            ),
+            (
+                max(self.frozen, default=0) > n_layers,
+                "frozen",
+                f"numbers from 1 to {n_layers}, the layers of this network",
+            ),
+            (
+                self.label_noise > 0 and (self.dataset, self.loss) == ("teacher", "squared_error"),
+                "label_noise",
+                "0 with dataset = 'teacher' and loss = 'squared_error', which has no labels",
+            ),
+            (
+                self.optimizer == "nesterov" and self.momentum == 0,
+                "momentum",
+                "above 0 with optimizer = 'nesterov'",
+            ),
+            (
+                self.optimizer in {"adam", "adamw"} and self.momentum > 0,
+                "momentum",
+                f"0 with optimizer = {self.optimizer!r}, which has a momentum of its own",
+            ),
+        ):
+            if wrong:
+                raise refusal(name, getattr(self, name), allowed_text)
+        self._check_feedback()
+        self._check_memory(limits)
+        return self
+
+    def _check_memory(self, limits: Limits) -> None:
+        """Names the number that would have to be smaller, and what memory it would take as it is.
+
+        Asked last: what is out of range for another reason is told of that.
+        """
+        needed = peak_bytes(self) if limits.max_bytes < 2**62 and on_host(self.device) else 0
+        if needed <= limits.max_bytes:
+            return
+        counts = ["batch_size", "mirror_samples", "replicates"]
+        if not MATRICES[self.composition.matrix].sees_noise:
+            counts.remove("mirror_samples")
+        found = ((name, self._most_that_fit(name, limits)) for name in counts)
+        name, fits = next((one for one in found if one[1]), ("hidden", 0))
+        setting = f" ({limits.bytes_set_by})" if limits.bytes_set_by else ""
+        less = f"at most {fits:,}" if fits else "fewer or narrower layers"
+        others = "the rest as it is" if fits else "this data set"
+        raise refusal(
+            name,
+            getattr(self, name),
+            f"{less} with {others}: this run would take about {in_words(needed)} of memory, "
+            f"{in_words(limits.max_bytes)} are allowed{setting}",
+        )
+
+    def _most_that_fit(self, name: str, limits: Limits) -> int:
+        """The largest number in the field ``name`` that fits in memory; 0: not one does."""
+        fits, too_many = 0, getattr(self, name)
+        while too_many - fits > 1:
+            middle = (fits + too_many) // 2
+            if peak_bytes(self.model_copy(update={name: middle})) <= limits.max_bytes:
+                fits = middle
+            else:
+                too_many = middle
+        return fits
+
+    def _check_feedback(self) -> None:
+        """Route, matrix, density and rank have to go together."""
+        scheme = self.composition
+        routes = MATRICES[scheme.matrix].routes
+        if scheme.route not in routes:
+            # The part that was chosen is to blame, not the one that came with the scheme.
+            if self.matrix is None:
+                with_matrix = f"{', '.join(routes)} with matrix = {scheme.matrix!r}"
+                raise refusal("route", scheme.route, with_matrix)
+            fitting = ", ".join(m for m, kind in MATRICES.items() if scheme.route in kind.routes)
+            raise refusal("matrix", scheme.matrix, f"{fitting} with route = {scheme.route!r}")
+        matrix = MATRICES[scheme.matrix]
+        if self.feedback_rank is None or not matrix.is_drawn:
+            return
+        if not matrix.keeps_rank:
+            of_full_rank = f"empty with matrix = {scheme.matrix!r}, which is of full rank"
+            raise refusal("feedback_rank", self.feedback_rank, of_full_rank)
+        if self.feedback_density < 1:
+            of_its_own = f"1 with feedback_rank = {self.feedback_rank}"
+            raise refusal("feedback_density", self.feedback_density, of_its_own)
+        shapes = ROUTES[scheme.route].shapes(self.layers)
+        smallest = min((min(shape) for shape in shapes), default=self.feedback_rank)
+        if self.feedback_rank > smallest:
+            raise refusal(
+                "feedback_rank",
+                self.feedback_rank,
+                f"at most {smallest}, the smallest side of a feedback matrix of this network",
+            )
+
+    @property
+    def composition(self) -> Scheme:
+        """The scheme's row, with route, signal and matrix replaced where they are chosen."""
+        scheme = SCHEMES[self.scheme]
+        return dataclasses.replace(
+            scheme,
+            route=self.route or scheme.route,
+            signal=self.signal or scheme.signal,
+            matrix=self.matrix or scheme.matrix,
+        )
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """Geometry of every layer, the output layer included."""
+        spec = DATASETS[self.dataset]
+        return build(self.hidden, spec.n_features, spec.image_shape, spec.n_classes)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Outputs of every layer for one sample, the input first."""
+        outputs = [prod(layer.output_shape) for layer in self.layers]
+        return (DATASETS[self.dataset].n_features, *outputs)
+
+    @property
+    def n_parameters(self) -> int:
+        """Weights and biases of all replicates together."""
+        single = sum((layer.fan_in + self.bias) * layer.n_out for layer in self.layers)
+        return self.replicates * single
+
+    @property
+    def n_train(self) -> int:
+        """Training samples that are used."""
+        return self.train_samples or DATASETS[self.dataset].n_train
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Whole batches in one pass; an incomplete last batch is dropped."""
+        return self.n_train // self.batch_size
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of the whole run."""
+        return self.epochs * self.steps_per_epoch
+
+    def replace(self, **changes: Any) -> RunConfig:
+        """A validated copy with some fields changed. Limits are not asked again."""
+        return RunConfig.model_validate(
+            {**self.model_dump(), **changes}, context={"limits": UNLIMITED}
+        )
+
+
+MOST_FROZEN = 64  # entries, more than there are layers
+
+
+def _parsed(name: str, value: Any) -> Any:
+    """Lists may be typed, as in ``256, 256``; ``True`` is not a number."""
+    if name == "hidden":
+        return parse(value)
+    if name in {"frozen", "teacher_hidden"}:
+        if isinstance(value, str):
+            value = [whole(entry) for entry in entries(value)]
+        elif isinstance(value, int):
+            value = [value]
+    items = value if isinstance(value, (list, tuple)) else [value]
+    flag = RunConfig.model_fields[name].annotation is bool
+    if any(isinstance(item, bool) != flag for item in items):
+        raise ValueError(name)
+    return number(RunConfig.model_fields[name].annotation, value)
+
+
+def _in_words(field: FieldInfo, name: str, accepted: Any, limits: Limits) -> bool:
+    """Whether a value of the right type and range is also one of those in words."""
+    options = knob_of(field).options
+    if options is not None:
+        return accepted in options or (accepted is None and field.default is None)
+    if name == "frozen":
+        return len(accepted) <= MOST_FROZEN and all(layer >= 1 for layer in accepted)
+    if name == "teacher_hidden":
+        return len(accepted) <= 8 and all(1 <= width <= 4096 for width in accepted)
+    return name != "epochs" or accepted <= limits.max_epochs
+
+
+def _limits(info: ValidationInfo) -> Limits:
+    return (info.context or {}).get("limits") or Limits()
+
+
+def _allowed(name: str, limits: Limits) -> str:
+    most = limits.max_epochs if name == "epochs" else None
+    return allowed_words(RunConfig.model_fields[name], most)
