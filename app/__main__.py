@@ -34,7 +34,12 @@ def main() -> None:
         from app.settings import settings_or_exit
 
         raise SystemExit(run(settings_or_exit(), given.save, print))
-    serve()
+    try:
+        serve()
+    except ImportError as error:
+        if type(error).__name__ != "PluginError":  # its class is in what cannot be imported
+            raise
+        raise SystemExit(f"The dashboard cannot start: {error}") from None
 
 
 def serve() -> None:

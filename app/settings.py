@@ -83,6 +83,12 @@ class Settings(BaseSettings):
         description="Where the database, the checkpoints and the cache are kept.",
         json_schema_extra={"allowed": _DIRECTORY},
     )
+    plugins: str = Field(
+        default="",
+        description="Modules that add schemes, measures, data sets and the rest "
+        "(docs/EXTENDING.md), with commas between; they have to be on Python's path.",
+        json_schema_extra={"allowed": "names of modules, with commas between"},
+    )
     database_url: str = Field(
         default_factory=_state_database,
         description="The database of runs; default: SQLite, runs.sqlite under FA_STATE_DIR.",

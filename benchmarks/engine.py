@@ -162,7 +162,7 @@ def live_bytes(config: RunConfig, data: Dataset) -> int:
     for _ in range(3):
         trainer.advance()
     # The order of the samples, too, is as long as the data.
-    order = trainer._order.untyped_storage().data_ptr()
+    order = trainer._batches._order.untyped_storage().data_ptr()
     after = storages()
     return sum(size for at, size in after.items() if at not in before and at != order)
 

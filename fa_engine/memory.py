@@ -163,9 +163,8 @@ class _Reckoned:
         self.weights = sum(size.weights for size in self.sizes) * self.item
         biases = replicates * sum(layer.n_out for layer in self.layers) * self.item
         self.parameters = self.weights + biases
-        copies = 2 if self.scheme.matrix == "signed_random" else 1
-        self.matrices = copies * sum(self.fed) * self.item
-        self.learns = self.parameters + (self.matrices if self.scheme.matrix == "learned" else 0)
+        self.matrices = self.matrix.copies * sum(self.fed) * self.item
+        self.learns = self.parameters + (self.matrices if self.matrix.learns else 0)
         self.is_plain = config.optimizer == "sgd" and config.momentum == 0
         moments = _MOMENTS[config.optimizer] + (
             config.optimizer == "rmsprop" and config.momentum > 0

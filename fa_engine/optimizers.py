@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from fa_engine.networks.network import Network, Product
+from fa_engine.registry import Registry
 
 
 class Optimizer(Protocol):
@@ -253,14 +254,15 @@ class Schedule:
     factor: Callable[[float, int, int, float], float]
 
 
-SCHEDULES: dict[str, Schedule] = {
-    "constant": Schedule("Constant", lambda _epoch, _epochs, _every, _by: 1.0),
-    "step": Schedule(
+SCHEDULES: Registry[Schedule] = Registry(
+    "schedule",
+    constant=Schedule("Constant", lambda _epoch, _epochs, _every, _by: 1.0),
+    step=Schedule(
         "Step: times a factor every so many epochs",
         lambda epoch, _epochs, every, by: by ** (epoch // every),
     ),
-    "cosine": Schedule(
+    cosine=Schedule(
         "Cosine: from full to nothing over the run",
         lambda epoch, epochs, _every, _by: (1 + math.cos(math.pi * min(epoch / epochs, 1))) / 2,
     ),
-}
+)

@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fa_engine.registry import Registry
+
 WEIGHTS, FEEDBACK, ORDER, REDRAW, MIRROR, LABELS, SAMPLES, PROBE, KICK, SKETCH = range(10)
 
 Shape = tuple[int, int]
@@ -60,12 +62,13 @@ class Distribution:
     entries: Callable[[Shape, torch.Generator], Tensor]
 
 
-DISTRIBUTIONS: dict[str, Distribution] = {
-    "normal": Distribution("normal", _normal),
-    "uniform": Distribution("uniform", _uniform),
-    "orthogonal": Distribution("orthogonal", _orthogonal),
-    "zero": Distribution("zero", _zero),
-}
+DISTRIBUTIONS: Registry[Distribution] = Registry(
+    "distribution",
+    normal=Distribution("normal", _normal),
+    uniform=Distribution("uniform", _uniform),
+    orthogonal=Distribution("orthogonal", _orthogonal),
+    zero=Distribution("zero", _zero),
+)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -359,7 +359,7 @@ def _rows(
 
 def _bytes(kept: tuple[int, Source]) -> int:
     series = kept[1].series
-    return sum(getattr(series, field.name).nbytes for field in fields(series))
+    return sum(array.nbytes for array in series.arrays().values())
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -207,7 +207,7 @@ def _series(given: Any, config: RunConfig, where: str) -> Series:
     for name, letters in SHAPES.items():
         shape = (len(steps), *(lengths[letter] for letter in letters))
         arrays[name] = _values(given.get(name), shape, f"{where}.{name}")
-    return Series(**arrays)
+    return Series.of(arrays)
 
 
 def _values(given: Any, shape: tuple[int, ...], where: str) -> NDArray[np.float32]:

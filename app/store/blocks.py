@@ -6,8 +6,8 @@ float32, in that order and each in C order. A row a step would cost ten times as
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,13 +18,16 @@ from fa_engine.measures.catalogue import MEASURES, sizes
 
 FloatArray = NDArray[np.float32]
 
-# Field -> its shape beyond T, in the letters of the header: R replicates, H hidden, L layers.
+# Field -> its shape beyond T, in the letters of the header: R replicates, H hidden, L layers. Those
+# that a plugin has added are there too; plugins are loaded with the engine.
 SHAPES: dict[str, str] = {"epoch": "", **{name: row.shape for name, row in MEASURES.items()}}
 # Names that blocks had as long as they gave replicates an accuracy that had no loss any more.
 _RENAMED = {"descent_share": "descent_rate"}
 # None between evaluations, or where nobody walked along; a block without any does not carry the
 # field at all.
-_SPARSE = frozenset(name for name, row in MEASURES.items() if row.sparse)
+_SPARSE = frozenset(name for name, row in MEASURES.items() if row.sparse or row.of)
+# Of plugins: a block says their shapes, for who reads it without the plugin.
+_OWN = frozenset(name for name, row in MEASURES.items() if row.of)
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class Series:
         descent_rate, displacement, path_length, update_cosine: (T, R, L).
         loss_change, predicted_loss_change: (T, R).
         conserved, conserved_drift: (T, R, L-1).
+        own: measures that plugins have added, by name, each (T, ...); attributes likewise.
     """
 
     step: NDArray[np.int64]
@@ -69,13 +73,31 @@ class Series:
     predicted_loss_change: FloatArray
     conserved: FloatArray
     conserved_drift: FloatArray
+    own: Mapping[str, FloatArray] = field(default_factory=dict)
+
+    def __getattr__(self, name: str) -> FloatArray:
+        own = vars(self).get("own", {})  # there is none yet while it is copied
+        if name not in own:
+            raise AttributeError(f"{type(self).__name__} has no {name!r}", name=name, obj=self)
+        found: FloatArray = own[name]
+        return found
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, Any]) -> Series:
+        """Of the arrays of ``step`` and of every name in :data:`SHAPES`."""
+        own = {name: arrays[name] for name in _OWN}
+        return cls(**{name: array for name, array in arrays.items() if name not in own}, own=own)
+
+    def arrays(self) -> dict[str, Any]:
+        """The array of each, by name, ``step`` first."""
+        return {name: getattr(self, name) for name in ("step", *SHAPES)}
 
     def __len__(self) -> int:
         return len(self.step)
 
     def __getitem__(self, some: slice) -> Series:
         """Some of the measurements."""
-        return Series(**{field.name: getattr(self, field.name)[some] for field in fields(self)})
+        return Series.of({name: array[some] for name, array in self.arrays().items()})
 
     @classmethod
     def empty(cls, replicates: int, layers: int) -> Series:
@@ -87,8 +109,8 @@ class Series:
         """One series of all ``parts``, in their order; at least one part."""
         if len(parts) == 1:
             return parts[0]
-        names = [field.name for field in fields(cls)]
-        return cls(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in names})
+        several = [part.arrays() for part in parts]
+        return cls.of({name: np.concatenate([s[name] for s in several]) for name in several[0]})
 
 
 def pack(measurements: Sequence[Measurement]) -> tuple[dict[str, Any], bytes]:
@@ -116,7 +138,12 @@ def pack(measurements: Sequence[Measurement]) -> tuple[dict[str, Any], bytes]:
                 values = [missing if value is None else value for value in values]
             header["fields"].append(name)
             parts.append(np.array(values).astype("<f4").tobytes())
-    return header, b"".join(parts)
+    return _telling_shapes(header), b"".join(parts)
+
+
+def _telling_shapes(header: dict[str, Any]) -> dict[str, Any]:
+    own = {name: SHAPES[name] for name in header["fields"] if name in _OWN}
+    return header | {"shapes": own} if own else header
 
 
 def pack_series(series: Series) -> tuple[dict[str, Any], bytes]:
@@ -124,7 +151,9 @@ def pack_series(series: Series) -> tuple[dict[str, Any], bytes]:
     replicates, layers = series.descent_rate.shape[1:]
     values = {name: getattr(series, name) for name in SHAPES}
     there = [n for n in SHAPES if n not in _SPARSE or not np.isnan(values[n]).all()]
-    header = {"count": len(series), "replicates": replicates, "layers": layers, "fields": there}
+    header = _telling_shapes(
+        {"count": len(series), "replicates": replicates, "layers": layers, "fields": there}
+    )
     payload = series.step.astype("<i8").tobytes()
     return header, payload + b"".join(values[name].astype("<f4").tobytes() for name in there)
 
@@ -137,10 +166,12 @@ def unpack(header: dict[str, Any], payload: bytes) -> Series:
     offset = 8 * count
     for stored in header["fields"]:
         name = _RENAMED.get(stored, stored)
-        shape = (count, *(lengths[letter] for letter in SHAPES[name]))
+        letters = SHAPES[name] if name in SHAPES else header["shapes"][name]
+        shape = (count, *(lengths[letter] for letter in letters))
         array = np.frombuffer(payload, "<f4", int(np.prod(shape)), offset)
-        arrays[name] = array.reshape(shape).astype(np.float32, copy=False)
         offset += array.nbytes
+        if name in SHAPES:  # else it is of a plugin that is not here
+            arrays[name] = array.reshape(shape).astype(np.float32, copy=False)
     for name in SHAPES.keys() - arrays.keys():
         shape = (count, *(lengths[letter] for letter in SHAPES[name]))
         arrays[name] = np.full(shape, np.nan, np.float32)
@@ -148,7 +179,7 @@ def unpack(header: dict[str, Any], payload: bytes) -> Series:
         raise ValueError(f"a block of {offset} bytes came with {len(payload)}")
     if _RENAMED.keys() & set(header["fields"]):
         arrays = _of_the_finite(arrays)
-    return Series(**arrays)
+    return Series.of(arrays)
 
 
 def _of_the_finite(arrays: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from fa_engine import Dataset, RunConfig, load_dataset
 from fa_engine.data.datasets import DataOptions
-from fa_engine.training.trainer import data_options, pick_device
+from fa_engine.training.batches import data_options
+from fa_engine.training.trainer import pick_device
 
 _Key = tuple[str, str, str, DataOptions]
 

@@ -6,7 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -238,7 +238,7 @@ class Line:
 
 def _size(measurement: Measurement) -> int:
     """Bytes that it takes, about."""
-    values = (getattr(measurement, field.name) for field in fields(measurement))
+    values = measurement.to_dict().values()
     return sum(_AN_ARRAY + value.nbytes for value in values if isinstance(value, np.ndarray))
 
 

@@ -100,7 +100,7 @@ def take_up(
             continue
         try:
             trainer = Trainer.load(path, data=data, epochs=config.epochs)
-            if trainer.config != config:
+            if trainer.begun_with != config:
                 raise CheckpointError(f"{path} is of another run")
             return trainer, _differs(path, trainer, damaged)
         except CheckpointError as error:

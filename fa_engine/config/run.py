@@ -12,9 +12,12 @@ from typing import Any
 
 from pydantic import (
     ConfigDict,
+    SerializationInfo,
+    SerializerFunctionWrapHandler,
     ValidationInfo,
     ValidatorFunctionWrapHandler,
     field_validator,
+    model_serializer,
     model_validator,
 )
 from pydantic.fields import FieldInfo
@@ -27,7 +30,8 @@ from fa_engine.data.datasets import DATASETS
 from fa_engine.feedback.matrices import MATRICES, ROUTES
 from fa_engine.feedback.schemes import SCHEMES, Scheme
 from fa_engine.memory import in_words, on_host, peak_bytes
-from fa_engine.networks.layers import Layer, LayerError, build, parse
+from fa_engine.networks.layers import Layer, LayerError, build_layers, parse
+from fa_engine.registry import Registry
 from fa_engine.typed import entries, hint, number, whole
 
 
@@ -51,6 +55,34 @@ class RunConfig(Knobs):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_its_plugins(cls, data: Any) -> Any:
+        """Takes off what :meth:`_naming_plugins` wrote; where a name is not known here, the
+        message says what would bring it."""
+        if not isinstance(data, dict) or "plugins" not in data:
+            return data
+        rest = {name: value for name, value in data.items() if name != "plugins"}
+        told = data["plugins"]
+        if not (isinstance(told, (list, tuple)) and all(isinstance(one, str) for one in told)):
+            raise refusal("plugins", told, "a list of the names of modules")
+        for name, value in rest.items():
+            options = knob_of(cls.model_fields[name]).options if name in cls.model_fields else None
+            if options is not None and isinstance(value, str) and value not in options:
+                brings = f"{' or '.join(told)} would bring it and is not loaded here (FA_PLUGINS)"
+                raise refusal(name, value, f"{allowed(name)}; {brings}")
+        return rest
+
+    @model_serializer(mode="wrap")
+    def _naming_plugins(
+        self, handler: SerializerFunctionWrapHandler, info: SerializationInfo
+    ) -> dict[str, Any]:
+        """With the plugins that the run needs, where it is written down."""
+        found: dict[str, Any] = handler(self)
+        if info.mode == "json" and self.plugins:
+            found["plugins"] = list(self.plugins)
+        return found
 
     @field_validator("*", mode="wrap")
     @classmethod
@@ -190,6 +222,16 @@ class RunConfig(Knobs):
             )
 
     @property
+    def plugins(self) -> tuple[str, ...]:
+        """The modules from outside that the names in it are from (:mod:`fa_engine.register`)."""
+        found = set()
+        for name, field in type(self).model_fields.items():
+            rows, value = knob_of(field).rows, getattr(self, name)
+            if isinstance(rows, Registry) and value in rows.origins:
+                found.add(rows.origins[value])
+        return tuple(sorted(found))
+
+    @property
     def composition(self) -> Scheme:
         """The scheme's row, with route, signal and matrix replaced where they are chosen."""
         scheme = SCHEMES[self.scheme]
@@ -204,7 +246,7 @@ class RunConfig(Knobs):
     def layers(self) -> tuple[Layer, ...]:
         """Geometry of every layer, the output layer included."""
         spec = DATASETS[self.dataset]
-        return build(self.hidden, spec.n_features, spec.image_shape, spec.n_classes)
+        return build_layers(self.hidden, spec.n_features, spec.image_shape, spec.n_classes)
 
     @property
     def widths(self) -> tuple[int, ...]:

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from fa_engine.data import cifar, digits, idx, synthetic
 from fa_engine.data.samples import DataOptions, DatasetError, Read
+from fa_engine.registry import Registry
 from fa_engine.seeding import LABELS
 from fa_engine.surroundings import undisturbed
 
@@ -133,11 +134,12 @@ def load_dataset(
 
     def samples(values: NDArray[Any]) -> Tensor:
         flat = torch.from_numpy(values.reshape(len(values), -1))
-        return flat.to(device, dtype).mul_(spec.scale)
+        # A copy: what a source gave may be somebody's own.
+        return flat.to(device, dtype, copy=True).mul_(spec.scale)
 
     def targets(values: NDArray[Any]) -> Tensor:
         if values.ndim == 2:
-            return torch.from_numpy(values).to(device, dtype)
+            return torch.from_numpy(values).to(device, dtype, copy=True)
         indices = torch.from_numpy(values.astype(np.int64))
         return torch.nn.functional.one_hot(indices, spec.n_classes).to(device, dtype)
 
@@ -178,8 +180,9 @@ def _noisy(labels: NDArray[Any], n_classes: int, share: float) -> NDArray[Any]:
 
 _PIXELS = "Pixels are in [0, 1], not standardised."
 
-DATASETS: dict[str, DatasetSpec] = {
-    "digits": DatasetSpec(
+DATASETS: Registry[DatasetSpec] = Registry(
+    "data set",
+    digits=DatasetSpec(
         "Digits (8 x 8, built in)",
         (8, 8, 1),
         10,
@@ -189,7 +192,7 @@ DATASETS: dict[str, DatasetSpec] = {
         f"{_PIXELS} Of the digits a fifth of every class is the test set.",
         1 / 16,
     ),
-    "mnist": DatasetSpec(
+    mnist=DatasetSpec(
         "MNIST (28 x 28)",
         (28, 28, 1),
         idx.N_CLASSES,
@@ -199,7 +202,7 @@ DATASETS: dict[str, DatasetSpec] = {
         f"{_PIXELS} Training and test set as published.",
         1 / 255,
     ),
-    "fashion_mnist": DatasetSpec(
+    fashion_mnist=DatasetSpec(
         "Fashion-MNIST (28 x 28)",
         (28, 28, 1),
         idx.N_CLASSES,
@@ -209,7 +212,7 @@ DATASETS: dict[str, DatasetSpec] = {
         f"{_PIXELS} Training and test set as published.",
         1 / 255,
     ),
-    "cifar10": DatasetSpec(
+    cifar10=DatasetSpec(
         "CIFAR-10 (32 x 32, colour)",
         (32, 32, 3),
         cifar.N_CLASSES,
@@ -219,7 +222,7 @@ DATASETS: dict[str, DatasetSpec] = {
         f"{_PIXELS} Training and test set as published.",
         1 / 255,
     ),
-    "teacher": DatasetSpec(
+    teacher=DatasetSpec(
         "Teacher and student (built in)",
         (synthetic.TEACHER_FEATURES,),
         synthetic.TEACHER_CLASSES,
@@ -228,7 +231,7 @@ DATASETS: dict[str, DatasetSpec] = {
         synthetic.read_teacher,
         "Inputs are normal with variance 1; the targets are what a random network makes of them.",
     ),
-    "spirals": DatasetSpec(
+    spirals=DatasetSpec(
         "Three spirals (built in)",
         (2,),
         synthetic.SPIRALS,
@@ -237,4 +240,4 @@ DATASETS: dict[str, DatasetSpec] = {
         synthetic.read_spirals,
         "Points of the plane within a circle of radius 1, as many of each spiral.",
     ),
-}
+)

@@ -28,6 +28,8 @@ MOTIONS = {
     "redrawn": "Its matrices are redrawn at each step, and each step has a K of its own. Shown is "
     "their mean: it decides the mean motion, about which the steps scatter in proportion to the "
     "error.",
+    "unsaid": "What its matrices do where no error is left nobody has said: K of this moment holds "
+    "for as long as they stay about where they are.",
     "mirrored": "Its matrices go on towards the weights whatever the error is: K of this moment "
     "holds for times short against {mirror:,.0f} steps, and in the end it is nearly that of "
     "backpropagation.",
@@ -40,6 +42,10 @@ SIGNS = (
 TARGETS = (
     "The hidden layers are pushed by the target for ever. Where no error is left this scheme does "
     "not rest, and K decides nothing there."
+)
+OTHER = (
+    "The hidden layers hear “{signal}”, which for a small error is not the error: K, which is "
+    "built with the error, decides nothing."
 )
 DECAY = (
     "Weight decay moves the weights where no error is left: the scheme does not rest there, and K "
@@ -59,6 +65,9 @@ DELAY = (
     "the roots of all modules together decide, stable inside the unit circle, and K alone as the "
     "steps become small."
 )
+
+_UNFADING = {"sign": SIGNS, "target": TARGETS}
+_MOVES_ON = ("mirrored", "unsaid")  # whatever the error is, or may do so
 
 
 @dataclass(frozen=True)
@@ -92,28 +101,29 @@ def decision(scheme: Scheme, config: RunConfig) -> Decision:
     hears = scheme.route != "none" and bool(hidden)
     signal = SIGNALS[scheme.signal]
     if hears and not signal.fades:
-        return Decision(False, False, False, False, (TARGETS if signal.sign < 0 else SIGNS,))
+        words = _UNFADING.get(scheme.signal, OTHER.format(signal=signal.title))
+        return Decision(False, False, False, False, (words,))
     if config.optimizer not in ("sgd", "nesterov"):
         title = OPTIMIZERS[config.optimizer].title
         rests = not config.weight_decay
         return Decision(rests, False, False, False, (ADAPTIVE.format(optimizer=title),))
     motion = MATRICES[scheme.matrix].motion if hears else "none"
-    words = [MOTIONS[motion].format(mirror=1 / config.mirror_rate if config.mirror_rate else 0)]
+    said = [MOTIONS[motion].format(mirror=1 / config.mirror_rate if config.mirror_rate else 0)]
     if config.weight_decay:
-        words = [DECAY]
+        said = [DECAY]
     if config.momentum:
         faster = 1 / (1 - config.momentum)
-        words.append(MOMENTUM.format(momentum=config.momentum, faster=faster))
+        said.append(MOMENTUM.format(momentum=config.momentum, faster=faster))
     late = hears and config.delay_modules > 1
     if late:
-        words.append(DELAY)
+        said.append(DELAY)
     if config.loss != FLAT:
-        words = [re.sub(r"\bK\b", "H K", sentence) for sentence in words] + [CURVED]
+        said = [re.sub(r"\bK\b", "H K", sentence) for sentence in said] + [CURVED]
     rests = not config.weight_decay
     return Decision(
         rests=rests,
-        stability=rests and motion != "mirrored",
-        of_moment=motion == "mirrored" or not rests,
+        stability=rests and motion not in _MOVES_ON,
+        of_moment=motion in _MOVES_ON or not rests,
         pace=not (config.momentum or late),
-        words=tuple(words),
+        words=tuple(said),
     )

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from fa_engine.networks.layers import Layer
 from fa_engine.networks.network import Network, Pass, Product
+from fa_engine.registry import Registry
 from fa_engine.seeding import FEEDBACK, MIRROR, REDRAW, Draw, draw, generator
 
 
@@ -36,11 +37,12 @@ def _direct_shapes(layers: Sequence[Layer]) -> list[tuple[int, int]]:
 
 MEAN_OF = 100_000  # draws of which a mean magnitude is taken: right to 0.3 %
 
-ROUTES: dict[str, Route] = {
-    "layerwise": Route("Layer by layer", _layerwise_shapes),
-    "direct": Route("Straight from the outputs", _direct_shapes),
-    "none": Route("Not at all", lambda _layers: []),
-}
+ROUTES: Registry[Route] = Registry(
+    "route",
+    layerwise=Route("Layer by layer", _layerwise_shapes),
+    direct=Route("Straight from the outputs", _direct_shapes),
+    none=Route("Not at all", lambda _layers: []),
+)
 
 
 @dataclass(frozen=True)
@@ -66,9 +68,25 @@ class FeedbackOptions:
 class Matrices:
     """The matrices of one scheme: how they are made, refreshed and learned.
 
+    The contract of a kind of one's own, which is a subclass:
+
+    - :meth:`make` draws them once, one tensor ``(R, n_out, n_in)`` a hidden layer, bottom first, of
+      the shapes in ``self.shapes``; replicate ``r`` from ``options.seeds[r]`` alone.
+    - :meth:`refresh` changes them in place before a step, once a step, from ``self.network`` and
+      what was drawn. It touches nothing else, so that measuring never changes training.
+    - :meth:`products` says by what the optimiser moves them, where ``learns`` is set; the same
+      optimiser, rate and decay as that of the weights.
+    - :meth:`state` names every tensor that a checkpoint has to keep; they are written into in place
+      when it is taken up.
+
     Attributes:
         title: what a person reads.
         routes: the routes it is defined for.
+        is_fixed: what :meth:`make` drew never changes. A subclass that refreshes or learns is taken
+            not to be, unless it says so.
+        learns: the optimiser moves them by :meth:`products`.
+        takes_weight_steps: what moves them are the updates of the weights above, momentum included.
+        copies: tensors of their size that are kept beside them, themselves included.
         follows_weights: made from the weights before each step.
         is_drawn: made, at the start at least, from random draws.
         is_scaled: made with the feedback scale.
@@ -80,6 +98,10 @@ class Matrices:
     """
 
     title = "Fixed random"
+    is_fixed = True
+    learns = False
+    takes_weight_steps = False
+    copies = 1
     follows_weights = False  # what make() draws is not yet what the first step uses
     routes: tuple[str, ...] = ("layerwise", "direct", "none")
     is_drawn = True
@@ -87,6 +109,11 @@ class Matrices:
     keeps_rank = True
     sees_noise = False
     motion = "none"
+
+    def __init_subclass__(cls) -> None:
+        if {"refresh", "products"} & vars(cls).keys():
+            cls.is_fixed = vars(cls).get("is_fixed", False)
+            cls.motion = vars(cls).get("motion", "unsaid")
 
     def __init__(self, network: Network, route: str, options: FeedbackOptions) -> None:
         self.network, self.route, self.options = network, route, options
@@ -123,6 +150,7 @@ class WeightMatrices(Matrices):
     """``W`` itself: backpropagation."""
 
     title = "The weights themselves"
+    is_fixed = False
     routes = ("layerwise", "none")
     is_drawn = False
     is_scaled = False
@@ -138,6 +166,7 @@ class TiedMatrices(Matrices):
     """A copy of ``W`` made before each step."""
 
     title = "Copies of the weights"
+    motion = "none"
     follows_weights = True
     routes = ("layerwise",)
     is_drawn = False
@@ -173,6 +202,7 @@ class SignedRandomMatrices(Matrices):
     """``abs(M) sign(W)`` with ``M`` fixed."""
 
     title = "The signs of the weights, fixed random magnitudes"
+    copies = 2
     motion = "jumps"
     follows_weights = True
     routes = ("layerwise",)
@@ -223,6 +253,8 @@ class LearnedMatrices(Matrices):
     """Layerwise, Kolen-Pollack: ``B`` takes the increments of ``W``. Direct: ``e^T h_l``."""
 
     title = "Learned with the weights"
+    learns = True
+    takes_weight_steps = True
     motion = "learned"
     routes = ("layerwise", "direct")
 
@@ -265,13 +297,14 @@ class MirroredMatrices(Matrices):
             network.operand(matrix).mul_(1 - rate).add_(target, alpha=rate / samples)
 
 
-MATRICES: dict[str, type[Matrices]] = {
-    "weights": WeightMatrices,
-    "random": Matrices,
-    "tied": TiedMatrices,
-    "sign": SignMatrices,
-    "signed_random": SignedRandomMatrices,
-    "signed_redrawn": SignedRedrawnMatrices,
-    "learned": LearnedMatrices,
-    "mirrored": MirroredMatrices,
-}
+MATRICES: Registry[type[Matrices]] = Registry(
+    "feedback matrix",
+    weights=WeightMatrices,
+    random=Matrices,
+    tied=TiedMatrices,
+    sign=SignMatrices,
+    signed_random=SignedRandomMatrices,
+    signed_redrawn=SignedRedrawnMatrices,
+    learned=LearnedMatrices,
+    mirrored=MirroredMatrices,
+)

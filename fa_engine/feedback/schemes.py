@@ -4,7 +4,8 @@ Every scheme is one row of :data:`SCHEMES`: route, signal and matrix (docs/MATH.
 The **route** says how the signal travels: ``layerwise`` (each hidden layer hears from the layer
 above it), ``direct`` (each hears the outputs) or ``none`` (hidden layers hear nothing). The
 **signal** is what the outputs send. The **matrix** carries it in place of the transposed weights.
-A new scheme is a new row and, where a part of it is new, one small function or class.
+A new scheme is a new row and, where a part of it is new, one small function or class; from
+outside it is added through :mod:`fa_engine.register`.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from itertools import count
 from jaxtyping import Float
 from torch import Tensor
 
-from fa_engine.feedback.matrices import MATRICES, FeedbackOptions, LearnedMatrices
+from fa_engine.feedback.matrices import MATRICES, FeedbackOptions
 from fa_engine.networks.network import Network, Pass, Product
+from fa_engine.registry import Registry
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,9 @@ _PER_SAMPLE = (
     "not. A feedback scale as many times larger gives theirs."
 )
 
-SCHEMES: dict[str, Scheme] = {
-    "bp": Scheme(
+SCHEMES: Registry[Scheme] = Registry(
+    "feedback scheme",
+    bp=Scheme(
         "Backpropagation",
         "BP",
         "layerwise",
@@ -66,7 +69,7 @@ SCHEMES: dict[str, Scheme] = {
         "The error travels back through the transposed forward weights: the exact gradient.",
         "Rumelhart, Hinton and Williams 1986",
     ),
-    "fa": Scheme(
+    fa=Scheme(
         "Feedback alignment",
         "FA",
         "layerwise",
@@ -76,7 +79,7 @@ SCHEMES: dict[str, Scheme] = {
         "instead of the transposed weights.",
         "Lillicrap et al. 2016",
     ),
-    "dfa": Scheme(
+    dfa=Scheme(
         "Direct feedback alignment",
         "DFA",
         "direct",
@@ -86,7 +89,7 @@ SCHEMES: dict[str, Scheme] = {
         "of its own.",
         "Nøkland 2016",
     ),
-    "usf": Scheme(
+    usf=Scheme(
         "Sign feedback, uniform (uSF)",
         "uSF",
         "layerwise",
@@ -97,7 +100,7 @@ SCHEMES: dict[str, Scheme] = {
         "The size of their entries is a choice, 1/√(fan-in) unless set; its authors add batch "
         "normalisation or take steps of the updates' signs alone.",
     ),
-    "frsf": Scheme(
+    frsf=Scheme(
         "Sign feedback, fixed magnitudes (frSF)",
         "frSF",
         "layerwise",
@@ -107,7 +110,7 @@ SCHEMES: dict[str, Scheme] = {
         "Liao, Leibo and Poggio 2016",
         _MAGNITUDES,
     ),
-    "brsf": Scheme(
+    brsf=Scheme(
         "Sign feedback, redrawn magnitudes (brSF)",
         "brSF",
         "layerwise",
@@ -117,7 +120,7 @@ SCHEMES: dict[str, Scheme] = {
         "Liao, Leibo and Poggio 2016",
         _MAGNITUDES,
     ),
-    "kp": Scheme(
+    kp=Scheme(
         "Kolen-Pollack",
         "KP",
         "layerwise",
@@ -127,7 +130,7 @@ SCHEMES: dict[str, Scheme] = {
         "so that the two grow together.",
         "Kolen and Pollack 1994; Akrout et al. 2019",
     ),
-    "wm": Scheme(
+    wm=Scheme(
         "Weight mirror",
         "WM",
         "layerwise",
@@ -140,7 +143,7 @@ SCHEMES: dict[str, Scheme] = {
         "in the authors' code noise is uniform and goes through bias and activation too, and the "
         "matrices are summed, rescaled, and mirrored before training as well.",
     ),
-    "dkp": Scheme(
+    dkp=Scheme(
         "Direct Kolen-Pollack",
         "DKP",
         "direct",
@@ -150,7 +153,7 @@ SCHEMES: dict[str, Scheme] = {
         "by the step and decay of the output weights.",
         "Webster, Choi and Ahn 2021",
     ),
-    "sdfa": Scheme(
+    sdfa=Scheme(
         "Sign direct feedback alignment",
         "sDFA",
         "direct",
@@ -161,7 +164,7 @@ SCHEMES: dict[str, Scheme] = {
         "Frenkel, Lefebvre and Bol 2021",
         _PER_SAMPLE,
     ),
-    "drtp": Scheme(
+    drtp=Scheme(
         "Direct random target projection",
         "DRTP",
         "direct",
@@ -172,7 +175,7 @@ SCHEMES: dict[str, Scheme] = {
         "Frenkel, Lefebvre and Bol 2021",
         _PER_SAMPLE,
     ),
-    "shallow": Scheme(
+    shallow=Scheme(
         "Shallow (control)",
         "Shallow",
         "none",
@@ -182,7 +185,7 @@ SCHEMES: dict[str, Scheme] = {
         "what alignment has to beat.",
         "control",
     ),
-    "sham": Scheme(
+    sham=Scheme(
         "Sham feedback (control)",
         "Sham",
         "layerwise",
@@ -192,7 +195,7 @@ SCHEMES: dict[str, Scheme] = {
         "step: it must equal backpropagation to the last bit.",
         "control",
     ),
-}
+)
 
 
 @dataclass(frozen=True)
@@ -201,10 +204,10 @@ class Signal:
 
     Attributes:
         title: what a person reads.
-        of: makes it from the error and the target.
+        of: makes it from the error ``e`` of each sample, not divided by ``N``, and the target.
         sign: of the error that it stands for: the target is a part of ``-e = y - f``, so that
             through ``B`` it is what the error would be through ``-B``.
-        fades: it goes to 0 with the error, in proportion.
+        fades: where the error goes to 0 it is the error, to first order.
     """
 
     title: str
@@ -215,11 +218,12 @@ class Signal:
 
 PARTS = ("delta", "input")  # of a product on its way
 
-SIGNALS: dict[str, Signal] = {
-    "error": Signal("The output error", lambda e, _y: e),
-    "sign": Signal("The sign of the output error", lambda e, _y: e.sign(), fades=False),
-    "target": Signal("The target", lambda e, y: y.expand_as(e), sign=-1, fades=False),
-}
+SIGNALS: Registry[Signal] = Registry(
+    "signal",
+    error=Signal("The output error", lambda e, _y: e),
+    sign=Signal("The sign of the output error", lambda e, _y: e.sign(), fades=False),
+    target=Signal("The target", lambda e, y: y.expand_as(e), sign=-1, fades=False),
+)
 
 
 class Feedback:
@@ -234,6 +238,9 @@ class Feedback:
         is_exact: the update directions are the true gradients.
         lags: by how many steps each layer's error is late, bottom first.
         is_fixed_random: the signal of this very step goes through matrices that never change.
+        learns: the optimiser moves the matrices.
+        takes_weight_steps: by the very updates of the weights above.
+        refreshed: the last step before which the matrices were refreshed; None: none was.
     """
 
     def __init__(
@@ -246,14 +253,18 @@ class Feedback:
         self._signal = SIGNALS[scheme.signal].of
         self.is_delayed = options.delay_modules > 1
         self._lags = lags(network.n_layers, options.delay_modules)
-        self._waiting: list[deque[Product]] = [deque() for _ in self._lags]
+        self._waiting: list[deque[Product]] = [deque(maxlen=lag) for lag in self._lags]
+        self._latest: Sequence[Product | None] = ()
+        self.refreshed: int | None = None
         self.is_exact = (
             not self.is_delayed
             and (scheme.route, scheme.signal) == ("layerwise", "error")
             and scheme.matrix == "weights"
         )
-        self.is_fixed_random = not self.is_delayed and scheme.matrix == "random"
-        self.learns = isinstance(self._source, LearnedMatrices)
+        self.is_fixed_random = not self.is_delayed and self._source.is_fixed
+        self.learns = self._source.learns
+        # Kolen-Pollack's matrices move as the weights above do; direct ones by the error.
+        self.takes_weight_steps = self._source.takes_weight_steps and scheme.route == "layerwise"
 
     @property
     def matrices(self) -> tuple[Float[Tensor, "R _n_out _n_in"], ...]:
@@ -266,6 +277,8 @@ class Feedback:
         """Per layer the product that is the update direction ``u_l``.
 
         None where a layer hears nothing: the route is none, or its error is still on the way.
+        Before a step is taken it may be asked any number of times: matrices are refreshed once a
+        step, and a delay passes on only in :meth:`took_step`.
 
         Args:
             top: ``e / N``, ``(..., N, c)``.
@@ -273,8 +286,11 @@ class Feedback:
             past: the forward pass on this batch.
             step: steps taken so far.
         """
-        self._source.refresh(step)
-        signal = top if self.scheme.signal == "error" else self._signal(top, y) / y.shape[-2]
+        if step != self.refreshed:
+            self._source.refresh(step)
+            self.refreshed = step
+        n = y.shape[-2]
+        signal = top if self.scheme.signal == "error" else self._signal(top * n, y) / n
         self._sent = signal
         deltas = self.carried(signal, past)
         deltas[-1] = top
@@ -282,7 +298,17 @@ class Feedback:
             None if delta is None else Product(delta, h)
             for delta, h in zip(deltas, past.inputs, strict=True)
         ]
-        return self._late(directions) if self.is_delayed else directions
+        if not self.is_delayed:
+            return directions
+        self._latest = directions
+        return self._late(directions)
+
+    def took_step(self) -> None:
+        """The step was taken along what :meth:`directions` returned: what waits grows older."""
+        for direction, waiting in zip(self._latest, self._waiting, strict=False):
+            if direction is not None:
+                waiting.append(direction)
+        self._latest = ()
 
     def _late(self, directions: Sequence[Product | None]) -> list[Product | None]:
         """Per layer what was made of the batch whose error reaches it at this step.
@@ -290,12 +316,10 @@ class Feedback:
         It was made then, by the weights and matrices of that step, and has waited since: the same
         numbers as making it now from copies of all that (Huo et al. 2018), and less to keep.
         """
-        arrived: list[Product | None] = []
-        for direction, waiting, lag in zip(directions, self._waiting, self._lags, strict=True):
-            if direction is not None:
-                waiting.append(direction)
-            arrived.append(waiting.popleft() if len(waiting) > lag else None)
-        return arrived
+        return [
+            direction if lag == 0 else waiting[0] if len(waiting) == lag else None
+            for direction, waiting, lag in zip(directions, self._waiting, self._lags, strict=True)
+        ]
 
     def true_deltas(
         self, directions: Sequence[Product | None], top: Float[Tensor, "*R N c"], past: Pass

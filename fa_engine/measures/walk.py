@@ -120,7 +120,8 @@ class Walker:
         self._conserving, self._conserved_start = list(conserving), None
 
     def before_step(self) -> None:
-        """Remembers the parameters; at the first step for good."""
+        """Remembers the parameters; at the first step for good. It may be told again."""
+        self._squares = None
         torch._foreach_copy_(self._steps, self._parameters)
         if self._start is None:
             self._start = [w.clone() for w in self._network.weights]
@@ -150,7 +151,7 @@ class Walker:
             path_length=self._path.copy(),
             update_cosine=self._update_cosine(directions),
             loss_change=undefined,
-            predicted_loss_change=undefined,
+            predicted_loss_change=undefined.copy(),
             conserved=conserved[0],
             conserved_drift=conserved[1],
         )

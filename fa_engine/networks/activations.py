@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from fa_engine.registry import Registry
+
 LEAK = 0.01
 
 
@@ -82,13 +84,12 @@ def _linear_pullback_(delta: Tensor, _h: Tensor) -> Tensor:
     return delta
 
 
-ACTIVATIONS: dict[str, Activation] = {
-    "tanh": Activation("tanh", _keeping_output(torch.tanh_), _tanh_pullback_),
-    "relu": Activation("ReLU", _keeping_output(torch.relu_), _relu_pullback_, True),
-    "leaky_relu": Activation(
-        "Leaky ReLU", _keeping_output(_leaky_relu_), _leaky_relu_pullback_, True
-    ),
-    "sigmoid": Activation("Sigmoid", _keeping_output(torch.sigmoid_), _sigmoid_pullback_),
-    "gelu": Activation("GELU", _gelu, _gelu_pullback_),
-    "linear": Activation("Linear", _keeping_output(_same), _linear_pullback_, True),
-}
+ACTIVATIONS: Registry[Activation] = Registry(
+    "activation",
+    tanh=Activation("tanh", _keeping_output(torch.tanh_), _tanh_pullback_),
+    relu=Activation("ReLU", _keeping_output(torch.relu_), _relu_pullback_, True),
+    leaky_relu=Activation("Leaky ReLU", _keeping_output(_leaky_relu_), _leaky_relu_pullback_, True),
+    sigmoid=Activation("Sigmoid", _keeping_output(torch.sigmoid_), _sigmoid_pullback_),
+    gelu=Activation("GELU", _gelu, _gelu_pullback_),
+    linear=Activation("Linear", _keeping_output(_same), _linear_pullback_, True),
+)

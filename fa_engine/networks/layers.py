@@ -212,7 +212,7 @@ def _entry(item: object) -> Spec:
     raise LayerError(ALLOWED)
 
 
-def build(
+def build_layers(
     hidden: Sequence[Spec], n_features: int, image_shape: Shape | None, n_classes: int
 ) -> tuple[Layer, ...]:
     """All layers of a network, the output layer included.

@@ -10,6 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from fa_engine.registry import Registry
+
 
 @dataclass(frozen=True)
 class Loss:
@@ -84,19 +86,20 @@ def _binary_cross_entropy_curvature(f: Float[Tensor, "*R N c"]) -> Float[Tensor,
     return torch.diag_embed(p * (1 - p))
 
 
-LOSSES: dict[str, Loss] = {
-    "cross_entropy": Loss(
+LOSSES: Registry[Loss] = Registry(
+    "loss",
+    cross_entropy=Loss(
         "Softmax cross-entropy",
         _cross_entropy,
         _cross_entropy_error,
         _cross_entropy_curvature,
         shift_invariant=True,
     ),
-    "squared_error": Loss("Squared error", _squared_error, _squared_error_error),
-    "binary_cross_entropy": Loss(
+    squared_error=Loss("Squared error", _squared_error, _squared_error_error),
+    binary_cross_entropy=Loss(
         "Binary cross-entropy, one sigmoid an output",
         _binary_cross_entropy,
         _binary_cross_entropy_error,
         _binary_cross_entropy_curvature,
     ),
-}
+)

@@ -40,6 +40,7 @@ class _Progress(BaseModel):
     signal: str
     matrix: str
     drawn_as: list[int]
+    refreshed: int | None = None  # older files do not say it
 
     @model_validator(mode="before")
     @classmethod

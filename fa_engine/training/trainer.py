@@ -3,67 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float64, Int64
+from jaxtyping import Bool, Float, Float64
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fa_engine.config import NotAllowed, RunConfig
-from fa_engine.data.datasets import DataOptions, Dataset, check_shapes, load_dataset
+from fa_engine.config import NotAllowed, RunConfig, bounds
+from fa_engine.data.datasets import Dataset, check_shapes, load_dataset
 from fa_engine.feedback.matrices import FeedbackOptions
-from fa_engine.feedback.schemes import Feedback
-from fa_engine.measures.alignment import Alignment, Array, measure, unwarned
+from fa_engine.feedback.schemes import SCHEMES, Feedback
+from fa_engine.measures.alignment import Array, measure
+from fa_engine.measures.moment import Moment, own_measures
 from fa_engine.measures.walk import Conserving, Walk, Walker, conserving
-from fa_engine.memory import EVALUATION_BYTES
 from fa_engine.networks.activations import ACTIVATIONS
 from fa_engine.networks.losses import LOSSES
-from fa_engine.networks.network import Network, Pass, Product
+from fa_engine.networks.network import Network
 from fa_engine.optimizers import SCHEDULES, Optimizer, PlainSGD, StepOptions, make_optimizer
-from fa_engine.seeding import ORDER, Draw, generator
+from fa_engine.seeding import Draw
 from fa_engine.surroundings import undisturbed
 from fa_engine.training import checkpoint
+from fa_engine.training.batches import Batches, check_data, data_options
+from fa_engine.training.evaluation import evaluated, scores
+from fa_engine.training.measurement import Measurement
 
 LOOK_EVERY = 100  # steps between two looks for a divergence that no measurement has seen
 
 
-@dataclass(frozen=True, kw_only=True)
-class Measurement(Walk, Alignment):
-    """Where a run stands after ``step`` steps, and how the next batch's update is aligned.
-
-    The fields of :class:`~fa_engine.measures.walk.Walk` are None unless ``RunConfig.walk`` is on. A
-    replicate that is no longer finite (:attr:`Trainer.diverged_at`) is nan in every measure.
+@dataclass(frozen=True)
+class _Looked:
+    """A step made ready, and what was measured of it.
 
     Attributes:
-        step: steps taken so far.
-        epoch: passes over the training set so far.
-        loss: ``(R,)`` on the next training batch, before its step.
-        accuracy: ``(R,)`` on that batch, from 0 to 1.
-        test_loss: ``(R,)`` at the first measurement after every ``evaluate_every`` steps and at
-            the end, else None.
-        test_accuracy: ``(R,)`` likewise.
+        moment: the step.
+        measurement: where one was due.
+        state: what it stands on, where it may be changed before the step is taken.
     """
 
-    step: int
-    epoch: float
-    loss: Float64[Array, " R"]
-    accuracy: Float64[Array, " R"]
-    test_loss: Float64[Array, " R"] | None
-    test_accuracy: Float64[Array, " R"] | None
+    moment: Moment
+    measurement: Measurement | None = None
+    state: Any = None
 
 
 class Trainer:
     """Trains the replicates of one configuration and measures how they align.
 
     Iterating yields a :class:`Measurement` every ``measure_every`` steps, the first before any
-    step and the last after all of them. Measuring never changes training.
+    step and the last after all of them; meanwhile the weights are those that were measured, and
+    the step is taken when the next one is asked for (what it did to the loss is filled in then).
+    Whatever is changed meanwhile counts for that step. Measuring never changes training.
 
     Attributes:
-        config: the configuration the run started from.
+        begun_with: the configuration the run started from. Its number of epochs is that in force.
         network: ``weights[l]`` is ``(R, n_out, n_in)``, ``biases[l]`` ``(R, n_out)``.
         feedback: ``feedback.matrices[l]`` carries the error to hidden layer ``l``.
         step: steps taken so far.
@@ -104,9 +99,11 @@ class Trainer:
         device = pick_device(config.device)
         dtype = getattr(torch, config.dtype)
         if data is not None:
-            _check_data(config, data, dtype)
+            check_data(config, data, dtype)
         seeds = [config.seed + replicate for replicate in range(config.replicates)]
-        self.config = config
+        self.begun_with = self._config = config
+        self._learning_rate = config.learning_rate
+        self._given, self._data_dir = data, data_dir
         data = data or load_dataset(config.dataset, data_dir, device, dtype, data_options(config))
         self.data = data.first(config.n_train)
         check_shapes(config.dataset, self.data, config.n_train)
@@ -129,13 +126,19 @@ class Trainer:
         self._measure_every = config.measure_every
         self.finished = False
         self.diverged_at: list[int | None] = [None] * config.replicates
-        self._learning_rate = config.learning_rate
         self._loss = LOSSES[config.loss]
         self._frozen = [number - 1 for number in config.frozen]
         self._walker = Walker(self.network, self._conserving()) if config.walk else None
-        self._order = torch.empty(0, dtype=torch.int64)
-        self._order_epoch = -1
+        self._batches = Batches(config, self.data)
         self._next_evaluation = 0
+        self._handed_out = -1
+
+    @property
+    def config(self) -> RunConfig:
+        """The configuration in force: that the run started from, with what was changed since."""
+        if self._config.learning_rate != self._learning_rate:
+            self._config = self._config.replace(learning_rate=self._learning_rate)
+        return self._config
 
     @property
     def epoch(self) -> float:
@@ -159,7 +162,10 @@ class Trainer:
     @learning_rate.setter
     @undisturbed
     def learning_rate(self, value: float) -> None:
-        self._learning_rate = self.config.replace(learning_rate=value).learning_rate
+        limits = bounds("learning_rate")
+        if not (type(value) is float and limits["gt"] < value <= limits["le"]):
+            value = self._config.replace(learning_rate=value).learning_rate
+        self._learning_rate = value
 
     @property
     def scheme(self) -> str:
@@ -182,11 +188,12 @@ class Trainer:
 
     def _switch(self, row: RunConfig) -> None:
         """Takes up the scheme of ``row``, with its parts."""
+        self._config = row
         self.feedback = self._feedback(row)
         # The weights' own momentum goes on. Kolen-Pollack's matrices take the weights' increments
         # from the first step, so they need the same state; other learned ones start with none.
         state = {k: v for k, v in self.optimizer.state().items() if ".matrix." not in k}
-        if self.feedback.learns and self.feedback.scheme.route == "layerwise":
+        if self.feedback.takes_weight_steps:
             for i in range(len(self.feedback.matrices)):
                 weight, matrix = f"optimizer.weight.{i + 1}.", f"optimizer.matrix.{i}."
                 of_weight = {k: v for k, v in state.items() if k.startswith(weight)}
@@ -198,12 +205,14 @@ class Trainer:
 
     def __iter__(self) -> Iterator[Measurement]:
         while not self.finished:
-            measurement = self.advance()
-            if measurement is not None:
-                yield measurement
+            looked = self._look(False if self._handed_out == self.step else None)
+            if looked.measurement is not None:
+                self._handed_out = self.step
+                yield looked.measurement
+                if looked.state != self._state_of_step():  # who was handed it has changed something
+                    looked = replace(self._look(False), measurement=looked.measurement)
+            self._take(looked)
 
-    @undisturbed
-    @torch.inference_mode()
     def advance(self, measure: bool = False) -> Measurement | None:
         """Takes one training step.
 
@@ -216,38 +225,76 @@ class Trainer:
         """
         if self.finished:
             return None
+        looked = self._look(measure or None)
+        self._take(looked)
+        return looked.measurement
+
+    @undisturbed
+    @torch.inference_mode()
+    def _look(self, measure: bool | None) -> _Looked:
+        """Makes the next step ready, without taking it.
+
+        Args:
+            measure: whether it is measured; None: where it is due.
+        """
         last = self.step >= self.total_steps
-        due = measure or last or self.step % self._measure_every == 0
-        x, y = self._batch()
+        due = measure or (measure is None and (last or self.step % self._measure_every == 0))
+        x, y = self.batch()
         past = self.network.forward(x)
         top = self._loss.error(past.outputs, y).div_(len(y))
-        if not due and self.step % LOOK_EVERY == 0:
+        if not due and measure is None and self.step % LOOK_EVERY == 0:
             due = bool((~self._finite(top) & ~self.diverged).any())
         directions = self.feedback.directions(top, y, past, self.step)
         for layer in self._frozen:
             directions[layer] = None
-        walker = self._walker
-        if walker is not None:
-            walker.before_step()
-        measurement, true = None, []
-        if due:
-            true = self.feedback.true_deltas(directions, top, past)
-            measurement = self._measure(directions, true, past, y, last)
-        if last:
-            self.finished = True
-        elif not self.finished:
-            self.optimizer.rate = self._learning_rate * self._schedule()
-            self.optimizer.update(directions, self.feedback.learned(directions, past))
-            self.step += 1
-            if walker is not None:
-                walker.after_step(directions)
-                if measurement is not None:
-                    after, _ = self._scores(self.network.forward(x).outputs, y)
-                    change, predicted = walker.changes(true, past, measurement.loss, after)
-                    measurement = replace(
-                        measurement, loss_change=change, predicted_loss_change=predicted
-                    )
-        return measurement and self._of_the_finite(measurement)
+        if self._walker is not None:
+            self._walker.before_step()
+        moment = Moment(
+            self.step, x, y, self.network, self.feedback, past, directions, top, self._loss
+        )
+        measurement = self._measure(moment, last).without(self.diverged) if due else None
+        self.finished |= last
+        if measurement is None:
+            return _Looked(moment)
+        return _Looked(moment, measurement, self._state_of_step())
+
+    @undisturbed
+    @torch.inference_mode()
+    def _take(self, looked: _Looked) -> None:
+        """Takes the step that was made ready; none after the last, or where nothing is left."""
+        if self.finished:
+            return
+        moment, measurement, walker = looked.moment, looked.measurement, self._walker
+        directions, past = moment.directions, moment.past
+        follows = walker is not None and measurement is not None
+        true = moment.true_deltas if follows else []  # of the weights before the step
+        self.optimizer.rate = self._learning_rate * self._schedule()
+        self.optimizer.update(directions, self.feedback.learned(directions, past))
+        self.feedback.took_step()
+        self.step += 1
+        if walker is None:
+            return
+        walker.after_step(directions)
+        if measurement is None:
+            return
+        after, _ = scores(self._loss, self.network.forward(moment.x).outputs, moment.y)
+        changes = walker.changes(true, past, measurement.loss, after)
+        # Into the measurement that was handed out: it could not know yet.
+        for known, change in zip(
+            (measurement.loss_change, measurement.predicted_loss_change), changes, strict=True
+        ):
+            assert known is not None
+            known[:] = np.where(self.diverged, np.nan, change)
+
+    def _state_of_step(self) -> Any:
+        """What a step that was made ready stands on: equal as long as nobody changes any of it."""
+        tensors = (*self.network.weights, *self.network.biases, *self.feedback.matrices)
+        if any(tensor.is_inference() for tensor in tensors):  # they do not say when they change
+            return object()
+        return self.step, self.feedback, [tensor._version for tensor in tensors]
+
+    def _tested(self) -> tuple[Float64[Array, " R"], Float64[Array, " R"]]:
+        return evaluated(self.network, self._loss, self.data.x_test, self.data.y_test)
 
     def _finite(self, *others: Tensor) -> Bool[NDArray[np.bool_], " R"]:
         """``(R,)``: whether all weights and biases of a replicate are finite, and all ``others``.
@@ -265,56 +312,13 @@ class Trainer:
         looked: NDArray[np.bool_] = torch.stack(looks).all(0).cpu().numpy()
         return looked
 
-    def _of_the_finite(self, measurement: Measurement) -> Measurement:
-        """The same with nan in every measure of the replicates that have diverged."""
-        gone = self.diverged
-        if not gone.any():
-            return measurement
-        masked: dict[str, Any] = {}
-        for measure_ in fields(measurement):
-            values = getattr(measurement, measure_.name)
-            if isinstance(values, np.ndarray):
-                values = values.copy()  # some are views of others
-                values[gone] = np.nan
-                masked[measure_.name] = values
-        return replace(measurement, **masked)
-
     @undisturbed
     @torch.inference_mode()
     def evaluate(self) -> tuple[Float64[Array, " R"], Float64[Array, " R"]]:
         """Loss and accuracy of every replicate on the whole test set, ``(R,)`` each; nan for those
         that have diverged."""
-        loss, accuracy = self._evaluated()
+        loss, accuracy = self._tested()
         loss[self.diverged] = accuracy[self.diverged] = np.nan
-        return loss, accuracy
-
-    def _evaluated(self) -> tuple[Float64[Array, " R"], Float64[Array, " R"]]:
-        loss, accuracy = np.zeros((2, self.config.replicates))
-        n_test = len(self.data.x_test)
-        values = self.config.replicates * sum(layer.operand_size for layer in self.network.layers)
-        chunk = max(1, EVALUATION_BYTES // (values * self.data.x_test.element_size()))
-        for start in range(0, n_test, chunk):
-            x = self.data.x_test[start : start + chunk]
-            y = self.data.y_test[start : start + chunk]
-            of_chunk = self._scores(self.network.forward(x).outputs, y)
-            loss += of_chunk[0] * len(x)
-            accuracy += of_chunk[1] * len(x)
-        return loss / n_test, accuracy / n_test
-
-    @unwarned
-    def _scores(
-        self, f: Float[Tensor, "*R N c"], y: Float[Tensor, "N c"]
-    ) -> tuple[Float64[Array, " replicates"], Float64[Array, " replicates"]]:
-        """Loss and accuracy of outputs ``f``, ``(R,)`` each, summed in float64 on the host.
-
-        Where the loss is not finite there is no accuracy: the largest of nan is the first class.
-        """
-        samples = y.shape[0]
-        losses = self._loss.of_samples(f, y).cpu().numpy()
-        hits = _largest(f) == _largest(y)
-        loss: Array = np.add.reduce(losses.reshape(-1, samples), -1, dtype=np.float64) / samples
-        accuracy: Array = np.add.reduce(hits.reshape(-1, samples), -1, dtype=np.float64) / samples
-        accuracy[~np.isfinite(loss)] = np.nan
         return loss, accuracy
 
     @undisturbed
@@ -324,7 +328,7 @@ class Trainer:
         Raises:
             OSError: it cannot be written, for want of room, say; an older one there stays.
         """
-        checkpoint.write(path, self.config, self.progress(), self.state())
+        checkpoint.write(path, self.begun_with, self.progress(), self.state())
 
     @classmethod
     @undisturbed
@@ -359,6 +363,40 @@ class Trainer:
             raise checkpoint.CheckpointError(f"{path}: {error}") from error
         return trainer
 
+    def extend(self, epochs: int) -> None:
+        """Trains on to so many epochs in all; see :meth:`load`.
+
+        Args:
+            epochs: of the whole run.
+
+        Raises:
+            pydantic.ValidationError: there cannot be as many epochs.
+            NotAllowed: it has trained longer already.
+        """
+        longer = self.config.replace(epochs=epochs)
+        if longer.total_steps < self.step:
+            least = -(-self.step // longer.steps_per_epoch)
+            raise NotAllowed("epochs", epochs, f"at least {least:,}, which it has trained")
+        self._config = longer
+        self.begun_with = self.begun_with.replace(epochs=epochs)
+        self.total_steps = longer.total_steps
+        self.finished = bool(self.diverged.all())
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything that :meth:`save` saves, and the samples where they were given."""
+        tensors = {name: tensor.clone() for name, tensor in self.state().items()}
+        return {
+            "config": self.begun_with,
+            "data_dir": self._data_dir,
+            "data": self._given,
+            "progress": self.progress(),
+            "tensors": tensors,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["config"], data_dir=state["data_dir"], data=state["data"])  # type: ignore[misc]
+        self.take_up(state["progress"], state["tensors"])
+
     @undisturbed
     def state(self) -> dict[str, Tensor]:
         """Every tensor that has to be saved to go on exactly, by name."""
@@ -383,6 +421,7 @@ class Trainer:
             "signal": self.feedback.scheme.signal,
             "matrix": self.feedback.scheme.matrix,
             "drawn_as": self.drawn_as,
+            "refreshed": self.feedback.refreshed,
         }
 
     @undisturbed
@@ -392,9 +431,16 @@ class Trainer:
         Raises:
             CheckpointError: a tensor of this network is missing or has another shape.
         """
-        parts = {part: progress[part] for part in ("scheme", "route", "signal", "matrix")}
+        own = SCHEMES.get(progress["scheme"])
+        chosen = {
+            part: None if progress[part] == getattr(own, part, None) else progress[part]
+            for part in ("route", "signal", "matrix")
+        }
         self.drawn_as = list(progress["drawn_as"])
-        self._switch(self.config.replace(**parts))
+        row = self.begun_with.replace(scheme=progress["scheme"], **chosen)
+        if (row.scheme, row.composition) == (self.begun_with.scheme, self.begun_with.composition):
+            row = self.begun_with
+        self._switch(row)
         self.learning_rate = progress["learning_rate"]
         self.step = progress["step"]
         self.diverged_at = list(progress["diverged_at"])
@@ -403,6 +449,7 @@ class Trainer:
         self._next_evaluation = progress["next_evaluation"]
         _copy_named(tensors, self.network.state() | self.feedback.state())
         self.feedback.load_past_state(tensors)
+        self.feedback.refreshed = progress["refreshed"]
         self.optimizer.load_state(tensors)
         if self._walker is not None:
             self._walker.load_state(tensors)
@@ -442,22 +489,9 @@ class Trainer:
         factor = SCHEDULES[config.schedule].factor
         return factor(self.epoch, config.epochs, config.schedule_every, config.schedule_factor)
 
-    def _batch(self) -> tuple[Float[Tensor, "N n_0"], Float[Tensor, "N c"]]:
-        """The next batch: ``x`` of shape ``(N, n_0)`` and ``y`` of shape ``(N, c)``.
-
-        All replicates see the same batches, and so do all runs on a data set: what differs
-        between replicates is their random matrices alone. An incomplete last batch is dropped.
-        """
-        epoch, batch = divmod(self.step, self.config.steps_per_epoch)
-        size = self.config.batch_size
-        rows = slice(batch * size, (batch + 1) * size)
-        if not self.config.shuffle:
-            return self.data.x_train[rows], self.data.y_train[rows]
-        if epoch != self._order_epoch:
-            shuffled = torch.randperm(len(self.data.x_train), generator=generator(epoch, ORDER))
-            self._order, self._order_epoch = shuffled.to(self.data.x_train.device), epoch
-        chosen = self._order[rows]
-        return self.data.x_train.index_select(0, chosen), self.data.y_train.index_select(0, chosen)
+    def batch(self) -> tuple[Float[Tensor, "N n_0"], Float[Tensor, "N c"]]:
+        """The next batch: ``x`` of shape ``(N, n_0)`` and ``y`` of shape ``(N, c)``."""
+        return self._batches.at(self.step)
 
     def _see_diverged(self, finite: Bool[NDArray[np.bool_], " R"]) -> None:
         """Notes the step for those of the replicates ``(R,)`` that are no longer finite."""
@@ -466,19 +500,12 @@ class Trainer:
         # A run with nothing left that could still learn stops; what it measured stays.
         self.finished = bool(self.diverged.all())
 
-    def _measure(
-        self,
-        directions: list[Product | None],
-        true: list[Float[Tensor, "*R _m _n"]],
-        past: Pass,
-        y: Float[Tensor, "N c"],
-        last: bool,
-    ) -> Measurement:
-        f = past.outputs
-        loss, accuracy = self._scores(f, y)
+    def _measure(self, moment: Moment, last: bool) -> Measurement:
+        directions, past = moment.directions, moment.past
+        loss, accuracy = scores(self._loss, past.outputs, moment.y)
         test_loss, test_accuracy = None, None
         if last or self.step >= self._next_evaluation:
-            test_loss, test_accuracy = self._evaluated()
+            test_loss, test_accuracy = self._tested()
             every = self.config.evaluate_every
             self._next_evaluation = (self.step // every + 1) * every
         finite = self._finite() & np.isfinite(loss)
@@ -486,13 +513,14 @@ class Trainer:
             finite &= np.isfinite(test_loss)
         if not finite.all():
             self._see_diverged(finite)
+        everything = self.config.measures == "all"
         alignment = measure(
             self.network,
             self.feedback,
             directions,
-            true,
+            moment.true_deltas,
             past,
-            gradient_alone=self.config.measures == "gradient",
+            gradient_alone=not everything,
         )
         walk = self._walker.look(directions) if self._walker is not None else Walk()
         return Measurement(
@@ -504,26 +532,8 @@ class Trainer:
             accuracy=accuracy,
             test_loss=test_loss,
             test_accuracy=test_accuracy,
+            own=own_measures(moment) if everything else {},
         )
-
-
-def _largest(outputs: Float[Tensor, "*R N c"]) -> Int64[NDArray[np.int64], "*R N"]:
-    """``(..., N)`` on the host: which output is largest. Few outputs NumPy compares faster."""
-    on_host = outputs.device.type == "cpu"
-    found: NDArray[np.int64] = (
-        outputs.numpy().argmax(-1) if on_host else outputs.argmax(-1).cpu().numpy()
-    )
-    return found
-
-
-def data_options(config: RunConfig) -> DataOptions:
-    """What the configuration asks of its data set."""
-    return DataOptions(
-        config.label_noise,
-        config.teacher_hidden,
-        regression=config.loss == "squared_error",
-        train_samples=config.train_samples,
-    )
 
 
 def pick_device(name: str) -> torch.device:
@@ -536,27 +546,6 @@ def pick_device(name: str) -> torch.device:
     if name == "cuda" and not available:
         raise ValueError("device = 'cuda': allowed on this machine is cpu or auto (no CUDA GPU)")
     return torch.device("cuda" if available and name != "cpu" else "cpu")
-
-
-def _check_data(config: RunConfig, data: Dataset, dtype: torch.dtype) -> None:
-    """Refuses samples that were loaded for another configuration."""
-    if data.x_train.dtype != dtype:
-        name = str(data.x_train.dtype).removeprefix("torch.")
-        raise NotAllowed("dtype", config.dtype, f"{name}, that of the data that were given")
-    if data.options is None:
-        return
-    asked = data_options(config)
-    for field, name in (
-        ("label_noise", "label_noise"),
-        ("teacher_hidden", "teacher_hidden"),
-        ("regression", "loss"),
-    ):
-        if field != "label_noise" and config.dataset != "teacher":
-            continue
-        given = getattr(data.options, field)
-        if given != getattr(asked, field):
-            allowed = f"what the data that were given were loaded with, {field} = {given}"
-            raise NotAllowed(name, getattr(config, name), allowed)
 
 
 def _copy_named(source: Mapping[str, Tensor], named: Mapping[str, Tensor]) -> None:

@@ -82,7 +82,7 @@ def test_an_address_can_be_read_by_a_person() -> None:
         scheme="dfa", hidden=(256, 128), learning_rate=0.05, walk=False, weight_std=0.5
     )
     assert write(config.model_dump(), BEGIN) == (
-        "hidden=256,128&scheme=dfa&learning_rate=0.05&weight_std=0.5&walk=no"
+        "hidden=256,128&weight_std=0.5&scheme=dfa&learning_rate=0.05&walk=no"
     )
     images = FIRST.config.replace(dataset="mnist", hidden="conv 16x5, pool 2, 64")
     search = write(images.model_dump(), BEGIN)

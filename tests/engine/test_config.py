@@ -75,7 +75,7 @@ BAD = [
     ("device", "tpu", "auto, cpu, cuda"),
     ("measures", "delta", "all, gradient"),
     ("dtype", "float16", "float32, float64"),
-    ("hiden", (64,), "one of the fields dataset, hidden"),
+    ("hiden", (64,), "one of the fields dataset, train_samples"),
 ]
 
 

@@ -42,7 +42,7 @@ def test_bp_with_every_optimizer_is_torchs(optimizer, momentum, bias_rate):
         )
         alone = Trainer(config.replace(replicates=1, seed=r))
         for _ in range(6):
-            x, y = alone._batch()
+            x, y = alone.batch()
             peer.zero_grad()
             h = torch.tanh(x @ weights[0].T + biases[0])
             h = torch.tanh(h @ weights[1].T + biases[1])

@@ -17,7 +17,7 @@ def test_a_feedback_scale_larger_by_the_batch_size_gives_the_authors_rule(scheme
     assert "batch size" in SCHEMES[scheme].deviation
     trainer = Trainer(SMALL.replace(scheme=scheme, feedback_std=32 * 0.05))
     drawn = Trainer(SMALL.replace(scheme=scheme, feedback_std=0.05)).feedback.matrices
-    x, y = trainer._batch()
+    x, y = trainer.batch()
     w, b = ([t[0].clone() for t in ts] for ts in (trainer.network.weights, trainer.network.biases))
     h = [x]
     for weight, bias in zip(w[:-1], b[:-1], strict=True):

@@ -55,7 +55,7 @@ def test_each_modules_update_is_autograds_gradient_of_the_earlier_step(modules, 
     late = lags(trainer.network.n_layers, modules)
     gradients = []
     for step in range(9):
-        x, y = trainer._batch()
+        x, y = trainer.batch()
         w = [t.clone().requires_grad_() for t in trainer.network.weights]
         b = [t.clone().requires_grad_() for t in trainer.network.biases]
         for r in range(replicates):
@@ -92,7 +92,7 @@ def replayed(config, matrices):
     batches = []
     for t in range(config.total_steps):
         trainer.step = t
-        x, y = trainer._batch()
+        x, y = trainer.batch()
         h = [x]
         for layer in range(layers):
             a = h[-1] @ w[layer].T + b[layer]

@@ -75,7 +75,7 @@ def test_every_measure_is_its_definition(scheme, dtype, tolerance, replicates, b
     )
     trainer = Trainer(config)
     for _ in range(4):
-        x, y = trainer._batch()
+        x, y = trainer.batch()
         expected = [by_definition(trainer, x, y, r) for r in range(replicates)]
         m = trainer.advance(measure=True)
         for name in expected[0]:
@@ -161,7 +161,7 @@ def test_descent_rates_predict_the_loss(scheme):
         scheme=scheme, hidden=(30, 20), learning_rate=1e-7, dtype="float64", replicates=2
     )
     trainer = Trainer(config)
-    x, y = trainer._batch()
+    x, y = trainer.batch()
     m = trainer.advance(measure=True)
     for bias in trainer.network.biases:  # the shares are those of the weights
         bias.zero_()

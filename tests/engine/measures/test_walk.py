@@ -86,7 +86,7 @@ def test_the_walk_is_its_definition(fields, dtype, tolerance):
     previous = None
     for _ in range(4):
         before = parameters(trainer)
-        x, y = (t.double() for t in trainer._batch())
+        x, y = (t.double() for t in trainer.batch())
         m = trainer.advance(measure=True)
         after = parameters(trainer)
         for r in range(config.replicates):
@@ -132,7 +132,7 @@ def test_the_update_cosine_is_that_of_directions_not_of_steps(optimizer):
     trainer = Trainer(config)
     previous = None
     for _ in range(4):
-        x, y = trainer._batch()
+        x, y = trainer.batch()
         before = parameters(trainer)
         found = [gradients(trainer, before, x, y, r)[0][0] for r in range(2)]
         m = trainer.advance()

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from torch.nn import functional
 
 from fa_engine import SCHEMES, RunConfig, Trainer, problems
-from fa_engine.networks.layers import Conv, LayerError, build, parse
+from fa_engine.networks.layers import Conv, LayerError, build_layers, parse
 
 CONV = RunConfig(
     hidden="conv 5x3, pool 2, conv 4x2, 12",
@@ -62,7 +62,7 @@ def test_what_is_no_layer_is_refused(written):
 
 
 def test_lenet_has_the_shapes_of_lenet():
-    layers = build(parse("conv 16x5, pool 2, conv 32x5, pool 2, 128"), 784, (28, 28, 1), 10)
+    layers = build_layers(parse("conv 16x5, pool 2, conv 32x5, pool 2, 128"), 784, (28, 28, 1), 10)
     assert [layer.output_shape for layer in layers] == [(12, 12, 16), (4, 4, 32), (128,), (10,)]
     assert [layer.fan_in for layer in layers] == [25, 400, 512, 128]
     config = RunConfig(dataset="mnist", hidden="conv 16x5, pool 2, conv 32x5, pool 2, 128")
@@ -112,7 +112,7 @@ def test_bp_through_convolutions_is_autograd(activation, loss_name, replicates):
     config = CONV.replace(scheme="bp", activation=activation, loss=loss_name)
     trainer = Trainer(config.replace(replicates=replicates))
     phi = PHI[activation]
-    x, y = trainer._batch()
+    x, y = trainer.batch()
     before = [t.clone().requires_grad_() for t in trainer.network.weights]
     biases = [t.clone().requires_grad_() for t in trainer.network.biases]
     m = trainer.advance(measure=True)
@@ -141,7 +141,7 @@ def unrolled(weight, in_shape, size):
 def test_convolution_feedback_is_dense_feedback_on_the_unrolled_matrix():
     trainer = Trainer(CONV.replace(scheme="fa", replicates=1, hidden="conv 5x3, conv 4x2"))
     w, b = trainer.network.weights, trainer.network.biases
-    x, y = trainer._batch()
+    x, y = trainer.batch()
     first = unrolled(w[0][0], (8, 8, 1), 3)
     second = unrolled(w[1][0], (6, 6, 5), 2)
     h1 = torch.tanh(x @ first.T + b[0][0].repeat(36))
@@ -161,7 +161,7 @@ def test_direct_feedback_through_convolutions_reaches_every_unpooled_unit_by_its
     w, b = trainer.network.weights, trainer.network.biases
     matrices = trainer.feedback.matrices
     assert [tuple(matrix.shape) for matrix in matrices] == [(1, 10, 180), (1, 10, 100), (1, 10, 7)]
-    x, y = trainer._batch()
+    x, y = trainer.batch()
     h1 = torch.tanh(x @ unrolled(w[0][0], (8, 8, 1), 3).T + b[0][0].repeat(36))
     h2 = torch.tanh(h1 @ unrolled(w[1][0], (6, 6, 5), 2).T + b[1][0].repeat(25))
     h3 = torch.tanh(h2 @ w[2][0].T + b[2][0])
@@ -184,7 +184,7 @@ def test_a_samples_delta_cosine_is_over_all_its_positions(replicates):
     trainer = Trainer(
         CONV.replace(scheme="fa", replicates=replicates, hidden="conv 5x3, conv 4x2", batch_size=8)
     )
-    x, y = trainer._batch()
+    x, y = trainer.batch()
     expected = []
     for r in range(replicates):
         w, b = ([t[r] for t in ts] for ts in (trainer.network.weights, trainer.network.biases))

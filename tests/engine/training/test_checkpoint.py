@@ -189,7 +189,7 @@ def test_a_mirror_saved_before_its_noise_had_a_knob_goes_on_as_it_was(tmp_path):
     assert torch.equal(unbroken.feedback.matrices[0], loaded.feedback.matrices[0])
 
 
-KEYS = list(Trainer(CONFIG).progress())
+KEYS = [key for key in Trainer(CONFIG).progress() if key != "refreshed"]  # older ones lack it
 
 
 @pytest.mark.parametrize("key", KEYS)

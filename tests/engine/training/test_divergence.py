@@ -121,7 +121,7 @@ def test_a_weight_that_is_inf_behind_a_saturated_unit_is_seen(where):
         trainer.network.biases[0][1].fill_(0.5)  # all inputs of that unit have one sign
     else:
         trainer.network.biases[1][1, 0] = torch.inf
-    x, _ = trainer._batch()
+    x, _ = trainer.batch()
     assert torch.isfinite(trainer.network.forward(x).outputs).all()
     m = trainer.advance()
     assert trainer.diverged_at == [None, 3]

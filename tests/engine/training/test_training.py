@@ -50,7 +50,7 @@ def finish(trainer):
 
 def batch(trainer):
     """The batch the next step will use, ``(N, n_0)`` and ``(N, c)``."""
-    x, y = trainer._batch()
+    x, y = trainer.batch()
     return x, y
 
 

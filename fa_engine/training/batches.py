@@ -1,0 +1,69 @@
+"""Batches: which samples a step sees; and whether samples are those that a run asks for."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from fa_engine.config import NotAllowed, RunConfig
+from fa_engine.data.datasets import DataOptions, Dataset
+from fa_engine.seeding import ORDER, generator
+
+
+class Batches:
+    """The batches of a run, by step.
+
+    All replicates see the same batches, and so do all runs on a data set: what differs between
+    replicates is their random matrices alone. An incomplete last batch is dropped.
+    """
+
+    def __init__(self, config: RunConfig, data: Dataset) -> None:
+        self._data, self._size = data, config.batch_size
+        self._shuffle, self._per_epoch = config.shuffle, config.steps_per_epoch
+        self._order = torch.empty(0, dtype=torch.int64)
+        self._order_epoch = -1
+
+    def at(self, step: int) -> tuple[Float[Tensor, "N n_0"], Float[Tensor, "N c"]]:
+        """The batch of step ``step``: ``x`` of shape ``(N, n_0)`` and ``y`` of shape ``(N, c)``."""
+        epoch, batch = divmod(step, self._per_epoch)
+        x, y = self._data.x_train, self._data.y_train
+        rows = slice(batch * self._size, (batch + 1) * self._size)
+        if not self._shuffle:
+            return x[rows], y[rows]
+        if epoch != self._order_epoch:
+            shuffled = torch.randperm(len(x), generator=generator(epoch, ORDER))
+            self._order, self._order_epoch = shuffled.to(x.device), epoch
+        chosen = self._order[rows]
+        return x.index_select(0, chosen), y.index_select(0, chosen)
+
+
+def data_options(config: RunConfig) -> DataOptions:
+    """What the configuration asks of its data set."""
+    return DataOptions(
+        config.label_noise,
+        config.teacher_hidden,
+        regression=config.loss == "squared_error",
+        train_samples=config.train_samples,
+    )
+
+
+def check_data(config: RunConfig, data: Dataset, dtype: torch.dtype) -> None:
+    """Refuses samples that were loaded for another configuration."""
+    if data.x_train.dtype != dtype:
+        name = str(data.x_train.dtype).removeprefix("torch.")
+        raise NotAllowed("dtype", config.dtype, f"{name}, that of the data that were given")
+    if data.options is None:
+        return
+    asked = data_options(config)
+    for option, name in (
+        ("label_noise", "label_noise"),
+        ("teacher_hidden", "teacher_hidden"),
+        ("regression", "loss"),
+    ):
+        if option != "label_noise" and config.dataset != "teacher":
+            continue
+        given = getattr(data.options, option)
+        if given != getattr(asked, option):
+            allowed = f"what the data that were given were loaded with, {option} = {given}"
+            raise NotAllowed(name, getattr(config, name), allowed)
