@@ -9,80 +9,27 @@ The package knows no web and no database. Definitions and symbols follow D. Chu 
 *Random feedback alignment algorithms to train neural networks: why do they align?* (2024).
 """
 
-from fa_engine import plugins, register
-from fa_engine.config import Limits, NotAllowed, Problem, RunConfig, allowed, bounds, problems
-from fa_engine.data.datasets import (
-    DATASETS,
-    DataOptions,
-    Dataset,
-    DatasetError,
-    DatasetSpec,
-    load_dataset,
-)
-from fa_engine.feedback.matrices import MATRICES, FeedbackOptions, Matrices
-from fa_engine.feedback.schemes import SCHEMES, SIGNALS, Feedback, Scheme, Signal
-from fa_engine.measures.alignment import Alignment, measure
-from fa_engine.measures.catalogue import MEASURES, Measure
-from fa_engine.measures.moment import MeasureError, Moment
-from fa_engine.measures.walk import Walk
-from fa_engine.networks.activations import ACTIVATIONS, Activation
-from fa_engine.networks.layers import build_layers
-from fa_engine.networks.losses import LOSSES, Loss
-from fa_engine.networks.network import Network, Pass, Product
-from fa_engine.optimizers import StepOptions, make_optimizer
-from fa_engine.plugins import PluginError
-from fa_engine.registry import RegistryError
-from fa_engine.seeding import Draw
-from fa_engine.training.checkpoint import CheckpointError
-from fa_engine.training.measurement import Measurement
-from fa_engine.training.trainer import Trainer
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "ACTIVATIONS",
-    "DATASETS",
-    "LOSSES",
-    "MATRICES",
-    "MEASURES",
-    "SCHEMES",
-    "SIGNALS",
-    "Activation",
-    "Alignment",
-    "CheckpointError",
-    "DataOptions",
-    "Dataset",
-    "DatasetError",
-    "DatasetSpec",
-    "Draw",
-    "Feedback",
-    "FeedbackOptions",
-    "Limits",
-    "Loss",
-    "Matrices",
-    "Measure",
-    "MeasureError",
-    "Measurement",
-    "Moment",
-    "Network",
-    "NotAllowed",
-    "Pass",
-    "PluginError",
-    "Problem",
-    "Product",
-    "RegistryError",
-    "RunConfig",
-    "Scheme",
-    "Signal",
-    "StepOptions",
-    "Trainer",
-    "Walk",
-    "allowed",
-    "bounds",
-    "build_layers",
-    "load_dataset",
-    "make_optimizer",
-    "measure",
-    "problems",
-    "register",
-]
+if TYPE_CHECKING:
+    from fa_engine.public import *  # noqa: F403
 
-plugins.load()  # at the end: they import what is above
+_PUBLIC = "fa_engine.public"
+
+
+def __getattr__(name: str) -> Any:
+    """A name of :mod:`fa_engine.public`, which is imported for the first of them.
+
+    Not above: it takes PyTorch, which takes seconds, and the help of the command line, which this
+    module comes before, needs none of it.
+    """
+    if name == "__all__" or not name.startswith("__"):
+        public = import_module(_PUBLIC)
+        if name == "__all__" or name in public.__all__:
+            return getattr(public, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *import_module(_PUBLIC).__all__})
