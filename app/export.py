@@ -18,11 +18,12 @@ from flask.typing import ResponseReturnValue
 from app.backfills import Backfills
 from app.files import document, page, pdf, table
 from app.files.script import as_script
-from app.files.table import as_csv, as_parquet, schema_of, settings_of
+from app.files.table import schema_of, settings_of
 from app.frames import dump
 from app.settings import Settings
 from app.store import Run, Series, Store, UnknownCheckpoint
 from fa_engine import NotAllowed
+from fa_engine.files.table import as_csv, as_parquet
 
 MOST_RUNS = 100
 _PIECE_BYTES = 2**20

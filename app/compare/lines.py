@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tsdownsample import MinMaxLTTBDownsampler
 
-from app.figures.bands import HIGH, LOW, quantiles
 from fa_engine.measures.catalogue import Measure
+from fa_engine.spread import HIGH, LOW, quantiles
 
 Array = NDArray[Any]
 

@@ -18,8 +18,9 @@ from app.figures import marks
 from app.figures.bands import as_list
 from app.figures.look import axis as plain_axis
 from app.figures.look import base, level, picture, plain, words
-from app.figures.palette import Palette, Rgb, css, layer_scale, palette
+from app.figures.palette import Palette, css, palette
 from app.figures.training import CHART_CONFIG
+from fa_engine.colours import Rgb, layer_scale
 
 Array = NDArray[Any]
 

@@ -3,45 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 
 from fa_engine import SCHEMES
-
-# The colours of layers, the bottom one first: from violet by blue and green to amber, each a little
-# lighter than the one before. The same in both themes: none is too light for a white page or too
-# dark for a black one, which leaves lightness little room. Hue does the rest, along blue and
-# yellow, which colour-blind readers tell apart too.
-_LAYERS = (
-    (165, 23, 254),
-    (155, 57, 238),
-    (146, 76, 223),
-    (136, 89, 208),
-    (126, 100, 194),
-    (114, 109, 180),
-    (96, 119, 165),
-    (76, 127, 150),
-    (61, 132, 138),
-    (67, 134, 127),
-    (81, 134, 119),
-    (96, 134, 111),
-    (110, 133, 105),
-    (122, 133, 98),
-    (132, 132, 91),
-    (141, 132, 85),
-    (149, 131, 78),
-    (158, 131, 72),
-    (167, 129, 64),
-    (177, 128, 57),
-    (187, 125, 49),
-    (197, 123, 40),
-    (208, 119, 29),
-)
-
-_SHADES = 88  # between the first and the last of them, in even steps
+from fa_engine.colours import Rgb as Rgb
+from fa_engine.colours import layer_colour, layer_scale, mixed
 
 _APART = 3  # steps towards the ink, out of 50
-
-Rgb = tuple[int, int, int]
 
 TEXT, LINE = 4.5, 3.0
 """The least contrast that words and lines have to their ground (WCAG 2.2, AA)."""
@@ -93,12 +60,12 @@ class Palette:
     def layer(self, index: int, count: int) -> Rgb:
         """Colour of hidden layer ``index`` of ``count``, bottom (darkest) first, from 0; the same
         in every theme."""
-        return layer_scale()[round(_SHADES * index / (count - 1)) if count > 1 else 0]
+        return layer_colour(index, count)
 
     @property
     def surface(self) -> Rgb:
         """The loss surface where it is lowest."""
-        return _mixed(self.panel, self.accent, 0.45)
+        return mixed(self.panel, self.accent, 0.45)
 
     def word(self, colour: Rgb) -> Rgb:
         """A shade of ``colour`` that is legible as a word: itself, but for a layer's or one of
@@ -107,7 +74,7 @@ class Palette:
         first = _APART if colour in layer_scale() or colour in self.more else 0
         return next(
             shade
-            for shade in (_mixed(colour, self.ink, step / 50) for step in range(first, 51))
+            for shade in (mixed(colour, self.ink, step / 50) for step in range(first, 51))
             if min(contrast(shade, self.ground), contrast(shade, self.panel)) >= TEXT
         )
 
@@ -192,17 +159,6 @@ def css(colour: Rgb, alpha: float = 1.0) -> str:
     return f"rgba({red},{green},{blue},{alpha:g})" if alpha < 1 else f"rgb({red},{green},{blue})"
 
 
-@cache
-def layer_scale() -> tuple[Rgb, ...]:
-    """Every colour that a layer can have, the darkest first."""
-    found = []
-    for place in range(_SHADES + 1):
-        below, part = divmod(place * (len(_LAYERS) - 1), _SHADES)
-        above = min(below + 1, len(_LAYERS) - 1)
-        found.append(_mixed(_LAYERS[below], _LAYERS[above], part / _SHADES))
-    return tuple(found)
-
-
 def contrast(one: Rgb, other: Rgb) -> float:
     """WCAG's contrast ratio of two colours, from 1 to 21."""
     dark, light = sorted((_luminance(one), _luminance(other)))
@@ -215,8 +171,3 @@ def _luminance(colour: Rgb) -> float:
         for part in (value / 255 for value in colour)
     )
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-def _mixed(one: Rgb, other: Rgb, share: float) -> Rgb:
-    red, green, blue = (round(a + share * (b - a)) for a, b in zip(one, other, strict=True))
-    return red, green, blue

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import orjson
 
-from app.files.table import PER_LAYER, PER_REPLICATE
 from app.store import Event, Run, Series
 from app.views import event_view, finite, run_view
+from fa_engine.files.table import per_layer, per_replicate
 
 FORMAT = "feedback alignment run"
 FORMATS = "feedback alignment runs"
 VERSION = 1
-SERIES = ("step", "epoch", *PER_REPLICATE, *PER_LAYER)
+SERIES = ("step", "epoch", *per_replicate(), *per_layer())
 
 
 def about(run: Run, controls: Sequence[Event]) -> dict[str, Any]:

@@ -1,143 +1,35 @@
-"""What runs have measured as one tidy table: CSV and Parquet, piece by piece.
-
-A row for each step and replicate, by step and then by replicate, counted from 1. Layer measures
-are wide: a column a layer, counted from 1 at the bottom. What is not defined, or was not measured
-at that step, is empty; ``diverged`` says which rows are of a replicate that is no longer finite and
-has no value at all.
-"""
+"""What runs have measured as one table (:mod:`fa_engine.files.table`), as the store gives it."""
 
 from __future__ import annotations
 
-import io
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet
 
-from app.address import text_of
-from app.store import SHAPES, Run, Series
+from app.store import Run, Series
+from fa_engine.files import table
 
-PER_REPLICATE = tuple(name for name, shape in SHAPES.items() if shape == "R")
-PER_LAYER = tuple(name for name, shape in SHAPES.items() if len(shape) == 2)
 ROWS = 20_000  # of a piece, about: a piece is what is in memory
-ABOUT = b"feedback_alignment"
-"""Where a Parquet file has its settings, as JSON in the metadata of its schema."""
 
 
 def schema_of(runs: Sequence[Run], *, several: bool = False) -> pa.Schema:
-    """The columns of these runs' table.
-
-    Args:
-        runs: at least one. The columns of layers are those of the deepest.
-        several: whether the run and the settings in which they differ are columns too.
-    """
-    layers = max(len(run.run_config().layers) for run in runs)
-    fields = [
-        pa.field("step", pa.int64()),
-        pa.field("epoch", pa.float32()),
-        pa.field("replicate", pa.int32()),
-        pa.field("diverged", pa.bool_()),
-        *(pa.field(name, pa.float32()) for name in PER_REPLICATE),
-        *(
-            pa.field(f"{name}_{layer + 1}", pa.float32())
-            for name in PER_LAYER
-            for layer in range(layers - (SHAPES[name] == "RH"))
-        ),
-    ]
-    if several:
-        beside = settings_of(runs)
-        own = (pa.field(name, _type([of[name] for of in beside])) for name in beside[0])
-        fields = [pa.field("run", pa.string()), *own, *fields]
-    return pa.schema(fields)
+    """The columns of these runs' table; with ``several`` the run and what differs are some too."""
+    return table.schema_of([run.run_config() for run in runs], several=several)
 
 
 def settings_of(runs: Sequence[Run]) -> list[dict[str, Any]]:
     """For each run the settings in which the runs differ, ``config_scheme`` and so on."""
-    configs = [run.run_config().model_dump() for run in runs]
-    differ = [name for name in configs[0] if any(c[name] != configs[0][name] for c in configs)]
-    return [{f"config_{name}": _flat(config[name]) for name in differ} for config in configs]
+    return table.settings_of([run.run_config() for run in runs])
 
 
 def batches(
     schema: pa.Schema, run: Run, parts: Iterable[Series], beside: Mapping[str, Any] | None = None
 ) -> Iterator[pa.RecordBatch]:
     """The rows of one run; ``beside`` are values of columns that are the same in all of them."""
+    same = {"run": run.id, **(beside or {})}
     for series in _gathered(parts, max(1, ROWS // run.config["replicates"])):
-        count, replicates = series.loss.shape
-        rows = count * replicates
-        steps = np.repeat(series.step, replicates)
-        never = np.iinfo(np.int64).max
-        since = np.array([never if at is None else at for at in run.diverged_at])
-        columns: dict[str, Any] = {
-            "step": steps,
-            "epoch": np.repeat(series.epoch, replicates),
-            "replicate": np.tile(np.arange(1, replicates + 1, dtype=np.int32), count),
-            "diverged": steps >= np.tile(since, count),
-        }
-        columns |= {name: getattr(series, name).reshape(rows) for name in PER_REPLICATE}
-        for name in PER_LAYER:
-            for layer, values in enumerate(np.moveaxis(getattr(series, name), 2, 0), 1):
-                columns[f"{name}_{layer}"] = values.reshape(rows)
-        same = {"run": run.id, **(beside or {})}
-        arrays = []
-        for field in schema:
-            if field.name in columns:  # nan is no value
-                arrays.append(pa.array(columns[field.name], field.type, from_pandas=True))
-            else:  # of all rows, or of a layer that this run has not
-                value = pa.scalar(same.get(field.name), field.type)
-                arrays.append(pa.repeat(value, rows))
-        yield pa.RecordBatch.from_arrays(arrays, schema=schema)
-
-
-def as_csv(schema: pa.Schema, rows: Iterable[pa.RecordBatch]) -> Iterator[bytes]:
-    """The table as CSV. A number is the shortest text that reads back as the same float32."""
-    sink = _Sink()
-    yield (",".join(schema.names) + "\n").encode()
-    options = pyarrow.csv.WriteOptions(include_header=False, quoting_style="needed")
-    with pyarrow.csv.CSVWriter(pa.PythonFile(sink, mode="w"), schema, write_options=options) as out:
-        for batch in rows:
-            out.write_batch(batch)
-            yield sink.taken()
-    yield sink.taken()
-
-
-def as_parquet(
-    schema: pa.Schema, rows: Iterable[pa.RecordBatch], about: Mapping[str, Any]
-) -> Iterator[bytes]:
-    """The table as Parquet, a row group a piece; ``about`` goes into its metadata."""
-    sink = _Sink()
-    schema = schema.with_metadata({ABOUT: json.dumps(about).encode()})
-    with pyarrow.parquet.ParquetWriter(
-        pa.PythonFile(sink, mode="w"), schema, compression="zstd"
-    ) as out:
-        for batch in rows:
-            out.write_batch(batch.replace_schema_metadata(schema.metadata))
-            yield sink.taken()
-    yield sink.taken()
-
-
-class _Sink(io.RawIOBase):
-    """A file that keeps what is written until it is taken."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._parts: list[bytes] = []
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, part: Any) -> int:
-        self._parts.append(bytes(part))
-        return len(self._parts[-1])
-
-    def taken(self) -> bytes:
-        """What was written since the last time."""
-        parts, self._parts = self._parts, []
-        return b"".join(parts)
+        yield table.rows(schema, vars(series), run.diverged_at, same)
 
 
 def _gathered(parts: Iterable[Series], count: int) -> Iterator[Series]:
@@ -152,17 +44,3 @@ def _gathered(parts: Iterable[Series], count: int) -> Iterator[Series]:
                 yield whole[first : first + count]
     if waiting:
         yield Series.concatenate(waiting)
-
-
-def _flat(value: Any) -> Any:
-    return text_of(value) if isinstance(value, (list, tuple)) else value
-
-
-def _type(values: Sequence[Any]) -> pa.DataType:
-    """Of a column that holds these settings."""
-    kinds = {type(value) for value in values if value is not None}
-    if kinds <= {bool}:
-        return pa.bool_()
-    if kinds <= {int}:
-        return pa.int64()
-    return pa.float64() if kinds <= {int, float} else pa.string()

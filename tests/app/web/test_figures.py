@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from app.figures import CHART_CONFIG, Control, History, training_figure
-from app.figures.bands import as_list, band, bands, closed, quantiles, thin
+from app.figures.bands import as_list, band, bands, closed, thin
 from app.figures.look import log_scale
 from app.figures.marks import power_words, spread
 from app.figures.training import shown
 from app.store import Draft, Progress
 from app.store.blocks import unpack
 from fa_engine import Measurement
+from fa_engine.spread import quantiles
 
 NUMBERS = st.floats(-1e6, 1e6, width=32) | st.just(float("nan"))
 

@@ -21,11 +21,11 @@ from web_helpers import CONFIG, LEASE_S, OWNER, Script
 
 from app.files.document import SERIES
 from app.files.intake import MOST_BYTES
-from app.files.table import ABOUT
 from app.server import WebApp
 from app.store import SHAPES, Draft, Parent, Progress, RunState
 from app.worker.keeping import checkpoint_path
 from fa_engine import Measurement, RunConfig, Trainer
+from fa_engine.files.table import ABOUT
 
 
 @pytest.fixture

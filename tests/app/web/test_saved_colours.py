@@ -11,9 +11,10 @@ import plotly.graph_objects as go
 import pytest
 
 from app.figures import Control, History, training_figure
-from app.figures.palette import DARK, LIGHT, layer_scale, to_light
+from app.figures.palette import DARK, LIGHT, to_light
 from app.figures.plane import View, along_figure, plane_figure
 from app.figures.walk import distances_figure, landscape_figure, msd_figure, shares_figure
+from fa_engine.colours import layer_scale
 
 LAYERS = 4
 

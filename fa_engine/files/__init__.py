@@ -1,0 +1,1 @@
+"""Runs as files for other programs: what they have measured, and what they are."""
