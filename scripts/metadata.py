@@ -12,13 +12,15 @@ from typing import Any
 
 from hatchling.metadata.plugin.interface import MetadataHookInterface
 
-ENGINE = "engine"  # the part of requirements.txt for scripts; the others are the dashboard's
+# Parts of requirements.txt: the engine's own; files that it writes where they are asked for, which
+# the dashboard needs too; all others are the dashboard's alone.
+ENGINE, FILES = "engine", "files"
 _PART = re.compile(r"# ([a-z]+)\b")
 _PINNED = re.compile(r"([\w.-]+(?:\[[\w,-]+\])?)==(\S+)")
 
 
-def needed(requirements: str) -> tuple[list[str], list[str]]:
-    """What the engine needs, and what the dashboard needs beside it.
+def needed(requirements: str) -> dict[str, list[str]]:
+    """What the engine needs, and what is needed beside it for ``files`` and for ``app``.
 
     Args:
         requirements: the text of requirements.txt, in parts that begin with a comment of one word.
@@ -26,7 +28,7 @@ def needed(requirements: str) -> tuple[list[str], list[str]]:
     Raises:
         ValueError: a line is neither a pin nor a comment nor an option.
     """
-    found: dict[bool, list[str]] = {True: [], False: []}
+    found: dict[str, list[str]] = {ENGINE: [], FILES: [], "app": []}
     part = ""
     for line in requirements.splitlines():
         if not line:
@@ -34,10 +36,14 @@ def needed(requirements: str) -> tuple[list[str], list[str]]:
         elif heading := _PART.match(line):
             part = part or heading[1]
         elif pinned := _PINNED.fullmatch(line):
-            found[part == ENGINE].append(f"{pinned[1]}>={pinned[2]}")
+            package = f"{pinned[1]}>={pinned[2]}"
+            if part in (ENGINE, FILES):
+                found[part].append(package)
+            if part != ENGINE:
+                found["app"].append(package)
         elif not line.startswith(("#", "-")):
             raise ValueError(f"requirements.txt: {line!r} is no pinned package")
-    return found[True], found[False]
+    return found
 
 
 class Hook(MetadataHookInterface):
@@ -45,6 +51,6 @@ class Hook(MetadataHookInterface):
 
     def update(self, metadata: dict[str, Any]) -> None:
         """Adds the requirements."""
-        engine, app = needed(Path(self.root, "requirements.txt").read_text())
-        metadata["dependencies"] = engine
-        metadata["optional-dependencies"] = {"app": app}
+        extras = needed(Path(self.root, "requirements.txt").read_text())
+        metadata["dependencies"] = extras.pop(ENGINE)
+        metadata["optional-dependencies"] = extras

@@ -98,13 +98,17 @@ def test_what_it_needs_is_what_everything_is_tested_with(wheel: Path) -> None:
     }
     asked = {}
     for one in told:
-        found = re.match(r"([\w.-]+)(?:\[.*\])?>=(\S+?)(?:; extra == 'app')?$", one)
+        found = re.match(r"([\w.-]+)(?:\[.*\])?>=(\S+?)(?:; extra == '(?:app|files)')?$", one)
         assert found, one
         asked[found[1]] = found[2]
     assert asked == pinned
     engine = {re.split(r"[\[>]", one)[0] for one in told if "extra" not in one}
     assert {"torch", "numpy", "pydantic"} <= engine
-    assert not engine & {"dash", "flask", "sqlalchemy", "plotly"}
+    assert not engine & {"dash", "flask", "sqlalchemy", "plotly", "pyarrow", "matplotlib"}
+    of_files = {re.split(r"[\[>]", one)[0] for one in told if "extra == 'files'" in one}
+    assert of_files == {"pyarrow", "matplotlib"}
+    for one in of_files:  # the dashboard has them too
+        assert any(each.startswith(one) and "extra == 'app'" in each for each in told)
     assert metadata["License-Expression"] == "Apache-2.0"
 
 
