@@ -3,38 +3,23 @@ it is whole."""
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
 import signal
 import sys
-from pathlib import Path
 
 from app.private import be_private
 from app.worker.template import Template
 
 
 def main() -> None:
-    """Reads the command line."""
-    parser = argparse.ArgumentParser(
-        "python -m app",
-        description="Serves the dashboard, with its workers. Settings are environment variables; "
-        "README.md lists them.",
-    )
-    commands = parser.add_subparsers(dest="command")
-    checking = commands.add_parser(
-        "check", help="say what of database and checkpoints is whole, and save what can be"
-    )
-    checking.add_argument(
-        "--save", type=Path, metavar="FILE", help="a new database, of what can still be read"
-    )
-    given = parser.parse_args()
-    if given.command == "check":
-        from app.check import run
-        from app.settings import settings_or_exit
-
-        raise SystemExit(run(settings_or_exit(), given.save, print))
+    """Reads the command line, where there is one: without, serving begins at once."""
+    words = sys.argv[1:]
     try:
+        if words:
+            from app.options import take
+
+            take(words)
         serve()
     except ImportError as error:
         if type(error).__name__ != "PluginError":  # its class is in what cannot be imported
