@@ -6,6 +6,7 @@ import importlib.util
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from waiting import PATIENCE_S, wait
 
 from app.server import create_app
 from app.settings import Settings
+from fa_engine.cli.texts import COMMANDS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -97,11 +99,35 @@ def test_the_blocks_that_train_run_as_they_stand(tmp_path: Path) -> None:
 def test_every_python_block_of_the_readme_is_run_here(
     tmp_path: Path, url: str, run_id: str
 ) -> None:
-    rest = [code for code in PYTHON if not re.search(r"trainer\.save\(|hand_over\(", code)]
+    own = r"trainer\.save\(|hand_over\(|\"run\.csv\""
+    rest = [code for code in PYTHON if not re.search(own, code)]
     for code in rest:  # those that ask a server, which runs elsewhere here
         assert ADDRESS in code
         assert run_code(code.replace(ADDRESS, url).replace("/RUN/", f"/{run_id}/"), tmp_path)
-    assert len(rest) == len(PYTHON) - 2
+    assert len(rest) == len(PYTHON) - 3
+
+
+def test_the_commands_of_the_engine_do_what_they_say(tmp_path: Path) -> None:
+    typed = re.findall(r"^    fa-engine (.*)$", README, flags=re.MULTILINE)
+    assert {line.split()[0] for line in typed} >= {"train", "sweep", "export", "schemes"}
+    for line in typed:
+        done = subprocess.run(
+            [sys.executable, "-m", "fa_engine", *shlex.split(line)],
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+        )
+        assert (done.returncode, done.stderr) == (0, ""), line
+        assert done.stdout
+    written = re.findall(r"--(?:csv|plot|save|weights|script) (\S+)", "\n".join(typed))
+    assert {path.name for path in tmp_path.iterdir()} == set(written)
+    assert run_code(block('"run.csv"'), tmp_path)
+    told = set(
+        re.findall(r"`(?:fa-engine )?(train|sweep|export|schemes|measures|datasets)", README)
+    )
+    assert told | {line.split()[0] for line in typed} == set(COMMANDS)
 
 
 def test_the_readme_has_every_request_and_no_other(tmp_path: Path) -> None:
