@@ -77,6 +77,9 @@ def test_it_holds_what_is_run_and_nothing_else(wheel: Path) -> None:
     assert {top for top in tops if not top.endswith(".dist-info")} == {"app", "fa_engine"}
     assert {"fa_engine/py.typed", "app/py.typed", "app/assets/live.js"} <= set(names)
     assert any(name.endswith("/licenses/LICENSE") for name in names)
+    with zipfile.ZipFile(wheel) as archive:
+        (entries,) = [name for name in names if name.endswith("/entry_points.txt")]
+        assert "fa-engine = fa_engine.cli:main" in archive.read(entries).decode()
     tracked = subprocess.run(
         ["git", "ls-files", "app", "fa_engine"],
         cwd=ROOT,

@@ -6,6 +6,7 @@ commands needs none of it.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from rich.console import Console
 from fa_engine.cli.texts import ALL, COMMANDS, FIRST
 
 DISTRIBUTION = "feedback-alignment-dashboard"
+_PIPE = 141  # the exit status of what SIGPIPE ends
 
 
 def _version() -> str:
@@ -63,5 +65,10 @@ def command_line() -> App:
 
 def main(words: Sequence[str] | None = None) -> None:
     """Reads the command line, ``words`` or that of the process, and ends with its exit status."""
-    result = command_line()(words)
+    try:
+        result = command_line()(words)
+        sys.stdout.flush()
+    except BrokenPipeError:  # who read it has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(_PIPE)
     sys.exit(result if isinstance(result, int) else 0)

@@ -40,6 +40,7 @@ def with_fields(
     """Gives the fields of ``model`` to a command that takes ``**fields``, as options.
 
     What was not given does not arrive; what was, as a text, or as a switch's ``True`` or ``False``.
+    A parameter that the command has itself stands for the field of its name.
 
     Args:
         model: the fields. ``json_schema_extra`` may say of one ``options`` (names that it is one
@@ -52,7 +53,8 @@ def with_fields(
     def give(command: F) -> F:
         own = inspect.signature(command).parameters.values()
         fixed = [each for each in own if each.kind is not inspect.Parameter.VAR_KEYWORD]
-        fields = {name: field for name, field in model.model_fields.items() if name not in but}
+        none = {*but, *(each.name for each in fixed)}
+        fields = {name: field for name, field in model.model_fields.items() if name not in none}
         names = ["", *(str(_extra(field).get("group") or "") for field in fields.values())]
         groups = {
             name: Group(f"{title}: {name}" if name else title, sort_key=place)
@@ -149,7 +151,8 @@ def _kind(field: FieldInfo) -> Any:
     """The type of a field, without the None that it may be."""
     kind = field.annotation
     if get_origin(kind) in (Union, UnionType):
-        (kind,) = (one for one in get_args(kind) if one is not type(None))
+        kinds = [one for one in get_args(kind) if one is not type(None)]
+        kind = kinds[0] if len(kinds) == 1 else str
     return get_origin(kind) or kind
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -50,10 +51,11 @@ def angle_chart(angles: NDArray[np.float64], total_steps: int, width: int, heigh
     marks = {0: top, down // 2: top / 2}
     for row in range(down):
         picture.append(f"{marks[row]:>{_AXIS - 1}.0f}°┤" if row in marks else " " * _AXIS + "│")
-        for column in range(across):
-            layer = int(owner[row, column])
+        signs = zip(owner[row].tolist(), dots[row].tolist(), strict=True)
+        for layer, cells in itertools.groupby(signs, key=lambda cell: cell[0]):
             style = layer_style(layer, angles.shape[1]) if layer >= 0 else None
-            picture.append(chr(_BLANK + int(dots[row, column])) if layer >= 0 else " ", style)
+            found = (chr(_BLANK + sign) if layer >= 0 else " " for _, sign in cells)
+            picture.append("".join(found), style)
         picture.append("\n")
     picture.append(f"{0:>{_AXIS - 1}}°┼" + "─" * across + "\n")
     last = f"step {total_steps:,}"

@@ -20,7 +20,8 @@ from fa_engine.cli.pictures import angle_chart, layer_style
 from fa_engine.config import RunConfig
 from fa_engine.training.trainer import Measurement, Trainer
 
-_REFRESH_S = 0.1
+_REFRESH_S = 0.1  # between two drawings, or as much longer as they take
+_SHARE = 0.05  # of the time is for drawing, at most
 _LINE_S = 10.0  # without a terminal, at most this long between two lines
 _LINES = 10  # and about as many in a short run
 _HEIGHT = 9
@@ -101,7 +102,7 @@ class Picture(_Watching):
         self._last: Measurement | None = None
         hidden = len(trainer.config.layers) - 1
         self._sums, self._counts = np.zeros((2, _BINS, hidden))
-        self._drawn = 0.0
+        self._next = 0.0
         self._progress = Progress(
             BarColumn(None, table_column=Column(ratio=1)),
             TextColumn("{task.percentage:>3.0f} %"),
@@ -139,13 +140,15 @@ class Picture(_Watching):
             found = median(measurement.gradient_angle_deg)
             self._sums[place] += np.nan_to_num(found)
             self._counts[place] += np.isfinite(found)
-        if time.monotonic() - self._drawn > _REFRESH_S:
+        if time.monotonic() >= self._next:
             self._refresh()
 
     def _refresh(self) -> None:
+        began = time.monotonic()
         self._progress.update(self._task, completed=self._trainer.step, rate=self._rate)
         self._live.refresh()
-        self._drawn = time.monotonic()
+        now = time.monotonic()
+        self._next = now + max(_REFRESH_S, (now - began) / _SHARE)
 
     def _draw(self) -> Group:
         parts: list[Any] = [Text(words_of(self._trainer.config), "bold"), self._progress]

@@ -109,9 +109,10 @@ def _trainer(fields: dict[str, Any], resume: Path | None) -> Trainer:
     try:
         if resume is None:
             return Trainer(config_of(fields))
-        for name in fields.keys() - {"epochs"}:
-            beside = "nothing beside --resume, which --epochs alone may follow"
-            refuse(NotAllowed(name, fields[name], beside))
+        beside = "nothing beside --resume, which --epochs alone may follow"
+        others = [NotAllowed(name, fields[name], beside) for name in fields if name != "epochs"]
+        if others:
+            refuse("\n".join(map(str, others)))
         epochs = config_of(fields).epochs if fields else None
         return Trainer.load(resume, epochs=epochs)
     except ValidationError as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 import subprocess
 import sys
 from typing import Any
@@ -12,7 +14,9 @@ from pydantic import BaseModel, Field, ValidationError
 
 from fa_engine.cli import command_line
 from fa_engine.cli.options import config_of, given, option, with_fields, with_run_config
+from fa_engine.cli.sweep import sweep
 from fa_engine.cli.texts import COMMANDS
+from fa_engine.cli.train import train
 from fa_engine.config import RunConfig, allowed, problems
 from fa_engine.feedback.schemes import SCHEMES
 
@@ -120,6 +124,27 @@ def test_a_misspelt_option_is_an_error_that_names_one(here: Any) -> None:
     status, _, error = here("train", "--learning-rat", "1")
     assert status == 2
     assert "--learning-rate" in error
+
+
+def test_a_parameter_of_a_command_stands_for_the_field_of_its_name() -> None:
+    @with_run_config
+    def command(*, seed: int = 5, **fields: Any) -> tuple[int, dict[str, Any]]:
+        return seed, given(fields)
+
+    app = App(result_action="return_value")
+    app.default(command)
+    assert app(["--seed", "7", "--epochs", "2"]) == (7, {"epochs": "2"})
+
+
+@pytest.mark.parametrize("command", [train, sweep])
+def test_no_command_hides_a_field_of_a_run(command: Any) -> None:
+    """But for ``vary``: what a sweep varies is not what one of its runs would."""
+    (source,) = re.findall(
+        r"^def \w+\(\n    \*,\n(.*?)\*\*fields", inspect.getsource(command), re.M | re.S
+    )
+    own = set(re.findall(r"^    (\w+): ", source, re.M))
+    assert {"csv", "parquet"} <= own
+    assert own & {*RunConfig.model_fields} <= {"vary"}
 
 
 def test_fields_that_are_left_out_are_no_options() -> None:

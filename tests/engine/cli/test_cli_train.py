@@ -106,6 +106,23 @@ def test_ctrl_c_ends_a_run_and_writes_what_there_is(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run.csv", "run.safetensors"]
 
 
+def test_a_reader_that_goes_away_ends_it_without_a_word(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "fa_engine", "train", "--hidden", "8", "--epochs", "10000"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 141
+
+
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_is_noted_and_a_second_one_obeyed(number: signal.Signals, status: int) -> None:
     before = signal.getsignal(number)
