@@ -166,7 +166,12 @@ class Picture:
     files: tuple[str, ...]
 
 
-_ALL = ("assets/css/1-frame.css", "app/figures/look.py", "app/figures/palette.py")
+_ALL = (
+    "assets/css/1-frame.css",
+    "app/figures/look.py",
+    "app/figures/palette.py",
+    "fa_engine/colours.py",
+)
 _LAB = (*_ALL, "assets/css/4-lab.css")
 PICTURES = {
     "train": Picture(
