@@ -16,7 +16,7 @@ from cyclopts import Group, Parameter, Token
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from fa_engine.config import NotAllowed, RunConfig, allowed, problems
+from fa_engine.config import Knob, NotAllowed, RunConfig, allowed, knob_of, problems
 
 WRONG = 2
 """The exit status where something that was typed is not allowed."""
@@ -43,8 +43,7 @@ def with_fields(
     A parameter that the command has itself stands for the field of its name.
 
     Args:
-        model: the fields. ``json_schema_extra`` may say of one ``options`` (names that it is one
-            of), ``unit``, ``group``, and ``empty`` (what no value means).
+        model: the fields; what else there is to say of one is its :class:`~fa_engine.config.Knob`.
         title: of the first panel of the help; that of a group has the group beside it.
         but: fields that are no options.
         described: what the field of that name accepts, in words; None: nothing is said of it.
@@ -55,7 +54,7 @@ def with_fields(
         fixed = [each for each in own if each.kind is not inspect.Parameter.VAR_KEYWORD]
         none = {*but, *(each.name for each in fixed)}
         fields = {name: field for name, field in model.model_fields.items() if name not in none}
-        names = ["", *(str(_extra(field).get("group") or "") for field in fields.values())]
+        names = ["", *(knob_of(field).group for field in fields.values())]
         groups = {
             name: Group(f"{title}: {name}" if name else title, sort_key=place)
             for place, name in enumerate(dict.fromkeys(names))
@@ -110,14 +109,14 @@ def complain(line: object) -> None:
 def _parameter(
     name: str, field: FieldInfo, groups: Mapping[str, Group], allowed_text: str
 ) -> inspect.Parameter:
-    extra = _extra(field)
-    options, kind = extra.get("options"), _kind(field)
+    knob, kind = knob_of(field), _kind(field)
+    options = knob.options
     switch = kind is bool
-    default = _shown(field, extra)
+    default = _shown(field, knob)
     about = Parameter(
         name=option(name),
-        help=_help(field, extra, "" if options or switch else allowed_text),
-        group=groups[str(extra.get("group") or "")],
+        help=_help(field, knob, "" if options or switch else allowed_text),
+        group=groups[knob.group],
         show_default=(lambda _: default) if default else False,
         converter=None if switch else _or_nothing if field.default is None else _as_typed,
         allow_leading_hyphen=not switch,
@@ -131,11 +130,6 @@ def _parameter(
         default=None,
         annotation=Annotated[type_ | None, about],
     )
-
-
-def _extra(field: FieldInfo) -> Mapping[str, Any]:
-    found = field.json_schema_extra
-    return found if isinstance(found, dict) else {}
 
 
 def _as_typed(_type: Any, tokens: Sequence[Token]) -> str:
@@ -156,17 +150,17 @@ def _kind(field: FieldInfo) -> Any:
     return get_origin(kind) or kind
 
 
-def _help(field: FieldInfo, extra: Mapping[str, Any], allowed_text: str) -> str:
-    unit = extra.get("unit")
+def _help(field: FieldInfo, knob: Knob, allowed_text: str) -> str:
+    unit = knob.unit
     said = allowed_text[:1].upper() + allowed_text[1:].removesuffix(", or empty")
     parts = [field.description, said and f"{said}.", unit and f"Unit: {unit}."]
     return " ".join(part for part in parts if part)
 
 
-def _shown(field: FieldInfo, extra: Mapping[str, Any]) -> str:
+def _shown(field: FieldInfo, knob: Knob) -> str:
     """The default, in words; empty where the description has it."""
     if field.default_factory is not None or field.default in (None, "", ()):
-        return str(extra.get("empty") or "")
+        return knob.empty
     if isinstance(field.default, bool):
         return "yes" if field.default else "no"
     if isinstance(field.default, tuple):

@@ -18,7 +18,8 @@ from rich.text import Text
 
 from fa_engine.cli.pictures import angle_chart, layer_style
 from fa_engine.config import RunConfig
-from fa_engine.training.trainer import Measurement, Trainer
+from fa_engine.training.measurement import Measurement
+from fa_engine.training.trainer import Trainer
 
 _REFRESH_S = 0.1  # between two drawings, or as much longer as they take
 _SHARE = 0.05  # of the time is for drawing, at most
