@@ -28,6 +28,7 @@ from app.store import (
     UnknownCheckpoint,
     UnknownReport,
     UnknownRun,
+    UnreadableRun,
     why_away,
 )
 from app.store.labels import NAME, is_name
@@ -153,6 +154,10 @@ def errors_as_json(flask: Flask) -> None:
     @flask.errorhandler(UnknownReport)
     def unknown(error: StoreError) -> ResponseReturnValue:
         return jsonify({"error": str(error)}), 404
+
+    @flask.errorhandler(UnreadableRun)
+    def unreadable(error: UnreadableRun) -> ResponseReturnValue:
+        return jsonify({"error": str(error)}), 409
 
     @flask.errorhandler(DataError)
     def no_value(_error: DataError) -> ResponseReturnValue:

@@ -28,16 +28,17 @@ class Backfills:
         """All that ``run_id`` has measured up to ``meta["seq"]``, at most ``MAX_POINTS`` a line.
 
         Raises:
-            UnknownRun: there is no such run.
+            UnknownRun: there is no such run, or none that can be shown here.
         """
         run = self._store.run(run_id)
+        layers = len(run.run_config().layers) - 1
         key = f"backfill/{_FORMAT}/{run_id}/{run.revision}/{MAX_POINTS}"
         kept = self._cache.get(key)
         if not isinstance(kept, dict):
             kept = self._read(run_id, run.revision)
             self._cache.set(key, kept)
         return History(
-            layers=len(run.run_config().layers) - 1,
+            layers=layers,
             replicates=run.config["replicates"],
             lines={key: _pairs(lines) for key, lines in kept["lines"].items()},
             controls=[Control(step, label) for step, label in kept["controls"]],

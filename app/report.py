@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from app.address import defaults, read, write
 from app.compare import Comparer, Selection, figure_of
 from app.figures.comparison import angle_figure, descent_figure
-from app.store import Report, UnknownRun
+from app.store import Report
 from app.store.rows import new_id
 from app.store.texts import LINE, PROSE, is_id, is_line, is_prose, tidied
 from fa_engine.config import refusal
@@ -190,8 +190,7 @@ def draw(comparer: Comparer, chart: ReportChart, theme: str | None) -> Drawn:
 def _drawn_of_all(
     comparer: Comparer, chart: ReportChart, selection: Selection, theme: str | None
 ) -> Drawn:
-    runs, gone = comparer.runs(selection)
-    said = [str(UnknownRun(run_id)) for run_id in gone]
+    runs, said = comparer.runs(selection)
     title = OF_ALL[chart.panel]
     if not runs:
         return Drawn(chart, title, None, said)

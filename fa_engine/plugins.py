@@ -1,13 +1,15 @@
 """Plugins: modules that add rows of their own when they are imported (docs/EXTENDING.md).
 
-``import fa_engine`` imports them: those that ``FA_PLUGINS`` names, with commas between, and those
-of installed packages that have an entry point in the group ``fa_engine``.
+They are imported with the names of :mod:`fa_engine`, and at the latest before the first
+configuration is read: those that ``FA_PLUGINS`` names, with commas between, and those of installed
+packages that have an entry point in the group ``fa_engine``.
 """
 
 from __future__ import annotations
 
 import importlib
 import os
+from functools import lru_cache
 from importlib.metadata import entry_points
 
 GROUP = "fa_engine"
@@ -18,10 +20,13 @@ class PluginError(ImportError):
     """A plugin cannot be imported: which, who named it, and why."""
 
 
-def named() -> list[tuple[str, str]]:
-    """The plugins by the names of their modules, each with who names it, in words."""
-    asked = os.environ.get(VARIABLE, "").split(",")
-    found = {module.strip(): f"{VARIABLE} names it" for module in asked if module.strip()}
+def named(asked: str) -> list[tuple[str, str]]:
+    """The plugins by the names of their modules, each with who names it, in words.
+
+    Args:
+        asked: names of modules with commas between, as in ``FA_PLUGINS``.
+    """
+    found = {m.strip(): f"{VARIABLE} names it" for m in asked.split(",") if m.strip()}
     for point in entry_points(group=GROUP):
         whose = point.dist.name if point.dist else "a package"
         found.setdefault(point.module, f"{whose}, which is installed, names it")
@@ -29,12 +34,17 @@ def named() -> list[tuple[str, str]]:
 
 
 def load() -> None:
-    """Imports all plugins.
+    """Imports all plugins, once; again where ``FA_PLUGINS`` has changed.
 
     Raises:
         PluginError: one of them cannot be imported.
     """
-    for module, who in named():
+    _load(os.environ.get(VARIABLE, ""))
+
+
+@lru_cache
+def _load(asked: str) -> None:
+    for module, who in named(asked):
         try:
             importlib.import_module(module)
         except Exception as error:

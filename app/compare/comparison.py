@@ -91,16 +91,18 @@ class Comparer:
         self._lines: OrderedDict[Any, Line] = OrderedDict()
 
     def runs(self, selection: Selection) -> tuple[list[Run], list[str]]:
-        """The runs that are chosen, and the ids of those that are gone."""
+        """The runs that are chosen, and for each that cannot be shown why."""
         ids = list(selection.runs)
         if selection.race:
             ids += [run.id for run in self._store.race(selection.race)]
         found, gone = [], []
         for run_id in dict.fromkeys(ids):
             try:
-                found.append(self._store.run(run_id))
-            except UnknownRun:
-                gone.append(run_id)
+                run = self._store.run(run_id)
+                run.run_config()
+                found.append(run)
+            except UnknownRun as error:
+                gone.append(str(error))
         return found[:MAX_RUNS], gone
 
     def revisions(self, selection: Selection) -> dict[str, int]:
@@ -109,8 +111,7 @@ class Comparer:
 
     def compare(self, selection: Selection) -> Comparison:
         """Everything that the selection asks for."""
-        runs, gone = self.runs(selection)
-        notes = [str(UnknownRun(run_id)) for run_id in gone]
+        runs, notes = self.runs(selection)
         if selection.race and not self._store.race(selection.race):
             notes.append(f"There is no race {selection.race}.")
         with self._lock:

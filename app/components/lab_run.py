@@ -51,12 +51,16 @@ def waiting_words(answer: Answer) -> str:
 
 
 def shown_run(store: Store, run_id: str | None) -> tuple[Run | None, str]:
-    """The run of that id, without one the newest; and why there is none."""
+    """The run of that id, without one the newest; and why there is none, or none to show."""
     if run_id is None:
         newest = store.runs(limit=1)
-        return (newest[0] if newest else None), ""
+        if not newest:
+            return None, ""
+        run_id = newest[0].id
     try:
-        return store.run(run_id), ""
+        run = store.run(run_id)
+        run.run_config()
+        return run, ""
     except UnknownRun as error:
         return None, str(error)
 

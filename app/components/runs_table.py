@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import dash_ag_grid as dag
 
 from app.divergence import state_class, state_words
-from app.store import Condition, Listing, Run
+from app.store import Condition, Listing, Run, UnreadableRun
 from app.store.listing import NUMBERS, AnyOf
 from app.store.naming import scheme_words, short
 from fa_engine import NotAllowed
@@ -229,7 +230,8 @@ def row(run: Run, parents: Mapping[str, str]) -> dict[str, Any]:
 def scheme_now(run: Run) -> str:
     """What a run trains by now, in short."""
     if run.scheme == run.config["scheme"]:
-        return scheme_words(run.run_config())
+        with suppress(UnreadableRun):
+            return scheme_words(run.run_config())
     return short(run.scheme)
 
 

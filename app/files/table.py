@@ -29,7 +29,7 @@ def batches(
     """The rows of one run; ``beside`` are values of columns that are the same in all of them."""
     same = {"run": run.id, **(beside or {})}
     for series in _gathered(parts, max(1, ROWS // run.config["replicates"])):
-        yield table.rows(schema, vars(series), run.diverged_at, same)
+        yield table.rows(schema, series.arrays(), run.diverged_at, same)
 
 
 def _gathered(parts: Iterable[Series], count: int) -> Iterator[Series]:

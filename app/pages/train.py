@@ -121,7 +121,7 @@ def _gone() -> Component:
     return html.Div(
         html.Div(
             [
-                html.H2("This run is not here"),
+                html.H2("This run cannot be shown"),
                 html.P(id="missing", role="alert", className="missing"),
                 html.P(
                     "A deleted run can be brought back on the Runs page, under Deleted ones, until "

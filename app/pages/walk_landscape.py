@@ -21,7 +21,7 @@ from app.components.wrong import say_wrong, wrong_store
 from app.figures.walk import LANDSCAPE_CONFIG, landscape_figure, landscape_height
 from app.lab import Arrays, LandscapeParams, checked
 from app.pages.base import Context
-from app.store import Checkpoint, Run, UnknownRun
+from app.store import Checkpoint, Run, UnknownRun, UnreadableRun
 from app.store.texts import isolated
 from fa_engine import NotAllowed, RunConfig
 from fa_engine.dynamics.landscape import SAME
@@ -96,7 +96,7 @@ def register_landscape(app: Dash, context: Context) -> None:
         others = [
             {"value": run.id, "label": _called(run)}
             for run in store.runs(limit=30)
-            if run.id != own.id and _alike(own.run_config(), run.run_config())
+            if run.id != own.id and _alike(own.run_config(), run)
         ]
         return steps, others, own.id
 
@@ -253,7 +253,11 @@ def _called(run: Run) -> str:
     return f"{isolated(run.name)} · {run.id}"
 
 
-def _alike(one: RunConfig, other: RunConfig) -> bool:
+def _alike(one: RunConfig, run: Run) -> bool:
+    try:
+        other = run.run_config()
+    except UnreadableRun:
+        return False
     return all(getattr(one, name) == getattr(other, name) for name in SAME)
 
 

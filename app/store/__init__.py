@@ -27,6 +27,7 @@ from app.store.records import (
     StoreError,
     UnknownCheckpoint,
     UnknownRun,
+    UnreadableRun,
 )
 from app.store.reports import Report, Reports, UnknownReport
 from app.store.rows import AGAIN
@@ -80,6 +81,7 @@ __all__ = [
     "UnknownCheckpoint",
     "UnknownReport",
     "UnknownRun",
+    "UnreadableRun",
     "Unstable",
     "Worker",
     "Workers",

@@ -7,8 +7,10 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from pydantic import ValidationError
+
 from app.store.blocks import pack
-from fa_engine import Measurement, RunConfig
+from fa_engine import Measurement, Problem, RunConfig, problems
 from fa_engine.config import UNLIMITED
 
 LEASE_S = 15.0
@@ -111,8 +113,15 @@ class Run:
         return Parent(self.parent_id, self.parent_step)
 
     def run_config(self) -> RunConfig:
-        """``config`` as what it is; it was held against the limits when the run was made."""
-        return RunConfig.model_validate(self.config, context={"limits": UNLIMITED})
+        """``config`` as what it is; it was held against the limits when the run was made.
+
+        Raises:
+            UnreadableRun: it names what is not known here, that of a plugin, say.
+        """
+        try:
+            return RunConfig.model_validate(self.config, context={"limits": UNLIMITED})
+        except ValidationError as error:
+            raise UnreadableRun(self.name, problems(error)) from None
 
 
 @dataclass(frozen=True)
@@ -249,6 +258,14 @@ class UnknownRun(StoreError):
 
     def __init__(self, run_id: str) -> None:
         super().__init__(f"There is no run {run_id!r}: it was deleted, or never was.")
+
+
+class UnreadableRun(UnknownRun):
+    """A run is there, and what it is made of is not known here."""
+
+    def __init__(self, name: str, wrong: Sequence[Problem]) -> None:
+        why = " ".join(f"{problem.words}." for problem in wrong)
+        StoreError.__init__(self, f"{name} cannot be shown here. {why}")
 
 
 class UnknownCheckpoint(StoreError):

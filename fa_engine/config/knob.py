@@ -41,7 +41,7 @@ class Knob:
         if self.rows is None:
             return None
         chosen = {name: row for name, row in self.rows.items() if name not in self.but}
-        return {name: str(getattr(row, "title", row)) for name, row in chosen.items()}
+        return {n: row if isinstance(row, str) else str(row.title) for n, row in chosen.items()}
 
     def __call__(self, schema: JsonDict) -> None:
         """Adds what it knows to the JSON schema of its field."""

@@ -31,6 +31,7 @@ from fa_engine.feedback.matrices import MATRICES, ROUTES
 from fa_engine.feedback.schemes import SCHEMES, Scheme
 from fa_engine.memory import in_words, on_host, peak_bytes
 from fa_engine.networks.layers import Layer, LayerError, build_layers, parse
+from fa_engine.plugins import load as load_plugins
 from fa_engine.registry import Registry
 from fa_engine.typed import entries, hint, number, whole
 
@@ -61,6 +62,7 @@ class RunConfig(Knobs):
     def _with_its_plugins(cls, data: Any) -> Any:
         """Takes off what :meth:`_naming_plugins` wrote; where a name is not known here, the
         message says what would bring it."""
+        load_plugins()  # what they add can be chosen from the first configuration on
         if not isinstance(data, dict) or "plugins" not in data:
             return data
         rest = {name: value for name, value in data.items() if name != "plugins"}

@@ -772,7 +772,7 @@ def test_a_run_that_is_not_there_is_said_and_no_other_one_offered(
         wait(lambda: site.get(f"/api/runs/{run_id}")["ended"])
         assert site.post("/api/runs/delete", {"ids": [run_id]})["deleted"] == [run_id]
     page.goto(f"{site.url}/?run={run_id}")
-    expect(page.get_by_role("heading", name="This run is not here")).to_be_visible()
+    expect(page.get_by_role("heading", name="This run cannot be shown")).to_be_visible()
     said = page.get_by_text(f"There is no run '{run_id}': it was deleted, or never was.")
     expect(said).to_be_visible()
     expect(page.locator("#first")).to_be_hidden()

@@ -39,7 +39,14 @@ LIST = "from fa_engine import RunConfig, allowed; print(RunConfig(scheme='mine')
 
 
 @pytest.mark.parametrize(
-    "first", ["import fa_engine", "import fa_engine.config", "import rules_of_mine"]
+    "first",
+    [
+        "import fa_engine",
+        "import fa_engine.config",
+        "import fa_engine.training.trainer",
+        "from fa_engine.config import RunConfig\nassert RunConfig(scheme='mine').plugins",
+        "import rules_of_mine",
+    ],
 )
 def test_what_the_variable_names_is_loaded_whatever_is_imported_first(folder, first):
     code, said = run(f"{first}\n{LIST}", folder, " rules_of_mine ,")
@@ -82,7 +89,7 @@ def test_an_installed_package_is_found_by_its_entry_point(folder):
 )
 def test_one_that_cannot_be_loaded_is_named_with_the_reason(folder, text, said):
     (folder / "rules_of_mine.py").write_text(text)
-    code, told = run("import fa_engine.config", folder, "rules_of_mine")
+    code, told = run("from fa_engine import RunConfig", folder, "rules_of_mine")
     assert code == 1
     last = told.rstrip().splitlines()[-1]
     assert "The plugin rules_of_mine cannot be loaded (FA_PLUGINS names it): " in last
@@ -90,7 +97,7 @@ def test_one_that_cannot_be_loaded_is_named_with_the_reason(folder, text, said):
 
 
 def test_one_that_is_not_there_is_named(folder):
-    code, told = run("import fa_engine.config", folder, "rules_of_mine,nowhere")
+    code, told = run("from fa_engine import RunConfig", folder, "rules_of_mine,nowhere")
     assert code == 1
     assert "The plugin nowhere cannot be loaded (FA_PLUGINS names it): there is no such" in told
 
