@@ -65,13 +65,23 @@ def as_script(
             :class:`fa_engine.Trainer`, and to what.
         weights: the checkpoint whose weights it began with; empty: with a draw.
     """
+    # A script or a notebook that was run by itself cannot be imported.
+    brought = [module for module in config.plugins if module != "__main__"]
     by_step: dict[int, list[tuple[str, Any]]] = {}
     for step, property_, value in changes:
         by_step.setdefault(step, []).append((property_, value))
     return _SCRIPT.format(
         # Nobody's words become code: within a text, on one line.
         name=json.dumps(name).replace("\\", "\\\\"),
-        imports="from fa_engine.dynamics.branching import hand_over\n" if weights else "",
+        imports="".join(
+            [
+                "from fa_engine.dynamics.branching import hand_over\n" if weights else "",
+                *(
+                    f"import {module}  # noqa: F401 - adds what this run needs\n"
+                    for module in brought
+                ),
+            ]
+        ),
         threads=threads,
         # All of them: defaults may change.
         fields="\n".join(f"    {field}={value!r}," for field, value in config.model_dump().items()),

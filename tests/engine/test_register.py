@@ -23,6 +23,7 @@ from fa_engine import (
     problems,
     register,
 )
+from fa_engine.files.script import as_script
 from fa_engine.optimizers import SCHEDULES
 from fa_engine.seeding import DISTRIBUTIONS
 
@@ -400,3 +401,12 @@ def test_arrays_of_one_class_teach_nothing():
     x, _ = samples()
     with pytest.raises(RegistryError, match="y_train has one class, 0: allowed are two or more"):
         register.arrays("mine", x, np.zeros(90), x, np.zeros(90))
+
+
+def test_a_script_that_repeats_a_run_imports_what_it_needs():
+    register.scheme("mine", row())
+    config = RunConfig(scheme="mine")
+    text = as_script(config, name="mine", last_step=1, threads=1)
+    assert f"\nimport {__name__}  # noqa" in text
+    assert "import __main__" not in text
+    assert "import test" not in as_script(RunConfig(), name="fa", last_step=1, threads=1)
