@@ -42,6 +42,7 @@ def test_the_environment_sets_every_field(monkeypatch: pytest.MonkeyPatch, tmp_p
     given = {
         "data_dir": tmp_path / "data",
         "state_dir": tmp_path / "state",
+        "plugins": "json, csv",
         "database_url": f"sqlite:///{tmp_path}/other.sqlite",
         "cache_url": "redis://localhost:6379/0",
         "host": "0.0.0.0",

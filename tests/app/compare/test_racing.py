@@ -30,14 +30,14 @@ def test_schemes_start_from_equal_weights_and_see_equal_batches(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     batches: dict[str, list[torch.Tensor]] = {}
-    forward = Trainer._batch
+    forward = Trainer.batch
 
     def noted(self: Trainer) -> Any:
         x, y = forward(self)
         batches.setdefault(self.config.scheme, []).append(x.clone())
         return x, y
 
-    monkeypatch.setattr(Trainer, "_batch", noted)
+    monkeypatch.setattr(Trainer, "batch", noted)
     trainers = [Trainer(config) for config in raced()]
     for trainer in trainers[1:]:
         for one, other in zip(trainers[0].network.weights, trainer.network.weights, strict=True):

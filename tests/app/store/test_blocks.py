@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +19,8 @@ from fa_engine import Measurement, RunConfig, Trainer
 from fa_engine.measures.catalogue import MEASURES
 from fa_engine.measures.walk import Walk
 
-NAMES = [field.name for field in fields(Series)]
+ROOT = Path(__file__).parents[3]
+NAMES = [field.name for field in fields(Series) if field.name != "own"]
 WALK = [field.name for field in fields(Walk)]
 HIDDEN = (
     "gradient_angle_deg",
@@ -140,3 +145,42 @@ def test_a_damaged_payload_is_refused() -> None:
     for damaged in (payload + b"x", payload[:-4]):
         with pytest.raises(ValueError, match=r"buffer|bytes"):
             unpack(header, damaged)
+
+
+def test_a_measure_of_a_plugin_is_a_series_and_a_block_says_its_shape() -> None:
+    """In a process of its own: what a store knows of is known when it is imported."""
+    code = """
+import json
+import numpy as np
+from fa_engine import RunConfig, Trainer, register
+
+@register.measure("mine", title="M", unit="u", text="One.", shape="RL", sparse=True)
+def mine(moment):
+    return None if moment.step % 2 else np.full((2, 3), moment.step + 0.5)
+
+from app.store import Series, pack, unpack
+config = RunConfig(hidden=(4, 3), replicates=2, epochs=1, measure_every=1)
+found = list(Trainer(config))
+header, payload = pack(found)
+assert header["shapes"] == {"mine": "RL"}, header
+series = unpack(header, payload)
+assert series.mine.shape == (len(found), 2, 3)
+for step, values in zip(series.step, series.mine):
+    assert np.isnan(values).all() if step % 2 else (values == step + 0.5).all()
+both = Series.concatenate([series, series])[3:7]
+assert len(both.mine) == 4
+assert np.array_equal(both.mine[0], series.mine[3], equal_nan=True)
+assert Series.empty(2, 3).mine.shape == (0, 2, 3)
+without = pack([m for m in found if m.step % 2])[0]
+assert "mine" not in without["fields"] and "shapes" not in without
+print(json.dumps(header), payload.hex())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    text, payload = done.stdout.split("} ")
+    header = json.loads(text + "}")
+    series = unpack(header, bytes.fromhex(payload))  # without the plugin
+    assert len(series) == header["count"]
+    assert np.isfinite(series.loss).all()
+    assert not hasattr(series, "mine")
