@@ -9,6 +9,7 @@ import argparse
 from benchmarks import (
     comparing,
     crowd,
+    devices,
     engine,
     export,
     faults,
@@ -23,6 +24,7 @@ from benchmarks import (
 
 PARTS = {
     "engine": engine.main,
+    "devices": devices.main,
     "stability": stability.main,
     "tracking": tracking.main,
     "plane": plane.main,

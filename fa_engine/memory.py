@@ -102,11 +102,6 @@ def opened_bytes(config: Asked) -> int:
     return int(SPARE_SHARE * max(run.loading(), run.data + run.drawing() + 2 * kept)) + SPARE_BYTES
 
 
-def on_host(device: str) -> bool:
-    """Whether a run on ``device`` takes the machine's memory, and not a GPU's."""
-    return device == "cpu" or (device == "auto" and not torch.cuda.is_available())
-
-
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that memory could not be had, the machine's or a GPU's."""
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):

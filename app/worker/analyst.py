@@ -22,7 +22,8 @@ from app.worker.keeping import check_kept, checkpoint_path, trajectory_path
 from app.worker.patience import RETRY_S, Outage, ends_if_damaged, patiently
 from app.worker.process import enter, opened
 from fa_engine import CheckpointError, DatasetError, NotAllowed, RunConfig, Trainer
-from fa_engine.memory import in_words, is_out_of_memory, on_host, opened_bytes
+from fa_engine.devices import on_host
+from fa_engine.memory import in_words, is_out_of_memory, opened_bytes
 
 LOOK_S = 0.05  # between two looks for a task
 REPORT_S = 0.25  # between two reports of a task's progress
@@ -155,7 +156,7 @@ class _Shelf:
         self, run_id: str, step: int, beside: Callable[[RunConfig], int] = lambda _: 0
     ) -> Trainer:
         config = self._store.run(run_id).run_config()
-        if on_host(config.device):
+        if on_host(config):
             needed, most = opened_bytes(config) + beside(config), self._settings.max_run_bytes
             if needed > most:
                 raise CheckpointError(

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from fa_engine import Dataset, RunConfig, load_dataset
 from fa_engine.data.datasets import DataOptions
+from fa_engine.devices import device_of
 from fa_engine.training.batches import data_options
-from fa_engine.training.trainer import pick_device
 
 _Key = tuple[str, str, str, DataOptions]
 
@@ -33,7 +33,7 @@ class DataSets:
         Raises:
             ValueError: the device is not there.
         """
-        device = str(pick_device(config.device))
+        device = str(device_of(config))
         key = (config.dataset, device, config.dtype, data_options(config))
         held = self._loading.get(key)
         if held is None or (held.done() and held.exception() is not None):

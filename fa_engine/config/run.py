@@ -27,9 +27,10 @@ from fa_engine.config.knob import allowed_words, bounds_of, knob_of
 from fa_engine.config.limits import UNLIMITED, Limits
 from fa_engine.config.problem import refusal
 from fa_engine.data.datasets import DATASETS
+from fa_engine.devices import on_host
 from fa_engine.feedback.matrices import MATRICES, ROUTES
 from fa_engine.feedback.schemes import SCHEMES, Scheme
-from fa_engine.memory import in_words, on_host, peak_bytes
+from fa_engine.memory import in_words, peak_bytes
 from fa_engine.networks.layers import Layer, LayerError, build_layers, parse
 from fa_engine.plugins import load as load_plugins
 from fa_engine.registry import Registry
@@ -165,7 +166,7 @@ class RunConfig(Knobs):
 
         Asked last: what is out of range for another reason is told of that.
         """
-        needed = peak_bytes(self) if limits.max_bytes < 2**62 and on_host(self.device) else 0
+        needed = peak_bytes(self) if limits.max_bytes < 2**62 and on_host(self) else 0
         if needed <= limits.max_bytes:
             return
         counts = ["batch_size", "mirror_samples", "replicates"]

@@ -59,6 +59,11 @@ class Dense:
         """Values that one sample takes on its way through this layer."""
         return self.fan_in + self.n_out
 
+    @property
+    def multiplications(self) -> int:
+        """Of one sample on its way through this layer."""
+        return self.fan_in * self.n_out
+
     def gather(self, h: Float[Tensor, "*R N n"]) -> Float[Tensor, "*R N n"]:
         """The operand that the weights multiply."""
         return h
@@ -118,6 +123,11 @@ class Conv:
     def operand_size(self) -> int:
         """Values that one sample takes on its way through this layer."""
         return prod(self.grid) * (self.fan_in + 2 * self.n_out)
+
+    @property
+    def multiplications(self) -> int:
+        """Of one sample on its way through this layer."""
+        return prod(self.grid) * self.fan_in * self.n_out
 
     def gather(self, h: Float[Tensor, "*R N n"]) -> Float[Tensor, "*R m {self.fan_in}"]:
         """Patches ``(..., N * positions, fan_in)`` of samples ``(..., N, n)``."""

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from fa_engine.config import NotAllowed, RunConfig, bounds
 from fa_engine.data.datasets import Dataset, check_shapes, load_dataset
+from fa_engine.devices import device_of
 from fa_engine.feedback.matrices import FeedbackOptions
 from fa_engine.feedback.schemes import SCHEMES, Feedback
 from fa_engine.measures.alignment import Array, measure
@@ -96,7 +97,7 @@ class Trainer:
             NotAllowed: ``data`` were loaded with other options, or in another dtype.
             ValueError: the device is not there.
         """
-        device = pick_device(config.device)
+        device = device_of(config)
         dtype = getattr(torch, config.dtype)
         if data is not None:
             check_data(config, data, dtype)
@@ -534,18 +535,6 @@ class Trainer:
             test_accuracy=test_accuracy,
             own=own_measures(moment) if everything else {},
         )
-
-
-def pick_device(name: str) -> torch.device:
-    """The device that ``auto``, ``cpu`` or ``cuda`` means on this machine.
-
-    Raises:
-        ValueError: CUDA was asked for and is not there.
-    """
-    available = torch.cuda.is_available()
-    if name == "cuda" and not available:
-        raise ValueError("device = 'cuda': allowed on this machine is cpu or auto (no CUDA GPU)")
-    return torch.device("cuda" if available and name != "cpu" else "cpu")
 
 
 def _copy_named(source: Mapping[str, Tensor], named: Mapping[str, Tensor]) -> None:

@@ -59,7 +59,7 @@ class MeasuringKnobs(BaseModel):
     device: str = knob(
         "auto",
         "Device",
-        "Where the arithmetic runs; auto takes a GPU where there is one.",
+        "Where the arithmetic runs; automatic: on the GPU, if there is one and it is the quicker.",
         rows={"auto": "Automatic", "cpu": "CPU", "cuda": "CUDA GPU"},
         group="machine",
     )
