@@ -224,8 +224,9 @@ def test_another_thread_count_is_said(store: Store, tools: Tools) -> None:
     leave(store, tools, 45)
     torch.set_num_threads(2)
     finish(store, tools)
-    (said,) = [e.header["message"] for e in store.events(run_id) if e.kind == "notice"]
-    assert "threads 1 before, 2 now" in said
+    # A slow machine may have kept no checkpoint for a while, and says that too.
+    said = [e.header["message"] for e in store.events(run_id) if e.kind == "notice"]
+    assert sum("threads 1 before, 2 now" in message for message in said) == 1
 
 
 def test_without_room_it_begins_anew_and_nothing_is_said_twice(store: Store, tools: Tools) -> None:
