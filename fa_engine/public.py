@@ -14,6 +14,9 @@ from fa_engine.data.datasets import (
     DatasetSpec,
     load_dataset,
 )
+from fa_engine.dynamics.branching import hand_over
+from fa_engine.dynamics.probes import Probe, probe_set
+from fa_engine.dynamics.stability import Spectrum, spectrum
 from fa_engine.feedback.matrices import MATRICES, FeedbackOptions, Matrices
 from fa_engine.feedback.schemes import SCHEMES, SIGNALS, Feedback, Scheme, Signal
 from fa_engine.measures.alignment import Alignment, measure
@@ -61,23 +64,28 @@ __all__ = [
     "NotAllowed",
     "Pass",
     "PluginError",
+    "Probe",
     "Problem",
     "Product",
     "RegistryError",
     "RunConfig",
     "Scheme",
     "Signal",
+    "Spectrum",
     "StepOptions",
     "Trainer",
     "Walk",
     "allowed",
     "bounds",
     "build_layers",
+    "hand_over",
     "load_dataset",
     "make_optimizer",
     "measure",
+    "probe_set",
     "problems",
     "register",
+    "spectrum",
 ]
 
 plugins.load()  # at the end: they import what is above
