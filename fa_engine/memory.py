@@ -86,7 +86,7 @@ def peak_bytes(config: Asked) -> int:
     """Memory that a run takes at its peak on the device that it runs on, in bytes, about.
 
     Args:
-        config: a :class:`~fa_engine.config.RunConfig`.
+        config: a :class:`~fa_engine.RunConfig`.
     """
     run = _Reckoned(config)
     held = run.data + run.parameters + run.matrices + run.optimizer + run.waiting + run.walked

@@ -34,10 +34,15 @@ class Optimizer(Protocol):
         """
 
     def state(self) -> dict[str, Tensor]:
-        """What has to be saved, beside the parameters, to go on exactly."""
+        """What has to be saved, beside the parameters, to go on exactly: by name, each shaped like
+        its parameter, ``(R, ...)``, or a number."""
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """Takes up a saved state."""
+        """Takes up a saved state.
+
+        Args:
+            state: what :meth:`state` gave, of the same names and shapes ``(R, ...)``.
+        """
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,7 @@ class PlainSGD:
     def update(
         self, directions: Sequence[Product | None], learned: Sequence[Product | None]
     ) -> None:
+        """``W <- (1 - eta decay) W - eta u``, biases at their rate, matrices like weights."""
         rate, bias_rate = self.rate, self.rate * self._options.bias_rate
         kept = 1 - rate * self._options.weight_decay
         bias_kept = 1 - bias_rate * self._options.weight_decay
@@ -94,10 +100,11 @@ class PlainSGD:
                 self._add_product_(matrix, s.mT, h, beta=kept, alpha=-rate)
 
     def state(self) -> dict[str, Tensor]:
+        """Nothing: a step knows none before it."""
         return {}
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
-        pass
+        """Nothing to take up."""
 
 
 class TorchOptimizer:
@@ -123,16 +130,19 @@ class TorchOptimizer:
 
     @property
     def rate(self) -> float:
+        """Learning rate of the next step; that of the biases is a multiple of it."""
         return float(self._optimizer.param_groups[0]["lr"])
 
     @rate.setter
     def rate(self, value: float) -> None:
+        """Acts at the next step."""
         weights, biases = self._optimizer.param_groups
         weights["lr"], biases["lr"] = value, value * self._bias_rate
 
     def update(
         self, directions: Sequence[Product | None], learned: Sequence[Product | None]
     ) -> None:
+        """One step of ``torch.optim``'s, with ``u_l`` as the gradient of layer ``l``."""
         for weight, bias, direction in zip(self._weights, self._biases, directions, strict=True):
             weight.grad = self._direction(weight, direction)
             bias.grad = None
@@ -148,6 +158,7 @@ class TorchOptimizer:
         return direction.own_matrix().view_as(parameter)
 
     def state(self) -> dict[str, Tensor]:
+        """What ``torch.optim`` keeps of each parameter, ``optimizer.weight.l.momentum_buffer``."""
         return {
             f"optimizer.{name}.{key}": value
             for name, parameter in self._named().items()
@@ -156,6 +167,7 @@ class TorchOptimizer:
         }
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Copies of what :meth:`state` gave."""
         for name, parameter in self._named().items():
             prefix = f"optimizer.{name}."
             for key, value in state.items():
@@ -220,6 +232,7 @@ OPTIMIZERS: dict[str, OptimizerKind] = {
     "adam": OptimizerKind("Adam", _adam),
     "adamw": OptimizerKind("AdamW", _adamw),
 }
+"""An ``OptimizerKind`` by name: each but ``sgd`` without momentum is one of ``torch.optim``'s."""
 
 
 def make_optimizer(
@@ -228,11 +241,14 @@ def make_optimizer(
     """The optimiser ``name``; the fused one wherever it applies.
 
     Args:
-        name: key of :data:`OPTIMIZERS`.
+        name: key of :data:`~fa_engine.optimizers.OPTIMIZERS`.
         network: what it moves.
-        matrices: feedback matrices that it moves with the weights.
+        matrices: feedback matrices that it moves with the weights, ``(R, n_out, n_in)`` each.
         rate: learning rate of the first step.
         options: the rest.
+
+    Raises:
+        KeyError: there is no such optimiser.
     """
     if name == "sgd" and options.momentum == 0:
         return PlainSGD(network, matrices, rate, options)
@@ -266,3 +282,4 @@ SCHEDULES: Registry[Schedule] = Registry(
         lambda epoch, epochs, _every, _by: (1 + math.cos(math.pi * min(epoch / epochs, 1))) / 2,
     ),
 )
+"""A :class:`Schedule` by name."""

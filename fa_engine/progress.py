@@ -15,6 +15,11 @@ class Cancelled(RuntimeError):
 def check(progress: Progress | None, done: int, total: int) -> None:
     """Reports, and stops where the answer is no.
 
+    Args:
+        progress: what is asked; None: nobody, and nothing stops.
+        done: pieces of work that are done.
+        total: pieces in all.
+
     Raises:
         Cancelled: it is.
     """

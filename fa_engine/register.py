@@ -1,7 +1,7 @@
 """Register: how others add schemes, matrices, signals, measures, data sets and the rest.
 
 What is added can be chosen by its name in a :class:`~fa_engine.RunConfig`, and so in the dashboard
-and on the command line; the module that added it stands in the runs and checkpoints made with it.
+and on the command line; the module that added it stands in the runs and checkpoints made with it::
 
     from fa_engine import Scheme, register
 
@@ -43,7 +43,16 @@ _SMALL = 1e-6  # an error that is nearly none, and a step of a difference quotie
 
 
 def scheme(name: str, row: Scheme) -> Scheme:
-    """Adds a feedback scheme: a row that names its route, signal and matrix."""
+    """Adds a feedback scheme: a row that names its route, signal and matrix.
+
+    Args:
+        name: what a :class:`~fa_engine.RunConfig` calls it.
+        row: its parts, with the words that a person reads.
+
+    Raises:
+        RegistryError: the name cannot be one or is taken, a part is not there, or the matrix is not
+            defined for the route.
+    """
     for part, known in (("route", ROUTES), ("signal", SIGNALS), ("matrix", MATRICES)):
         _among(f"feedback scheme {name!r}: {part}", getattr(row, part), known)
     routes = MATRICES[row.matrix].routes
@@ -55,8 +64,20 @@ def scheme(name: str, row: Scheme) -> Scheme:
 def signal(name: str, *, title: str) -> Callable[[Function], Function]:
     """Adds what the outputs send: a function ``(e, y) -> signal``, all ``(..., N, c)``.
 
-    ``e`` is the output error of each sample, ``de`` of the loss by the outputs, and ``y`` the
-    target. The function changes neither.
+    ``e`` is the output error of each sample, the derivative of the loss by the outputs times ``N``
+    (docs/MATH.md, section 1), and ``y`` the target. The function changes neither. Whether the
+    signal fades with the error (:attr:`Signal.fades <fa_engine.Signal.fades>`) is found out by
+    trying.
+
+    Args:
+        name: of the signal.
+        title: what a person reads.
+
+    Returns:
+        A decorator, which gives the function back.
+
+    Raises:
+        RegistryError: the name cannot be one or is taken, or the signal has another shape.
     """
 
     def add(of: Function) -> Function:
@@ -74,7 +95,18 @@ def signal(name: str, *, title: str) -> Callable[[Function], Function]:
 
 def matrices(name: str) -> Callable[[Kind], Kind]:
     """Adds a kind of feedback matrices: a subclass of :class:`~fa_engine.Matrices`, which has the
-    contract."""
+    contract.
+
+    Args:
+        name: of the matrix.
+
+    Returns:
+        A decorator, which gives the class back.
+
+    Raises:
+        RegistryError: the name cannot be one or is taken, the class is no such subclass, has no
+            title of its own, or names a route that is none.
+    """
 
     def add(kind: Kind) -> Kind:
         told = f"feedback matrix {name!r}"
@@ -105,8 +137,22 @@ def measure(
 
     Args:
         name: of the measure, and of the value of a :class:`~fa_engine.Measurement`.
-        title, unit, text, shape, log, best, sparse: see
-            :class:`~fa_engine.measures.catalogue.Measure`.
+        title: what a page calls it.
+        unit: in a word, such as ``°``, ``norm`` or ``loss``.
+        text: one sentence.
+        shape: of what the function gives: ``R`` for ``(R,)``, ``RH`` for ``(R, H)``, a value for
+            each hidden layer, ``RL`` for ``(R, L)``, for each layer of weights.
+        log: whether a logarithmic axis suits it.
+        best: ``lowest`` or ``highest``, where one of them is what is hoped for; else empty.
+        sparse: the function may give None, where nothing is to be measured.
+
+    Returns:
+        A decorator, which gives the function back.
+
+    Raises:
+        RegistryError: the name cannot be one or is taken, words are missing, or ``shape`` or
+            ``best`` is none of those above. What the function gives is looked at when it is asked:
+            an array of another shape is a :class:`~fa_engine.MeasureError`.
     """
 
     def add(of: Function) -> Function:
@@ -125,7 +171,15 @@ def measure(
 
 
 def dataset(name: str, spec: DatasetSpec) -> DatasetSpec:
-    """Adds a data set by what is known of it before it is read; ``spec.read`` gives the samples."""
+    """Adds a data set by what is known of it before it is read; ``spec.read`` gives the samples.
+
+    Args:
+        name: of the data set.
+        spec: its shapes and counts, and what reads it.
+
+    Raises:
+        RegistryError: the name cannot be one, or is taken.
+    """
     DATASETS.add(name, spec)
     return spec
 
@@ -141,6 +195,8 @@ def arrays(
     text: str = "Given as arrays.",
 ) -> DatasetSpec:
     """Adds a data set of arrays, NumPy's or PyTorch's. They are copied, never written into.
+
+    Values are taken as they are: nothing is scaled or standardised.
 
     Args:
         name: of the data set.
@@ -170,8 +226,16 @@ def activation(
     Args:
         name: of the activation.
         title: what a person reads.
-        derivative: ``phi'``, of the same tensor.
-        is_homogeneous: ``phi(a) = a phi'(a)`` everywhere.
+        derivative: ``phi'``, of the same tensor, ``(...)`` to ``(...)``.
+        is_homogeneous: ``phi(a) = a phi'(a)`` everywhere: then feedback alignment conserves a
+            quantity (docs/MATH.md, section 6).
+
+    Returns:
+        A decorator, which gives the function back.
+
+    Raises:
+        RegistryError: the name cannot be one or is taken, the function writes into its input, or
+            the derivative is not, to 0.1 %, what difference quotients say.
     """
 
     def add(function: Function) -> Function:
@@ -200,7 +264,16 @@ def activation(
 def loss(name: str, row: Loss) -> Loss:
     """Adds a loss, with its derivative by the outputs (and the second one, for the Stability page).
 
-    ``row.of_samples`` and ``row.error`` are held against each other.
+    ``row.of_samples`` and ``row.error`` are held against each other, and the latter and
+    ``row.curvature``.
+
+    Args:
+        name: of the loss.
+        row: its functions of outputs and targets ``(..., N, c)``.
+
+    Raises:
+        RegistryError: the name cannot be one or is taken, or a derivative is not, to 0.1 %, what
+            difference quotients say.
     """
     told = f"loss {name!r}"
     f, y = _sample(4, 3), torch.eye(3, dtype=torch.float64)[[0, 1, 2, 0]]
@@ -214,7 +287,19 @@ def loss(name: str, row: Loss) -> Loss:
 
 def schedule(name: str, *, title: str) -> Callable[[Function], Function]:
     """Adds a schedule: ``(epoch, epochs, every, factor)`` to what the learning rate is multiplied
-    by; see :class:`~fa_engine.optimizers.Schedule`."""
+    by; see :class:`~fa_engine.optimizers.Schedule`.
+
+    Args:
+        name: of the schedule.
+        title: what a person reads.
+
+    Returns:
+        A decorator, which gives the function back.
+
+    Raises:
+        RegistryError: the name cannot be one or is taken, or the function gives no number from 0
+            on.
+    """
 
     def add(factor: Function) -> Function:
         for epoch in (0.0, 2.5, 10.0):
@@ -232,7 +317,19 @@ def schedule(name: str, *, title: str) -> Callable[[Function], Function]:
 
 def distribution(name: str, *, title: str) -> Callable[[Function], Function]:
     """Adds what initial weights and feedback can be drawn from: ``(shape, generator)`` to a matrix
-    of that shape in float64, its entries of mean 0 and variance 1."""
+    of that shape in float64, its entries of mean 0 and variance 1.
+
+    Args:
+        name: of the distribution.
+        title: what a person reads.
+
+    Returns:
+        A decorator, which gives the function back.
+
+    Raises:
+        RegistryError: the name cannot be one or is taken, or what is drawn has another shape, mean
+            or variance.
+    """
 
     def add(entries: Function) -> Function:
         told, shape = f"distribution {name!r}", (300, 200)

@@ -20,7 +20,7 @@ class RegistryError(ValueError):
 
 
 class Registry(dict[str, T]):
-    """Rows by name, in the order in which they were added.
+    """Rows by name, in the order in which they were added: a ``dict``.
 
     Attributes:
         kind: what a row is, in words.
@@ -57,7 +57,15 @@ class Registry(dict[str, T]):
 
     @contextmanager
     def with_row(self, name: str, row: T) -> Iterator[None]:
-        """A row that is there for a while, as in a test."""
+        """A row that is there for a while, as in a test.
+
+        Args:
+            name: what it is called meanwhile.
+            row: the row.
+
+        Raises:
+            RegistryError: the name cannot be one, or is taken.
+        """
         self.add(name, row)
         try:
             yield

@@ -69,6 +69,7 @@ DISTRIBUTIONS: Registry[Distribution] = Registry(
     orthogonal=Distribution("orthogonal", _orthogonal),
     zero=Distribution("zero", _zero),
 )
+"""A :class:`Distribution` by name: what weights and feedback are drawn from."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Draw:
     """How a random matrix is drawn.
 
     Attributes:
-        distribution: a key of :data:`DISTRIBUTIONS`.
+        distribution: a key of :data:`~fa_engine.seeding.DISTRIBUTIONS`.
         std: standard deviation of the entries; None: ``1 / sqrt(fan_in)``.
         density: share of each column that is not 0, see :meth:`heard`; it is scaled up to keep the
             variance of what a unit hears.
@@ -89,7 +90,12 @@ class Draw:
     rank: int | None = None
 
     def __call__(self, shape: Shape, source: torch.Generator) -> Tensor:
-        """One ``(n_out, n_in)`` matrix in float64."""
+        """One matrix in float64.
+
+        Args:
+            shape: ``(n_out, n_in)``.
+            source: what it is drawn with.
+        """
         unit = DISTRIBUTIONS[self.distribution].entries
         if self.rank is None:
             values = unit(shape, source)

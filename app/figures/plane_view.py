@@ -163,5 +163,6 @@ def endings(view: View, scheme: str, walked: Paths) -> list[str]:
 
 
 def end_points(walked: Paths) -> Array:
+    """``(S, 2)`` where each walk ended."""
     ends = [walked.w[count - 1, i] for i, count in enumerate(_lengths(walked))]
     return np.array(ends).reshape(-1, 2)

@@ -178,9 +178,15 @@ class ProbeParams(CheckpointParams):
 
     @classmethod
     def allowed(cls, config: RunConfig) -> dict[str, str]:
+        """How many samples a run of this configuration allows."""
         return {"n_samples": f"a whole number from 1 to {cls.most_samples(config):,}"}
 
     def check(self, config: RunConfig) -> None:
+        """Refuses a probe set that is too large, too.
+
+        Raises:
+            fa_engine.config.NotAllowed: it names field, value and what is allowed.
+        """
         super().check(config)
         check_samples(config.replace(replicates=1), self.n_samples)
 
@@ -254,9 +260,15 @@ class LandscapeParams(PathParams):
 
     @classmethod
     def allowed(cls, config: RunConfig) -> dict[str, str]:
+        """How many samples a run of this configuration allows."""
         return {"n_samples": f"a whole number from 1 to {config.n_train:,}"}
 
     def check(self, config: RunConfig) -> None:
+        """Refuses more samples than there are, and three points that are fewer, too.
+
+        Raises:
+            fa_engine.config.NotAllowed: it names field, value and what is allowed.
+        """
         super().check(config)
         if self.n_samples > config.n_train:
             raise NotAllowed("n_samples", self.n_samples, self.allowed(config)["n_samples"])

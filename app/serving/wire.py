@@ -55,6 +55,7 @@ class PatientProtocol(H11Protocol):
     # -- coming and going ------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Starts to wait for the first request."""
         super().connection_made(transport)
         # Whatever is not taken at once counts: pause_writing() tells of it.
         transport.set_write_buffer_limits(0)
@@ -66,6 +67,7 @@ class PatientProtocol(H11Protocol):
         self._expect()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Waits for nobody any more."""
         self._waiting.pop(self, None)
         for timer in (self._reading, self._writing):
             if timer is not None:
@@ -84,6 +86,7 @@ class PatientProtocol(H11Protocol):
     # -- what comes ------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
+        """Counts what came of a request, which has its time to come whole."""
         if self._begun is None:  # the next request on this connection
             self._expect()
         self._came += len(data)
@@ -122,6 +125,7 @@ class PatientProtocol(H11Protocol):
             self.transport.close()
 
     def on_response_complete(self) -> None:
+        """Waits for the next request, where the connection stays."""
         super().on_response_complete()
         if self.transport.is_closing():
             return
@@ -145,12 +149,14 @@ class PatientProtocol(H11Protocol):
     # -- what goes -------------------------------------------------------------------------------
 
     def pause_writing(self) -> None:
+        """An answer is not taken as fast as it is given: looks from now on how fast it is."""
         super().pause_writing()
         if self._writing is None:
             self._unsent = self.transport.get_write_buffer_size()
             self._writing = self.loop.call_later(self._patience.write_s, self._is_it_taken)
 
     def resume_writing(self) -> None:
+        """All of it was taken."""
         super().resume_writing()
         if self._writing is not None:
             self._writing.cancel()
@@ -168,6 +174,7 @@ class PatientProtocol(H11Protocol):
     # -- the end ---------------------------------------------------------------------------------
 
     def shutdown(self) -> None:
+        """Ends with the server; half a request is not waited for."""
         if self._begun is not None:  # what has not come by now would be waited for
             self.transport.abort()
         else:

@@ -76,6 +76,7 @@ class Lines(_Watching):
         self._next = trainer.step
 
     def step(self, trainer: Trainer, measurement: Measurement | None) -> None:
+        """Writes a line, where it is time for one."""
         if measurement is None:
             return
         self._note(measurement)
@@ -134,6 +135,7 @@ class Picture(_Watching):
         self._live.__exit__(kind, error, trace)
 
     def step(self, trainer: Trainer, measurement: Measurement | None) -> None:
+        """Draws what was measured, where it is time for it."""
         if measurement is not None:
             self._last = measurement
             self._note(measurement)

@@ -37,7 +37,7 @@ class Problem:
 
     @property
     def message(self) -> str:
-        """One sentence for who writes code: title, field, the value and what is allowed."""
+        """One sentence for who writes code, of title, field, value and what is allowed."""
         title = f"{self.title}, " if self.title else ""
         return f"{title}{self.field} = {_shown(self.value)}: allowed is {self.allowed}"
 
@@ -69,7 +69,11 @@ class Problem:
 
 
 class NotAllowed(ValueError):
-    """What is asked for beside a configuration is out of range; ``problem`` says how."""
+    """What is asked for beside a configuration is out of range; ``problem`` says how.
+
+    Attributes:
+        problem: the :class:`Problem`: field, value and what is allowed.
+    """
 
     def __init__(self, field: str, value: Any, allowed: str, called: str = "") -> None:
         self.problem = Problem(field, value, allowed, called)
@@ -77,7 +81,11 @@ class NotAllowed(ValueError):
 
 
 def problems(error: ValidationError) -> list[Problem]:
-    """Everything that is wrong, one :class:`Problem` for each field that a person has to mend."""
+    """Everything that is wrong, one :class:`Problem` for each field that a person has to mend.
+
+    Args:
+        error: what making a :class:`RunConfig` raised.
+    """
     found: dict[str, Problem] = {}
     for entry in error.errors(include_url=False):
         context = entry.get("ctx", {})

@@ -38,12 +38,24 @@ from fa_engine.typed import entries, hint, number, whole
 
 
 def allowed(name: str, limits: Limits | None = None) -> str:
-    """What the field ``name`` accepts, in words."""
+    """What the field ``name`` of a :class:`RunConfig` accepts, in words.
+
+    Args:
+        name: of the field.
+        limits: those in force; None: the default ones.
+
+    Raises:
+        KeyError: there is no such field.
+    """
     return _allowed(name, limits or Limits())
 
 
 def bounds(name: str) -> dict[str, float]:
-    """The numeric bounds of the field ``name``: any of ``gt``, ``ge``, ``lt`` and ``le``."""
+    """The numeric bounds of the field ``name``: any of ``gt``, ``ge``, ``lt`` and ``le``.
+
+    Raises:
+        KeyError: there is no such field.
+    """
     return bounds_of(RunConfig.model_fields[name])
 
 
@@ -279,7 +291,14 @@ class RunConfig(Knobs):
         return self.epochs * self.steps_per_epoch
 
     def replace(self, **changes: Any) -> RunConfig:
-        """A validated copy with some fields changed. Limits are not asked again."""
+        """A validated copy with some fields changed. Limits are not asked again.
+
+        Args:
+            changes: new values, by field.
+
+        Raises:
+            pydantic.ValidationError: one is out of range, or does not go with the rest.
+        """
         return RunConfig.model_validate(
             {**self.model_dump(), **changes}, context={"limits": UNLIMITED}
         )

@@ -56,7 +56,7 @@ class Dataset:
     options: DataOptions | None = None
 
     def first(self, n_train: int) -> Dataset:
-        """The same with only the first training samples."""
+        """The same with only the first ``n_train`` training samples; all, where there are fewer."""
         return replace(self, x_train=self.x_train[:n_train], y_train=self.y_train[:n_train])
 
 
@@ -114,7 +114,8 @@ def load_dataset(
 
     Args:
         name: a key of :data:`DATASETS`.
-        data_dir: folder that holds one folder a data set; default :func:`default_data_dir`.
+        data_dir: folder that holds one folder a data set; default
+            :func:`~fa_engine.data.datasets.default_data_dir`.
         device: where the tensors live.
         dtype: their floating-point type.
         options: label noise and what else a data set may be asked for.
@@ -241,3 +242,4 @@ DATASETS: Registry[DatasetSpec] = Registry(
         "Points of the plane within a circle of radius 1, as many of each spiral.",
     ),
 )
+"""A :class:`DatasetSpec` by name."""

@@ -84,8 +84,8 @@ def handed_config(path: Path | str, **changes: Any) -> RunConfig:
 
     Args:
         path: the checkpoint.
-        changes: fields of :class:`RunConfig`. Random feedback matrices are those of ``seed`` or
-            ``feedback_seed``, which may be changed too.
+        changes: fields of :class:`~fa_engine.RunConfig`. Random feedback matrices are those of
+            ``seed`` or ``feedback_seed``, which may be changed too.
 
     Raises:
         CheckpointError: the file is not a checkpoint of this project.
@@ -120,10 +120,11 @@ def hand_over(
 
     Args:
         path: the checkpoint.
-        config: what :func:`handed_config` returned; None: with ``changes``, from the checkpoint.
+        config: what :func:`~fa_engine.dynamics.branching.handed_config` returned; None: with
+            ``changes``, from the checkpoint.
         data_dir: as for :class:`Trainer`.
         data: as for :class:`Trainer`.
-        changes: as for :func:`handed_config`.
+        changes: as for :func:`~fa_engine.dynamics.branching.handed_config`.
 
     Raises:
         CheckpointError: the file is not a checkpoint of this project.

@@ -17,7 +17,6 @@ from fa_engine.optimizers import OPTIMIZERS
 FLAT = "squared_error"
 """The loss whose H is the identity: what is said of K is said of H K for every other."""
 
-# Matrices by what moves them where no error is left, and what K decides then.
 MOTIONS = {
     "none": "Where no error is left this scheme rests, and K decides whether it stays: along a "
     "mode with a negative real part it leaves.",
@@ -34,6 +33,7 @@ MOTIONS = {
     "holds for times short against {mirror:,.0f} steps, and in the end it is nearly that of "
     "backpropagation.",
 }
+"""How matrices move where no error is left, and what ``K`` decides then, in words."""
 SIGNS = (
     "The hidden layers hear the error's sign alone and move at a speed that does not shrink with "
     "the error. Where none is left this scheme does not rest, and K decides nothing there: it "

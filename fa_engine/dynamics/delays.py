@@ -1,7 +1,7 @@
 """What a delay makes of the feedback kernel: the roots of all late modules together.
 
 A layer that hears ``j`` steps late moves the outputs by the error of ``j`` steps before, so that
-near a point without error, with ``K_j`` the part of the kernel of the layers that are ``j`` late,
+near a point without error, with ``K_j`` the part of the kernel of the layers that are ``j`` late::
 
     e(t+1) = e(t) - eta H sum_j K_j e(t-j)
 
@@ -28,7 +28,16 @@ from fa_engine.training.trainer import Trainer
 def one_lag_roots(
     mode: complex, learning_rate: float, lag: int
 ) -> Complex128[NDArray[np.complex128], " {lag}+1"]:
-    """``(j + 1,)`` roots of ``z^(j+1) - z^j + eta lambda``: where all layers are ``j`` late."""
+    """Roots of ``z^(j+1) - z^j + eta lambda``: where all layers are ``j`` late.
+
+    Args:
+        mode: ``lambda``, an eigenvalue of ``H K``.
+        learning_rate: ``eta``.
+        lag: ``j``, in steps.
+
+    Returns:
+        ``(j + 1,)``; a mode is stable where all lie inside the unit circle.
+    """
     polynomial = np.zeros(lag + 2, complex)
     polynomial[:2] = 1.0, -1.0
     polynomial[-1] += learning_rate * mode
@@ -37,7 +46,13 @@ def one_lag_roots(
 
 @undisturbed
 def companion(trainer: Trainer, probe: Probe, learning_rate: float) -> Float64[Tensor, "R mJ mJ"]:
-    """The joint companion matrix of all modules, of ``H K`` where the loss has a curvature.
+    """The joint companion matrix of all modules, of ``H K`` where the loss has a curvature: what a
+    step multiplies the errors of this step and of those before by (docs/MATH.md, section 4).
+
+    Args:
+        trainer: network, scheme and configuration; it stays as it is.
+        probe: ``N`` samples.
+        learning_rate: ``eta``.
 
     Returns:
         ``(R, m J, m J)`` in float64 on the host, with ``m`` modes and ``J - 1`` the largest lag.

@@ -79,7 +79,18 @@ def rate_by_kernel(
     matrix: Float64[Tensor, "R Nc Nc"],
     backpropagation: bool,
 ) -> Float64[Array, " R"]:
-    """``-(e^T K_L e + e^T K_h s) / N``: the output layer hears the error, the hidden ones ``s``."""
+    """``-(e^T K_L e + e^T K_h s) / N``: the output layer hears the error, the hidden ones ``s``.
+
+    Args:
+        trainer: network, scheme and configuration; it stays as it is.
+        probe: ``N`` samples.
+        past: the forward pass on them.
+        matrix: their kernel, ``(R, N c, N c)`` in float64 on the host.
+        backpropagation: ``matrix`` is that of the same weights under backpropagation.
+
+    Returns:
+        ``(R,)`` change of the loss per unit of learning rate.
+    """
     n = len(probe.x)
     e = LOSSES[trainer.config.loss].error(past.outputs, probe.y)
     signal = e if backpropagation else sent_signal(trainer, e, probe)
@@ -100,7 +111,16 @@ def rate_by_kernel(
 
 @undisturbed
 def rate_by_small_steps(trainer: Trainer, probe: Probe, step: Step) -> Float64[Array, " R"]:
-    """Change of the loss along ``-u`` by a central difference, in float64."""
+    """Change of the loss along ``-u`` by a central difference, in float64.
+
+    Args:
+        trainer: network and loss; it stays as it is.
+        probe: ``N`` samples.
+        step: what :func:`step_on` made of them.
+
+    Returns:
+        ``(R,)`` per unit of learning rate.
+    """
     network, loss = trainer.network, LOSSES[trainer.config.loss]
     u = [t.double() for t in step.update]
     length = np.sqrt(_inner(u, u))
@@ -135,7 +155,18 @@ def directions(
     past: Pass,
     bias_rate: float,
 ) -> tuple[list[Float[Tensor, "R _n_out _fan_in"]], list[Float[Tensor, "R _n_out"]]]:
-    """``delta^T h`` a layer, and the biases' times their rate; 0 where a layer does not move."""
+    """``delta^T h`` a layer, and the biases' times their rate; 0 where a layer does not move.
+
+    Args:
+        trainer: whose layers they are, and which of them are frozen.
+        deltas: per layer ``(..., m, n_l)``; None where it hears nothing.
+        past: the forward pass that they belong to.
+        bias_rate: learning rate of the biases, as a multiple of that of the weights.
+
+    Returns:
+        Per layer, bottom first, ``(R, n_out, fan_in)`` of the weights and ``(R, n_out)`` of the
+        biases.
+    """
     network, moved = trainer.network, set(moving(trainer))
     weights, biases = [], []
     for layer, delta in enumerate(deltas):
@@ -153,6 +184,13 @@ def directions(
 def sent_signal(
     trainer: Trainer, e: Float[Tensor, "*R N c"], probe: Probe
 ) -> Float[Tensor, "*R N c"]:
+    """What the outputs send on a probe set, ``(..., N, c)``, not divided by ``N``.
+
+    Args:
+        trainer: whose signal it is.
+        e: the error of each sample, ``(..., N, c)``.
+        probe: the samples, with their targets.
+    """
     name = trainer.feedback.scheme.signal
     return e if name == "error" else SIGNALS[name].of(e, probe.y)
 

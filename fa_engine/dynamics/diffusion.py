@@ -88,7 +88,14 @@ class Trajectory:
             self._rows = [self._rows[i] for i in kept]
 
     def snapshots(self, layer: int | None = None) -> Float64[Array, "T R k"]:
-        """``(T, R, k)`` of one layer, from 0; None: of all layers side by side."""
+        """Snapshots in float64, ``(T, R, k)``.
+
+        Args:
+            layer: of which layer, from 0; None: of all layers side by side.
+
+        Raises:
+            ValueError: none has been recorded.
+        """
         layers = range(self._network.n_layers) if layer is None else [layer]
         rows = [torch.cat([row[index] for index in layers], 1) for row in self._rows]
         if not rows:
@@ -98,7 +105,8 @@ class Trajectory:
 
     @undisturbed
     def state(self) -> dict[str, Tensor]:
-        """What has to be saved to go on recording, by name."""
+        """What has to be saved to go on recording, by name: ``trajectory.l`` ``(T, R, k)``, the
+        steps ``(T,)`` and the interval."""
         named = {
             "trajectory.steps": torch.tensor(self.steps),
             "trajectory.interval": torch.tensor(self.interval),
@@ -110,7 +118,11 @@ class Trajectory:
 
     @undisturbed
     def load_state(self, named: Mapping[str, Tensor]) -> None:
-        """Takes up what :meth:`state` of a trajectory with the same size and seed named."""
+        """Goes on from another trajectory with the same size and seed.
+
+        Args:
+            named: what its :meth:`state` gave, ``trajectory.l`` ``(T, R, k)``.
+        """
         device = self._network.weights[0].device
         self.steps = [int(step) for step in named["trajectory.steps"]]
         self.interval = int(named["trajectory.interval"])

@@ -53,13 +53,14 @@ def kernel(
 
 
 def moving(trainer: Trainer) -> list[int]:
-    """Layers that are not frozen."""
+    """Indices of the layers of ``trainer.network`` that are not frozen, from 0 at the bottom."""
     frozen = {number - 1 for number in trainer.config.frozen}
     return [layer for layer in range(trainer.network.n_layers) if layer not in frozen]
 
 
 def rate_of_biases(trainer: Trainer) -> float:
-    """Learning rate of the biases, as a multiple of that of the weights."""
+    """Learning rate of the biases, as a multiple of that of the weights: that of
+    ``trainer.config``, and 0 without biases."""
     return trainer.config.bias_rate if trainer.config.bias else 0.0
 
 
@@ -71,7 +72,18 @@ def layers_kernel(
     backpropagation: bool,
     mean: bool = False,
 ) -> Float[Tensor, "R Nc Nc"]:
-    """What ``layers`` contribute to the kernel, ``(R, N c, N c)``."""
+    """What some layers contribute to the kernel, which is the sum of what each does.
+
+    Args:
+        trainer: network, scheme and configuration; it stays as it is.
+        probe: ``N`` samples.
+        layers: their indices, from 0 at the bottom.
+        backpropagation: see :func:`kernel`.
+        mean: see :func:`kernel`.
+
+    Returns:
+        ``(R, N c, N c)`` in the network's dtype.
+    """
     network, feedback = trainer.network, trainer.feedback
     n, c = probe.y.shape
     inputs = network.forward(probe.x).inputs
@@ -103,6 +115,9 @@ def carried(
         errors: ``(..., N, c)``.
         past: the forward pass that they travel back along.
         mean: through the mean of matrices that are redrawn at every step.
+
+    Returns:
+        Per layer, bottom first, ``(..., m, n_l)``; None where a layer hears nothing.
     """
     feedback = trainer.feedback
     feedback.follow(trainer.step)
@@ -118,7 +133,8 @@ def carried(
 
 
 def stacked(network: Network, operand: Float[Tensor, "*R m n"]) -> Float[Tensor, "_R m n"]:
-    """An operand with its replicate dimension, also where there is one replicate."""
+    """An ``operand`` of ``network`` with its replicate dimension, ``(R, m, n)``, also where there
+    is one replicate."""
     return operand.unsqueeze(0) if network.replicates == 1 else operand
 
 
@@ -165,6 +181,14 @@ def error_kernel(
 
     Softmax errors sum to 0 within a sample. In an orthonormal basis ``Q`` of such errors ``H K``
     becomes ``(Q^T H Q) (Q^T K Q)``: all its modes but the neutral ones, which are left out.
+
+    Args:
+        matrix: ``K``, ``(R, N c, N c)`` in float64 on the host.
+        past: the forward pass on the probe set.
+        loss: one with a curvature ``H``.
+
+    Returns:
+        ``(R, N c, N c)``, for softmax ``(R, N (c - 1), N (c - 1))``.
     """
     assert loss.curvature is not None
     replicates = len(matrix)
@@ -182,7 +206,7 @@ def error_kernel(
 
 @undisturbed
 def zero_sum_basis(c: int) -> Float64[Tensor, "{c} {c}-1"]:
-    """``(c, c - 1)`` orthonormal columns, each orthogonal to the vector of ones."""
+    """``(c, c - 1)`` orthonormal columns, each orthogonal to the vector of ones; float64."""
     corner = torch.ones(c, c, dtype=torch.float64).triu()
     for column in range(c - 1):
         corner[column + 1, column] = -(column + 1.0)

@@ -65,12 +65,12 @@ class Plane:
     explained: Float64[Array, " 2"] | None = None
 
     def project(self, points: Float[Tensor, "T D"]) -> Float64[Array, "T 2"]:
-        """``(T, 2)`` coordinates of ``(T, D)`` points."""
+        """``(T, 2)`` coordinates of ``points``, ``(T, D)``."""
         found: Array = ((points.double() - self.origin) @ self.axes.T).cpu().numpy()
         return found
 
     def off(self, points: Float[Tensor, "T D"]) -> Float64[Array, " T"]:
-        """``(T,)`` distances of ``(T, D)`` points from the plane."""
+        """``(T,)`` distances of ``points``, ``(T, D)``, from the plane."""
         away = points.double() - self.origin
         rest = away - (away @ self.axes.T) @ self.axes
         found: Array = rest.norm(dim=1).cpu().numpy()
@@ -79,7 +79,10 @@ class Plane:
 
 @undisturbed
 def principal_plane(points: Float[Tensor, "T D"]) -> Plane:
-    """The plane about the mean of ``(T, D)`` points that holds most of their variance.
+    """The plane about the mean of points that holds most of their variance.
+
+    Args:
+        points: ``(T, D)``, in the order of a path: the first axis points the way it goes.
 
     Raises:
         NotAllowed: the points lie on one line, or are fewer than three.
@@ -104,7 +107,12 @@ def principal_plane(points: Float[Tensor, "T D"]) -> Plane:
 def plane_through(
     first: Float[Tensor, " D"], second: Float[Tensor, " D"], third: Float[Tensor, " D"]
 ) -> Plane:
-    """The plane through three points ``(D,)``: ``first`` at the origin, ``second`` on the x axis.
+    """The plane through three points.
+
+    Args:
+        first: ``(D,)``, the origin.
+        second: ``(D,)``, on the x axis.
+        third: ``(D,)``, above it.
 
     Raises:
         NotAllowed: they are on one line.
@@ -120,12 +128,13 @@ def plane_through(
 
 
 def point(network: Network, replicate: int = 0) -> Float[Tensor, " D"]:
-    """``(D,)`` weights and biases of one replicate."""
+    """``(D,)`` weights and biases of ``network``, of the ``replicate`` of this number, from 0."""
     return flat([*network.weights, *network.biases], replicate)
 
 
 def flat(parameters: Sequence[Float[Tensor, "_R ..."]], replicate: int = 0) -> Float[Tensor, " D"]:
-    """``(D,)`` one replicate of tensors ``(R, ...)`` in the order of a point."""
+    """``(D,)`` one ``replicate``, from 0, of ``parameters`` ``(R, ...)`` in the order of a
+    point."""
     return torch.cat([p[replicate].flatten() for p in parameters])
 
 

@@ -104,7 +104,7 @@ def perturb_and_return(
         seed: of the random directions.
         probe: samples of the loss; None: the first 512 of the training set.
         kernel_probe: samples of the kernel; None: the first 64.
-        data_dir: as for :class:`Trainer`, with a checkpoint.
+        data_dir: as for :class:`~fa_engine.Trainer`, with a checkpoint.
         progress: reports steps, and may call the work off.
 
     Raises:

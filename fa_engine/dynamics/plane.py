@@ -1,10 +1,10 @@
-"""The two-weight network: the theory of alignment on one plane (docs/MATH.md, section 5).
+"""The two-weight network: the theory of alignment on one plane (docs/MATH.md, section 5)::
 
     f(x) = w2 phi(w1 x),    e_i = f(x_i) - t y_i,    loss = mean_i e_i^2 / 2
 
 One hidden neuron, so the feedback matrix is a number ``b``, and everything that is a matrix in
 section 4 can be looked at. With ``h_i = phi(w1 x_i)``, and ``c = b`` for feedback alignment,
-``c = w2`` for backpropagation, the update direction is ``u = P^T e / N``:
+``c = w2`` for backpropagation, the update direction is ``u = P^T e / N``::
 
     u1 = mean_i(c e_i phi'(w1 x_i) x_i)         u2 = mean_i(e_i h_i)
 
@@ -85,6 +85,9 @@ class Paths:
 class Plane:
     """A two-weight network with its feedback and its samples.
 
+    Its methods are asked at points ``w`` of shape ``(..., 2)``, as many as wanted, and for a
+    ``scheme``, ``fa`` or ``bp``.
+
     Attributes:
         target: ``t``; sample ``i`` has the target ``t y_i``.
         feedback: ``b``, what carries the error back in place of ``w2``.
@@ -94,7 +97,7 @@ class Plane:
         y: ``(N,)`` outputs asked for, times ``t``.
 
     Raises:
-        PlaneError: a field is out of range.
+        PlaneError: a field is out of range, or a method is asked for another scheme.
     """
 
     target: float = 1.0
@@ -125,7 +128,8 @@ class Plane:
 
     @property
     def one_curve(self) -> bool:
-        """Whether fixed points are a curve and an invariant exists: linear, or a single sample."""
+        """Whether fixed points are a curve and an invariant exists, as they are and it does for a
+        linear network and for a single sample."""
         return self.activation == "linear" or len(self.x) == 1
 
     @property
@@ -207,8 +211,8 @@ class Plane:
     ) -> Float64[Array, "n 2"]:
         """The curve through ``start`` on which the invariant is constant, ``(points, 2)``.
 
-        It is the piece within ``abs(w) <= reach`` that the walk from ``start`` cannot leave; empty
-        where nothing is conserved.
+        It is the piece within ``abs(w) <= reach`` that the walk from ``start``, ``(2,)``, cannot
+        leave; empty where nothing is conserved.
         """
         w1, w2 = _points(start)
         if not self.one_curve:
@@ -224,7 +228,8 @@ class Plane:
         return np.stack([sweep, np.copysign(np.sqrt(2 * self._arc(sweep) - value), w2)], -1)
 
     def fixed(self, scheme: str, reach: float, points: int = 160) -> Fixed:
-        """All fixed points with ``abs(w) <= reach``: closed form if linear, else traced.
+        """All fixed points with ``abs(w) <= reach``: closed form if linear, else traced; of a curve
+        ``points`` points a branch.
 
         On a curve: ``e = 0`` for a single sample, and ``w1 w2 = slope`` for a linear network. With
         tanh and several samples ``sum(e phi' x) = 0`` and ``sum(e h) = 0`` have isolated common
@@ -263,6 +268,8 @@ class Plane:
         """Trajectories ``w <- w - eta (u + noise z)`` from all of ``starts``, ``(S, 2)``, at once.
 
         Args:
+            starts: ``(S, 2)``.
+            scheme: ``fa`` or ``bp``.
             learning_rate: ``eta``, above 0.
             steps: how many, from 0 to 100,000.
             noise: standard deviation of the gradient noise, for each weight.
@@ -370,7 +377,8 @@ class Plane:
 
 
 def noise_draws(starts: int, steps: int, seed: int = 0) -> Float64[Array, "{starts} {steps} 2"]:
-    """``(starts, steps, 2)`` standard normal numbers; start ``i`` has a generator of its own.
+    """``(starts, steps, 2)`` standard normal numbers; start ``i`` has a generator of its own, made
+    from ``seed`` and ``i``.
 
     So another start, or another number of steps, changes none of those before.
     """

@@ -73,7 +73,12 @@ def probe_bytes(config: RunConfig, n_samples: int) -> int:
 
 
 def largest_probe(config: RunConfig, limit_bytes: int = MAX_PROBE_BYTES) -> int:
-    """Samples of the training set whose spectrum fits ``limit_bytes``; 0 where not one does."""
+    """Samples of the training set whose spectrum fits ``limit_bytes``; 0 where not one does.
+
+    Args:
+        config: the run whose network it is.
+        limit_bytes: memory, in bytes.
+    """
     fits, too_many = 0, config.n_train + 1
     while too_many - fits > 1:
         middle = (fits + too_many) // 2
@@ -86,6 +91,11 @@ def largest_probe(config: RunConfig, limit_bytes: int = MAX_PROBE_BYTES) -> int:
 
 def check_probe(config: RunConfig, n_samples: int, limit_bytes: int = MAX_PROBE_BYTES) -> None:
     """Refuses a probe set that is too large for memory.
+
+    Args:
+        config: the run whose network it is.
+        n_samples: ``N``.
+        limit_bytes: memory, in bytes.
 
     Raises:
         NotAllowed: it needs more than ``limit_bytes``; the message says how much, and how many
@@ -106,7 +116,7 @@ def check_probe(config: RunConfig, n_samples: int, limit_bytes: int = MAX_PROBE_
 
 def most_samples(config: RunConfig) -> int:
     """The largest probe set that a person waits for: of the training set, within memory, and of
-    no more than :data:`MAX_MODES` modes.
+    no more than ``MAX_MODES`` modes.
 
     Args:
         config: the run whose network it is; of as many replicates as are looked at together.
@@ -115,12 +125,21 @@ def most_samples(config: RunConfig) -> int:
 
 
 def modes_of(config: RunConfig, n_samples: int) -> int:
-    """How many modes a probe set has: one an output of a sample, for each of the modules."""
+    """How many modes a probe set has: one an output of a sample, for each of the modules.
+
+    Args:
+        config: the run whose network it is.
+        n_samples: ``N``.
+    """
     return n_samples * config.layers[-1].n_out * config.delay_modules
 
 
 def check_samples(config: RunConfig, n_samples: int) -> None:
     """Refuses a probe set that is larger than :func:`most_samples`.
+
+    Args:
+        config: the run whose network it is.
+        n_samples: ``N``.
 
     Raises:
         NotAllowed: it names the one number that is allowed, and what more would take.

@@ -149,7 +149,8 @@ class Spectrum:
 
     def overshooting_share(self, learning_rate: float) -> Float64[Array, " R"]:
         """``(R,)`` the share of modes that decay in continuous time, ``Re lambda > 0``, and that a
-        step of this size makes grow: ``abs(1 - eta lambda) > 1``. Of ``H K`` where there is one.
+        step of size ``learning_rate`` makes grow: ``abs(1 - eta lambda) > 1``. Of ``H K`` where
+        there is one.
         """
         modes = self.eigenvalues if self.error_eigenvalues is None else self.error_eigenvalues
         rounding = self.resolution * np.abs(modes).max(1, keepdims=True)
@@ -252,19 +253,43 @@ class Direction:
 
 
 def least_stable(trainer: Trainer, probe: Probe) -> Direction:
-    """The weights' direction of the mode with the smallest real part, see :func:`along`."""
+    """The weights' direction of the mode with the smallest real part, see :func:`along`.
+
+    Args:
+        trainer: network, scheme and configuration; it stays as it is.
+        probe: ``N`` samples.
+
+    Raises:
+        NotAllowed: as for :func:`along`.
+    """
     return along(trainer, probe, lambda modes: int(modes.real.argmin()))
 
 
 def quickest(trainer: Trainer, probe: Probe) -> Direction:
     """That of the mode that dies out quickest at the learning rate in force: of the smallest
-    ``abs(1 - eta lambda)``."""
+    ``abs(1 - eta lambda)``; see :func:`along`.
+
+    Args:
+        trainer: network, scheme and configuration; it stays as it is.
+        probe: ``N`` samples.
+
+    Raises:
+        NotAllowed: as for :func:`along`.
+    """
     return along(trainer, probe, lambda modes: _quickest(modes, trainer.learning_rate))
 
 
 def telling(trainer: Trainer, probe: Probe) -> Direction:
     """That of the mode in which the most is seen: the least stable one, where it grows by a factor
-    of e within :data:`PATIENCE` steps, else the one that dies out quickest."""
+    of e within 1,500 steps (``PATIENCE``), else the one that dies out quickest; see :func:`along`.
+
+    Args:
+        trainer: network, scheme and configuration; it stays as it is.
+        probe: ``N`` samples.
+
+    Raises:
+        NotAllowed: as for :func:`along`.
+    """
 
     def choose(modes: ComplexArray) -> int:
         lowest = int(modes.real.argmin())
@@ -276,7 +301,15 @@ def telling(trainer: Trainer, probe: Probe) -> Direction:
 
 
 def e_folding(mode: complex, learning_rate: float) -> float:
-    """Steps in which ``abs(1 - eta lambda)^t`` becomes e times as large or as small."""
+    """Steps in which ``abs(1 - eta lambda)^t`` becomes e times as large or as small.
+
+    Args:
+        mode: ``lambda``, an eigenvalue.
+        learning_rate: ``eta``.
+
+    Returns:
+        Above 0; inf for a mode that neither grows nor dies out.
+    """
     with np.errstate(divide="ignore"):
         return float(1 / np.abs(np.log(np.abs(1 - learning_rate * mode))))
 
@@ -296,7 +329,7 @@ def along(trainer: Trainer, probe: Probe, choose: Callable[[ComplexArray], int])
     Args:
         trainer: stays as it is.
         probe: ``N`` samples.
-        choose: the index of the mode, among those of one replicate.
+        choose: from the modes of one replicate, ``(m,)``, the index of the one that is meant.
 
     Raises:
         NotAllowed: the probe set is too large for memory, a replicate has diverged, or its mode

@@ -21,7 +21,13 @@ from fa_engine.seeding import FEEDBACK, MIRROR, REDRAW, Draw, draw, generator
 
 @dataclass(frozen=True)
 class Route:
-    """How the signal travels: its title, and the shapes of its matrices on a network."""
+    """How the signal travels.
+
+    Attributes:
+        title: what a person reads.
+        shapes: of the layers of a network, the shape ``(n_out, n_in)`` of the matrix of each hidden
+            layer, bottom first.
+    """
 
     title: str
     shapes: Callable[[Sequence[Layer]], list[tuple[int, int]]]
@@ -43,6 +49,7 @@ ROUTES: Registry[Route] = Registry(
     direct=Route("Straight from the outputs", _direct_shapes),
     none=Route("Not at all", lambda _layers: []),
 )
+"""A :class:`Route` by name: how the signal travels."""
 
 
 @dataclass(frozen=True)
@@ -123,14 +130,23 @@ class Matrices:
             self.refresh(0)
 
     def make(self) -> tuple[Float[Tensor, "R _n_out _n_in"], ...]:
-        """Drawn from the top layer down, so that FA and DFA share the matrix of the top layer."""
+        """The matrices of ``self.shapes``, one ``(R, n_out, n_in)`` a hidden layer, bottom first.
+
+        Here they are drawn as ``options.how`` says, from the top layer down, so that FA and DFA
+        share the matrix of the top layer.
+        """
         like, options = self.network.weights[0], self.options
         downwards = self.shapes[::-1]
         drawn = draw(options.how, downwards, options.seeds, FEEDBACK, like.device, like.dtype)
         return drawn[::-1]
 
     def refresh(self, step: int) -> None:
-        """Called before each step with the number of steps taken."""
+        """Brings the matrices up to date, in place, before a step; here it does nothing.
+
+        Args:
+            step: steps taken so far: the key of what is drawn anew, so that a resumed run draws
+                what it would have drawn.
+        """
 
     def take_mean(self) -> None:
         """Becomes the mean of what is redrawn at every step, until the next refresh."""
@@ -138,11 +154,22 @@ class Matrices:
     def products(
         self, directions: Sequence[Product | None], signal: Float[Tensor, "*R N c"], past: Pass
     ) -> list[Product | None]:
-        """Per matrix what the optimiser moves it by; empty where matrices are not learned so."""
+        """Per matrix what the optimiser moves it by, in the place of a gradient; empty where
+        matrices are not learned so, as here.
+
+        Args:
+            directions: per layer the update direction ``u_l``; None where a layer stays.
+            signal: what the outputs sent, divided by ``N``: ``(..., N, c)``.
+            past: the forward pass on this batch.
+
+        Returns:
+            Per matrix, bottom first, the product ``delta^T input`` of the matrix's shape; None
+            where it stays.
+        """
         return []
 
     def state(self) -> dict[str, Tensor]:
-        """Tensors by name, for checkpoints."""
+        """Tensors by name, for checkpoints: ``feedback.l`` ``(R, n_out, n_in)``."""
         return {f"feedback.{layer}": tensor for layer, tensor in enumerate(self.tensors)}
 
 
@@ -156,9 +183,11 @@ class WeightMatrices(Matrices):
     is_scaled = False
 
     def make(self) -> tuple[Float[Tensor, "R _n_out _n_in"], ...]:
+        """``W_{l+1}`` of each hidden layer, ``(R, n_out, fan_in)``: no copies."""
         return self.network.weights[1:] if self.shapes else ()
 
     def state(self) -> dict[str, Tensor]:
+        """Nothing: the network keeps its weights, ``(R, n_out, fan_in)``, itself."""
         return {}
 
 
@@ -173,9 +202,11 @@ class TiedMatrices(Matrices):
     is_scaled = False
 
     def make(self) -> tuple[Float[Tensor, "R _n_out _n_in"], ...]:
+        """Copies of ``W_{l+1}``, ``(R, n_out, fan_in)``."""
         return tuple(w.clone() for w in self.network.weights[1:])
 
     def refresh(self, step: int) -> None:
+        """``B <- W``, whatever the step."""
         for matrix, weight in zip(self.tensors, self.network.weights[1:], strict=True):
             matrix.copy_(weight)
 
@@ -188,11 +219,13 @@ class SignMatrices(TiedMatrices):
     is_scaled = True
 
     def make(self) -> tuple[Float[Tensor, "R _n_out _n_in"], ...]:
+        """Room for the signs, ``(R, n_out, fan_in)``, and the scale of each."""
         std = self.options.how.std
         self._scales = [n_in**-0.5 if std is None else std for _, n_in in self.shapes]
         return super().make()
 
     def refresh(self, step: int) -> None:
+        """``B <- c sign(W)``, whatever the step."""
         weights = self.network.weights[1:]
         for matrix, weight, scale in zip(self.tensors, weights, self._scales, strict=True):
             torch.sign(weight, out=matrix).mul_(scale)
@@ -209,15 +242,18 @@ class SignedRandomMatrices(Matrices):
     keeps_rank = False  # signs of their own make it full
 
     def make(self) -> tuple[Float[Tensor, "R _n_out _n_in"], ...]:
+        """Draws ``abs(M)``, ``(R, n_out, fan_in)``, and room for the matrices beside it."""
         self._magnitudes = tuple(m.abs_() for m in super().make())
         return tuple(m.clone() for m in self._magnitudes)
 
     def refresh(self, step: int) -> None:
+        """``B <- abs(M) sign(W)``, whatever the step."""
         weights = self.network.weights[1:]
         for matrix, magnitude, w in zip(self.tensors, self._magnitudes, weights, strict=True):
             torch.sign(w, out=matrix).mul_(magnitude)
 
     def state(self) -> dict[str, Tensor]:
+        """The matrices, and ``magnitude.l`` ``(R, n_out, fan_in)``."""
         magnitudes = {f"magnitude.{layer}": m for layer, m in enumerate(self._magnitudes)}
         return super().state() | magnitudes
 
@@ -232,6 +268,7 @@ class SignedRedrawnMatrices(Matrices):
     keeps_rank = False
 
     def refresh(self, step: int) -> None:
+        """``B <- abs(R) sign(W)``, with ``R`` drawn from the seed and the ``step``."""
         # The step is part of the key: a resumed run redraws what it would have drawn.
         for replicate, seed in enumerate(self.options.seeds):
             source = generator(seed, REDRAW, step)
@@ -241,6 +278,7 @@ class SignedRedrawnMatrices(Matrices):
                 matrix[replicate].copy_(fresh.mul_(weight[replicate].sign()))
 
     def take_mean(self) -> None:
+        """``B <- mean(abs(R)) sign(W)``, the mean taken of 100,000 draws or more."""
         source = generator(self.options.seeds[0], REDRAW)
         weights = self.network.weights[1:]
         for matrix, weight, shape in zip(self.tensors, weights, self.shapes, strict=True):
@@ -250,7 +288,10 @@ class SignedRedrawnMatrices(Matrices):
 
 
 class LearnedMatrices(Matrices):
-    """Layerwise, Kolen-Pollack: ``B`` takes the increments of ``W``. Direct: ``e^T h_l``."""
+    """Layerwise, Kolen-Pollack: ``B`` takes the increments of ``W``. Direct: ``e^T h_l``.
+
+    Akrout et al. 2019; Webster, Choi and Ahn 2021.
+    """
 
     title = "Learned with the weights"
     learns = True
@@ -261,6 +302,7 @@ class LearnedMatrices(Matrices):
     def products(
         self, directions: Sequence[Product | None], signal: Float[Tensor, "*R N c"], past: Pass
     ) -> list[Product | None]:
+        """Layerwise the updates ``u_{l+1}`` of the weights above; direct ``signal^T h_l``."""
         if self.route == "layerwise":
             return list(directions[1:])
         return [Product(signal, h) for h in past.hidden]
@@ -280,6 +322,7 @@ class MirroredMatrices(Matrices):
     sees_noise = True
 
     def refresh(self, step: int) -> None:
+        """Takes one step of the mirror, with noise from the seed and the ``step``."""
         rate, network = self.options.mirror_rate, self.network
         samples = self.options.mirror_samples
         like = self.tensors[0]
@@ -308,3 +351,4 @@ MATRICES: Registry[type[Matrices]] = Registry(
     learned=LearnedMatrices,
     mirrored=MirroredMatrices,
 )
+"""A subclass of :class:`Matrices` by name: what carries the signal."""

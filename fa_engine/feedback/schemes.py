@@ -32,7 +32,7 @@ class Scheme:
         short: what the field calls it.
         route: a key of :data:`fa_engine.feedback.matrices.ROUTES`.
         signal: a key of :data:`SIGNALS`.
-        matrix: a key of :data:`fa_engine.feedback.matrices.MATRICES`.
+        matrix: a key of :data:`~fa_engine.MATRICES`.
         explanation: one sentence for someone who meets the scheme for the first time.
         source: where it was published.
         deviation: in what the rule here differs from the published one; empty: in nothing.
@@ -196,6 +196,7 @@ SCHEMES: Registry[Scheme] = Registry(
         "control",
     ),
 )
+"""A :class:`Scheme` by name, in the order of the form."""
 
 
 @dataclass(frozen=True)
@@ -224,6 +225,7 @@ SIGNALS: Registry[Signal] = Registry(
     sign=Signal("The sign of the output error", lambda e, _y: e.sign(), fades=False),
     target=Signal("The target", lambda e, y: y.expand_as(e), sign=-1, fades=False),
 )
+"""A :class:`Signal` by name: what the outputs send."""
 
 
 class Feedback:
@@ -232,11 +234,7 @@ class Feedback:
     Attributes:
         name: key of the scheme in :data:`SCHEMES`.
         scheme: its parts, as composed.
-        matrices: one a hidden layer, bottom first: what carries the signal to that layer.
-            Layerwise ``(R, n_out, fan_in)``, shaped like the weights of the layer above; direct
-            ``(R, c, n_l)``; none: empty. Change them in place only.
         is_exact: the update directions are the true gradients.
-        lags: by how many steps each layer's error is late, bottom first.
         is_fixed_random: the signal of this very step goes through matrices that never change.
         learns: the optimiser moves the matrices.
         takes_weight_steps: by the very updates of the weights above.
@@ -268,7 +266,9 @@ class Feedback:
 
     @property
     def matrices(self) -> tuple[Float[Tensor, "R _n_out _n_in"], ...]:
-        """See the class."""
+        """What carries the signal to each hidden layer, one a layer, bottom first. Layerwise
+        ``(R, n_out, fan_in)``, shaped like the weights of the layer above; direct ``(R, c, n_l)``;
+        none: empty. Change them in place only."""
         return self._source.tensors
 
     def directions(
@@ -367,7 +367,7 @@ class Feedback:
 
     @property
     def lags(self) -> tuple[int, ...]:
-        """See the class."""
+        """By how many steps each layer's error is late, bottom first; 0 without a delay."""
         return tuple(self._lags)
 
     def stands_for(self, layer: int) -> int:
@@ -404,11 +404,12 @@ class Feedback:
         return self._network.through(layer, back, past)
 
     def state(self) -> dict[str, Tensor]:
-        """Matrices by name, for checkpoints."""
+        """Matrices by name, for checkpoints: see :meth:`Matrices.state`, ``(R, n_out, n_in)``."""
         return self._source.state()
 
     def past_state(self) -> dict[str, Tensor]:
-        """What is still on its way through a delayed network, by name, for checkpoints."""
+        """What is still on its way through a delayed network, by name, for checkpoints:
+        ``waiting.layer.age.delta`` ``(..., N, n_out)`` and ``.input`` ``(..., N, fan_in)``."""
         return {
             f"waiting.{layer}.{age}.{part}": getattr(product, part).clone()
             for layer, waiting in enumerate(self._waiting)
@@ -417,7 +418,11 @@ class Feedback:
         }
 
     def load_past_state(self, named: Mapping[str, Tensor]) -> None:
-        """Takes up what :meth:`past_state` named."""
+        """Takes up what is on its way.
+
+        Args:
+            named: what :meth:`past_state` gave, ``(..., N, n)`` each; other names are left alone.
+        """
         device = self._network.weights[0].device
         for layer, waiting in enumerate(self._waiting):
             waiting.clear()

@@ -48,7 +48,7 @@ class Alignment:
         delta_cosine_std: ``(R, L-1)`` its standard deviation.
         weight_angle_deg: ``(R, L-1)`` between feedback matrix and what it stands for: layerwise
             ``W_{l+1}``, direct ``W_L ... W_{l+1}``. Where the target is sent, that of ``-B``
-            (:meth:`fa_engine.feedback.schemes.Feedback.stands_for`).
+            (:meth:`fa_engine.Feedback.stands_for`).
         update_norm: ``(R, L-1)`` ``|u_l|``.
         gradient_norm: ``(R, L-1)`` ``|g_l|``.
         descent_rate: ``(R, L)`` ``<g_l, u_l>``, output layer included: what layer ``l``'s weights

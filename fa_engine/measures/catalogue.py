@@ -226,7 +226,7 @@ _ROWS = (
 )
 
 MEASURES: Registry[Measure] = Registry("measure", **{row.name: row for row in _ROWS})
-"""By name, in the order of the pages."""
+"""A :class:`Measure` by name, in the order of the pages."""
 
 
 def sizes(replicates: int, layers: int) -> dict[str, int]:

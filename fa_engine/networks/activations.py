@@ -93,3 +93,4 @@ ACTIVATIONS: Registry[Activation] = Registry(
     gelu=Activation("GELU", _gelu, _gelu_pullback_),
     linear=Activation("Linear", _keeping_output(_same), _linear_pullback_, True),
 )
+"""An :class:`Activation` by name."""

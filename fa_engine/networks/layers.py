@@ -65,23 +65,24 @@ class Dense:
         return self.fan_in * self.n_out
 
     def gather(self, h: Float[Tensor, "*R N n"]) -> Float[Tensor, "*R N n"]:
-        """The operand that the weights multiply."""
+        """The operand that the weights multiply: ``h`` itself, ``(..., N, n)``."""
         return h
 
     def scatter(self, back: Float[Tensor, "*R N n"]) -> Float[Tensor, "*R N n"]:
-        """The transpose of :meth:`gather`."""
+        """The transpose of :meth:`gather`: ``back`` itself, ``(..., N, n)``."""
         return back
 
     def shrink(
         self, h: Float[Tensor, "*R N n"]
     ) -> tuple[Float[Tensor, "*R N n"], tuple[Tensor, ...]]:
-        """From activations to the next layer's input, and what :meth:`expand` needs."""
+        """From activations ``h``, ``(..., N, n)``, to the next layer's input, here the same, and
+        what :meth:`expand` needs."""
         return h, ()
 
     def expand(
         self, back: Float[Tensor, "*R N n"], _memo: tuple[Tensor, ...]
     ) -> Float[Tensor, "*R N n"]:
-        """The transpose of :meth:`shrink`."""
+        """The transpose of :meth:`shrink`: ``back`` itself, ``(..., N, n)``."""
         return back
 
 
@@ -106,7 +107,7 @@ class Conv:
 
     @property
     def fan_in(self) -> int:
-        """Inputs of a neuron: channels, then kernel rows, then kernel columns."""
+        """Inputs of a neuron, which are channels, then kernel rows, then kernel columns."""
         return self.input_shape[2] * self.kernel**2
 
     @property
@@ -130,14 +131,14 @@ class Conv:
         return prod(self.grid) * self.fan_in * self.n_out
 
     def gather(self, h: Float[Tensor, "*R N n"]) -> Float[Tensor, "*R m {self.fan_in}"]:
-        """Patches ``(..., N * positions, fan_in)`` of samples ``(..., N, n)``."""
+        """Patches ``(..., N * positions, fan_in)`` of samples ``h``, ``(..., N, n)``."""
         lead, size = h.shape[:-2], self.kernel
         images = h.reshape(-1, *self.input_shape)
         patches = images.unfold(1, size, 1).unfold(2, size, 1)
         return patches.reshape(*lead, h.shape[-2] * prod(self.grid), self.fan_in)
 
     def scatter(self, back: Float[Tensor, "*R m {self.fan_in}"]) -> Float[Tensor, "*R N n"]:
-        """Sums patches ``(..., N * positions, fan_in)`` into samples ``(..., N, n)``."""
+        """Sums patches ``back``, ``(..., N * positions, fan_in)``, into samples ``(..., N, n)``."""
         lead, positions = back.shape[:-2], prod(self.grid)
         columns = back.reshape(-1, positions, self.fan_in).mT
         images = functional.fold(columns, self.input_shape[:2], self.kernel)
@@ -147,7 +148,8 @@ class Conv:
     def shrink(
         self, h: Float[Tensor, "*R m {self.n_out}"]
     ) -> tuple[Float[Tensor, "*R N n"], tuple[Tensor, ...]]:
-        """Pools activations ``(..., N * positions, n_out)`` to ``(..., N, n)``."""
+        """Pools activations ``h``, ``(..., N * positions, n_out)``, to ``(..., N, n)``; beside them
+        what :meth:`expand` needs."""
         lead, n = h.shape[:-2], h.shape[-2] // prod(self.grid)
         images = h.reshape(-1, *self.grid, self.n_out).permute(0, 3, 1, 2)
         if self.pool == 1:
@@ -158,7 +160,8 @@ class Conv:
     def expand(
         self, back: Float[Tensor, "*R N n"], memo: tuple[Tensor, ...]
     ) -> Float[Tensor, "*R m {self.n_out}"]:
-        """Hands ``(..., N, n)`` on to the positions that won: ``(..., N * positions, n_out)``."""
+        """Hands ``back``, ``(..., N, n)``, on to the positions that won, as the ``memo`` of
+        :meth:`shrink` has them: ``(..., N * positions, n_out)``."""
         lead, n = back.shape[:-2], back.shape[-2]
         if memo:
             images, chosen = memo
@@ -228,7 +231,7 @@ def build_layers(
     """All layers of a network, the output layer included.
 
     Args:
-        hidden: what :func:`parse` returned.
+        hidden: what :func:`~fa_engine.networks.layers.parse` returned.
         n_features: values a sample.
         image_shape: ``(height, width, channels)`` where samples are images.
         n_classes: outputs.

@@ -34,7 +34,8 @@ class Loss:
     shift_invariant: bool = False
 
     def value(self, f: Float[Tensor, "*R N c"], y: Float[Tensor, "*#R N c"]) -> Float[Tensor, "*R"]:
-        """The loss, ``(...)``."""
+        """The loss of outputs ``f`` against targets ``y``, ``(..., N, c)`` each: the mean over the
+        samples, ``(...)``."""
         return self.of_samples(f, y).mean(-1)
 
 
@@ -103,3 +104,4 @@ LOSSES: Registry[Loss] = Registry(
         _binary_cross_entropy_curvature,
     ),
 )
+"""A :class:`Loss` by name."""

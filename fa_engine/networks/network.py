@@ -141,7 +141,8 @@ class Network:
         return tensor[0] if self.replicates == 1 else tensor
 
     def shared(self, operand: Float[Tensor, "m n"]) -> Float[Tensor, "*R m n"]:
-        """``(m, n)``, the same for all replicates, as an operand; without a copy."""
+        """``operand`` of shape ``(m, n)``, the same for all replicates, as ``(R, m, n)``, without a
+        copy; as it is where R = 1."""
         if self.replicates == 1:
             return operand
         return operand.expand(self.replicates, *operand.shape)
@@ -187,7 +188,16 @@ class Network:
     def through(
         self, layer: int, back: Float[Tensor, "*R N n"], past: Pass
     ) -> Float[Tensor, "*R m n_out"]:
-        """From what arrives at a hidden layer's outputs to its delta; may overwrite ``back``."""
+        """From what arrives at a hidden layer's outputs to its delta, ``back * phi'(a_l)``.
+
+        Args:
+            layer: index of the hidden layer.
+            back: ``(..., N, n_l)``, pooled where the layer pools; may be overwritten.
+            past: the forward pass.
+
+        Returns:
+            ``(..., m, n_out)``, ``m`` the samples, or the positions of all of them.
+        """
         back = self.layers[layer].expand(back, past.memos[layer])
         return self.activation.pullback_(back, past.kept[layer])
 
@@ -208,6 +218,7 @@ class Network:
         return deltas
 
     def state(self) -> dict[str, Tensor]:
-        """Parameters by name, for checkpoints."""
+        """Parameters by name, for checkpoints: ``weight.l`` ``(R, n_out, fan_in)`` and ``bias.l``
+        ``(R, n_out)``, ``l`` from 0 at the bottom."""
         named = {f"weight.{layer}": w for layer, w in enumerate(self.weights)}
         return named | {f"bias.{layer}": b for layer, b in enumerate(self.biases)}

@@ -136,7 +136,7 @@ class Trainer:
 
     @property
     def config(self) -> RunConfig:
-        """The configuration in force: that the run started from, with what was changed since."""
+        """The configuration in force, that the run started from with what was changed since."""
         if self._config.learning_rate != self._learning_rate:
             self._config = self._config.replace(learning_rate=self._learning_rate)
         return self._config
@@ -163,6 +163,7 @@ class Trainer:
     @learning_rate.setter
     @undisturbed
     def learning_rate(self, value: float) -> None:
+        """Acts at the next step."""
         limits = bounds("learning_rate")
         if not (type(value) is float and limits["gt"] < value <= limits["le"]):
             value = self._config.replace(learning_rate=value).learning_rate
@@ -183,6 +184,7 @@ class Trainer:
     @scheme.setter
     @undisturbed
     def scheme(self, name: str) -> None:
+        """Acts at the next step."""
         row = self.config.replace(scheme=name, route=None, signal=None, matrix=None)
         if (row.scheme, row.composition) != (self.feedback.name, self.feedback.scheme):
             self._switch(row)
@@ -326,6 +328,9 @@ class Trainer:
     def save(self, path: Path | str) -> None:
         """Writes a checkpoint from which :meth:`load` continues bit for bit.
 
+        Args:
+            path: the file, safetensors; an older one there is replaced.
+
         Raises:
             OSError: it cannot be written, for want of room, say; an older one there stays.
         """
@@ -400,7 +405,9 @@ class Trainer:
 
     @undisturbed
     def state(self) -> dict[str, Tensor]:
-        """Every tensor that has to be saved to go on exactly, by name."""
+        """Every tensor that has to be saved to go on exactly, by name: ``weight.l``
+        ``(R, n_out, fan_in)``, ``bias.l`` ``(R, n_out)``, ``feedback.l`` as in
+        :attr:`Feedback.matrices`, and what optimiser, delay and walk keep."""
         return (
             self.network.state()
             | self.feedback.state()
@@ -428,6 +435,10 @@ class Trainer:
     @undisturbed
     def take_up(self, progress: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
         """Stands from now on where :meth:`progress` and :meth:`state` were asked for.
+
+        Args:
+            progress: what the former gave.
+            tensors: what the latter gave, of the same names and shapes ``(R, ...)``.
 
         Raises:
             CheckpointError: a tensor of this network is missing or has another shape.
