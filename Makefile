@@ -13,7 +13,7 @@ export TORCH
 parallel := --numprocesses auto --maxprocesses 4 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help run test thorough bench faults pictures audit lock format clean
+.PHONY: help run test docs thorough bench faults pictures audit lock format clean
 
 help:  ## list the commands
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1	\2/p' Makefile | expand -t 16
@@ -28,6 +28,9 @@ test: $(dev)  ## lint, type-check and run every test
 	$(python) -m mypy
 	$(VENV)/bin/lint-imports --no-cache --no-logo
 	$(python) -m pytest $(parallel)
+
+docs: $(dev)  ## build the documentation into site/, and end where there is something to warn of
+	$(python) -m scripts.docs
 
 thorough: $(dev)  ## the longest tests, and new generated cases, for half an hour
 	$(python) -m pytest -m "thorough or hypothesis" --hypothesis-profile search $(parallel)

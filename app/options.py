@@ -38,9 +38,8 @@ python -m app check --save saved.sqlite"""
 _SERVE = "serve"
 
 
-def take(words: Sequence[str]) -> None:
-    """Sets what the options say, for who serves next; ends the program where that is not what was
-    asked for: after help, after a check, and where something is wrong."""
+def command_line() -> App:
+    """The options and commands of ``python -m app``."""
     app = App(
         name="python -m app",
         help=flowing(_HELP),
@@ -53,7 +52,13 @@ def take(words: Sequence[str]) -> None:
     )
     app.default(_serve)
     app.command(_check, name="check", help_epilogue="")
-    found = app(words)
+    return app
+
+
+def take(words: Sequence[str]) -> None:
+    """Sets what the options say, for who serves next; ends the program where that is not what was
+    asked for: after help, after a check, and where something is wrong."""
+    found = command_line()(words)
     if found != _SERVE:
         sys.exit(found)  # of a check; after help, None
 
