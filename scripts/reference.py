@@ -268,19 +268,21 @@ def knobs() -> str:
     from fa_engine.config import RunConfig, allowed
     from fa_engine.config.knob import knob_of
 
-    rows = [
-        {
-            "field": f"``{name}``",
-            "what it is": escaped(
-                f"{field.title}. {field.description}" if field.description else f"{field.title}."
-            )
-            + (f" Empty: {escaped(knob_of(field).empty)}." if knob_of(field).empty else ""),
-            "unit": escaped(knob_of(field).unit),
-            "default": f"``{field.get_default()!r}``",
-            "allowed": escaped(allowed(name)),
-        }
-        for name, field in RunConfig.model_fields.items()
-    ]
+    rows = []
+    for name, field in RunConfig.model_fields.items():
+        about = knob_of(field)
+        told = f"{field.title}. {field.description or ''}"
+        if about.empty and "empty:" not in told:
+            told += f" Empty: {about.empty}."
+        rows.append(
+            {
+                "field": f"``{name}``",
+                "what it is": escaped(told),
+                "unit": escaped(about.unit),
+                "default": f"``{field.get_default()!r}``",
+                "allowed": escaped(allowed(name)),
+            }
+        )
     told = ":func:`~fa_engine.bounds` has what is allowed in numbers."
     return f"{told}\n\n{table(rows, (16, 34, 10, 14, 26))}"
 
