@@ -22,7 +22,7 @@ class MeasureError(RuntimeError):
     """A measure did not give what its row says: which, what, and what is allowed."""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)  # not frozen: one is made every step, and that would take three times as long
 class Moment:
     """One step before it is taken. Look, and change nothing.
 

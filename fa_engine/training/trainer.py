@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -35,8 +34,7 @@ from fa_engine.training.measurement import Measurement
 LOOK_EVERY = 100  # steps between two looks for a divergence that no measurement has seen
 
 
-@dataclass(frozen=True)
-class _Looked:
+class _Looked(NamedTuple):
     """A step made ready, and what was measured of it.
 
     Attributes:
@@ -208,14 +206,14 @@ class Trainer:
 
     def __iter__(self) -> Iterator[Measurement]:
         while not self.finished:
-            looked = self._look(False if self._handed_out == self.step else None)
+            looked = self._until_measured(False if self._handed_out == self.step else None)
             if looked.measurement is not None:
                 self._handed_out = self.step
                 yield looked.measurement
-                if looked.state != self._state_of_step():  # who was handed it has changed something
-                    looked = replace(self._look(False), measurement=looked.measurement)
-            self._take(looked)
+                self._go_on(looked)
 
+    @undisturbed
+    @torch.inference_mode()
     def advance(self, measure: bool = False) -> Measurement | None:
         """Takes one training step.
 
@@ -234,6 +232,22 @@ class Trainer:
 
     @undisturbed
     @torch.inference_mode()
+    def _until_measured(self, measure: bool | None) -> _Looked:
+        """Takes the next step, or, where it is measured, makes it ready."""
+        looked = self._look(measure)
+        if looked.measurement is None:
+            self._take(looked)
+        return looked
+
+    @undisturbed
+    @torch.inference_mode()
+    def _go_on(self, looked: _Looked) -> None:
+        """Takes a step that was measured and handed out; made ready once more, where who was
+        handed it has changed something."""
+        if not self.finished and looked.state != self._state_of_step():
+            looked = looked._replace(moment=self._look(False).moment)
+        self._take(looked)
+
     def _look(self, measure: bool | None) -> _Looked:
         """Makes the next step ready, without taking it.
 
@@ -261,8 +275,6 @@ class Trainer:
             return _Looked(moment)
         return _Looked(moment, measurement, self._state_of_step())
 
-    @undisturbed
-    @torch.inference_mode()
     def _take(self, looked: _Looked) -> None:
         """Takes the step that was made ready; none after the last, or where nothing is left."""
         if self.finished:
