@@ -2,7 +2,9 @@
 
 Weights, feedback, batch order and the rest have streams of their own, so that two schemes with one
 seed start from the same weights, and a scheme that is switched to mid-run draws the matrices it
-would have drawn at the start.
+would have drawn at the start. By the newer way of drawing (``RunConfig.draws``) no network shares
+a draw with one of another number or another seed: averages over networks and seeds are then
+averages of independent ones.
 """
 
 from __future__ import annotations
@@ -18,13 +20,52 @@ from fa_engine.registry import Registry
 
 WEIGHTS, FEEDBACK, ORDER, REDRAW, MIRROR, LABELS, SAMPLES, PROBE, KICK, SKETCH = range(10)
 
+# What a draw of our own begins with: a seed, or what stands for it.
+Seed = int | tuple[int, ...]
+
+OLD_DRAWS, DRAWS = 1, 2
+"""Ways of drawing from a seed. By the old one network ``r`` of seed ``s`` is that of seed
+``s + r``, and batches, label noise and teacher are the same for all seeds."""
+
+# No seed is as large: what begins with it is drawn by the new version.
+_APART = 2**32 - 1
+# In the place of the number of a network: what all networks of a run share.
+_SHARED = 2**32 - 2
+
 Shape = tuple[int, int]
 
 
-def generator(*key: int) -> torch.Generator:
+def network_seeds(seed: int, numbers: Sequence[int], draws: int = DRAWS) -> list[Seed]:
+    """What each of the networks of a run draws from, by its number.
+
+    Args:
+        seed: of the run.
+        numbers: of the networks, from 0.
+        draws: version.
+    """
+    if draws == OLD_DRAWS:
+        return [seed + number for number in numbers]
+    return [(_APART, seed, number) for number in numbers]
+
+
+def shared_seed(seed: int) -> Seed:
+    """What the networks of a run draw from together: batches, labels, a teacher."""
+    return (_APART, seed, _SHARED)
+
+
+def _key(*parts: Seed) -> list[int]:
+    return [n for part in parts for n in (part if isinstance(part, tuple) else (part,))]
+
+
+def generator(*key: Seed) -> torch.Generator:
     """A CPU generator for a key such as (seed, stream); different keys are independent."""
-    state = np.random.SeedSequence(key).generate_state(1, np.uint64)
+    state = np.random.SeedSequence(_key(*key)).generate_state(1, np.uint64)
     return torch.Generator().manual_seed(int(state[0] >> np.uint64(1)))
+
+
+def numpy_generator(*key: Seed) -> np.random.Generator:
+    """The same of NumPy's kind."""
+    return np.random.default_rng(_key(*key))
 
 
 def _normal(shape: Shape, source: torch.Generator) -> Tensor:
@@ -125,7 +166,7 @@ class Draw:
 def draw(
     how: Draw,
     shapes: Sequence[Shape],
-    seeds: Sequence[int],
+    seeds: Sequence[Seed],
     stream: int,
     device: torch.device,
     dtype: torch.dtype,

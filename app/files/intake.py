@@ -14,7 +14,7 @@ from app.files.document import FORMAT, FORMATS, SERIES, VERSION
 from app.store import SHAPES, Incoming, Labels, Parent, RunState, Series
 from app.store.texts import PROSE, is_id, is_prose
 from fa_engine import SCHEMES, NotAllowed, RunConfig, problems
-from fa_engine.config import UNLIMITED
+from fa_engine.config import UNLIMITED, as_written
 from fa_engine.measures.catalogue import sizes
 
 MOST_BYTES = 64_000_000
@@ -127,7 +127,9 @@ def _incoming(found: Mapping[str, Any], where: str) -> Incoming:
     if not isinstance(run, dict):
         raise NotAllowed(f"{where}run", run, "an object")
     try:
-        config = RunConfig.model_validate(run.get("config"), context={"limits": UNLIMITED})
+        given = run.get("config")
+        given = as_written(given) if isinstance(given, dict) else given
+        config = RunConfig.model_validate(given, context={"limits": UNLIMITED})
     except ValidationError as error:
         first = problems(error)[0]
         field = f"{where}run.config.{first.field}"

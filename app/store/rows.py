@@ -20,7 +20,7 @@ from app.store.records import CommandRefused, Draft, New, Parent, Run, RunEnded,
 from app.store.summary import SUMMARY, SUMMED_UP, described, measured, split_tags, words_of
 from app.store.tables import commands, events, runs
 from fa_engine import RunConfig
-from fa_engine.config import UNLIMITED
+from fa_engine.config import UNLIMITED, as_written
 
 RUN_COLUMNS = [column for column in runs.c if column.name in Run.__dataclass_fields__]
 
@@ -66,7 +66,7 @@ def _renamed(connection: Connection, row: RowMapping, drafts: Sequence[Draft]) -
     told, name = [], row["name"]
     for draft in drafts:
         if draft.kind == "control" and draft.header["name"] == "scheme":
-            config = RunConfig.model_validate(row["config"], context={"limits": UNLIMITED})
+            config = _config(row)
             name = naming.switched(name, config, draft.header["to"], draft.header["step"])
             draft = replace(draft, header=draft.header | {"title": name})
         told.append(draft)
@@ -104,10 +104,8 @@ def check_order(row: RowMapping, command: Command) -> None:
 
 def extended(row: RowMapping, more: int) -> tuple[Draft, dict[str, Any]]:
     """The event that tells of more epochs, and what they make of the row of their run."""
-    config = RunConfig.model_validate(row["config"], context={"limits": UNLIMITED})
-    longer = RunConfig.model_validate(
-        row["config"] | {"epochs": config.epochs + more}, context={"limits": UNLIMITED}
-    )
+    config = _config(row)
+    longer = config.replace(epochs=config.epochs + more)
     draft = Draft.control(row["step"], "epochs", config.epochs, longer.epochs)
     draft = replace(draft, header=draft.header | {"total_steps": longer.total_steps})
     return draft, {
@@ -200,7 +198,7 @@ def distinct_name(
     alike = select(runs.c.name, runs.c.config).where(runs.c.name.startswith(name, autoescape=True))
     # Of several runs of one name, which only people give, the oldest one's settings count.
     rows = connection.execute(alike.order_by(runs.c.number.desc())).all()
-    return naming.distinct(name, config, {row.name: row.config for row in rows})
+    return naming.distinct(name, config, {row.name: as_written(row.config) for row in rows})
 
 
 def _changes(drafts: Sequence[Draft]) -> dict[str, Any]:
@@ -252,6 +250,7 @@ def as_run(row: RowMapping) -> Run:
     diverged_at = row["diverged_at"] or [None] * row["config"]["replicates"]
     known = {
         "state": RunState(row["state"]),
+        "config": as_written(row["config"]),
         "diverged_at": diverged_at,
         "note": row["note"] or "",
         "tags": split_tags(row["tags"]),
@@ -259,3 +258,7 @@ def as_run(row: RowMapping) -> Run:
         "taken_up": row["taken_up"] is not False and row["taken_up"] != 0,
     }
     return Run(**{**row, **reals, **known})
+
+
+def _config(row: RowMapping) -> RunConfig:
+    return RunConfig.model_validate(as_written(row["config"]), context={"limits": UNLIMITED})

@@ -15,7 +15,7 @@ from app.store.away import is_damage, why_away
 from app.store.blocks import Series, joined, unpack
 from app.store.summary import SUMMARY, SUMMED_UP, best_of, described, summary_of, words_of
 from fa_engine import RunConfig
-from fa_engine.config import UNLIMITED
+from fa_engine.config import UNLIMITED, as_written
 
 log = logger(__name__)
 
@@ -66,7 +66,7 @@ def fill_lists(connection: Connection, runs: Table) -> None:
             "replicates_left": since.count(None),
         }
         try:
-            values |= described(RunConfig.model_validate(row.config, context=_ANY_SIZE))
+            values |= described(RunConfig.model_validate(as_written(row.config), context=_ANY_SIZE))
         except (ValidationError, ValueError, KeyError) as error:
             # Of another version; such a run can be listed, if not be opened.
             log.warning("run cannot be described", run_id=row.id, error=str(error))

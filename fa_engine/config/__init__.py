@@ -3,7 +3,7 @@
 from fa_engine.config.knob import Knob, knob, knob_of
 from fa_engine.config.limits import UNLIMITED, Limits
 from fa_engine.config.problem import NotAllowed, Problem, problems, refusal
-from fa_engine.config.run import RunConfig, allowed, bounds
+from fa_engine.config.run import RunConfig, allowed, as_written, bounds
 
 __all__ = [
     "UNLIMITED",
@@ -13,6 +13,7 @@ __all__ = [
     "Problem",
     "RunConfig",
     "allowed",
+    "as_written",
     "bounds",
     "knob",
     "knob_of",

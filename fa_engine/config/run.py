@@ -7,6 +7,7 @@ refused here, with a message that names the field, the value and what is allowed
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from math import prod
 from typing import Any
 
@@ -34,6 +35,7 @@ from fa_engine.memory import in_words, peak_bytes
 from fa_engine.networks.layers import Layer, LayerError, build_layers, parse
 from fa_engine.plugins import load as load_plugins
 from fa_engine.registry import Registry
+from fa_engine.seeding import OLD_DRAWS, Seed, shared_seed
 from fa_engine.typed import entries, hint, number, whole
 
 
@@ -236,6 +238,20 @@ class RunConfig(Knobs):
                 f"at most {smallest}, the smallest side of a feedback matrix of this network",
             )
 
+    def shared_seed(self, name: str) -> Seed | None:
+        """What the networks of the run draw something that they share from.
+
+        Args:
+            name: ``order``, ``label`` or ``teacher``.
+
+        Returns:
+            None: it is the one that all runs had before draws were of the seed.
+        """
+        own: int | None = getattr(self, f"{name}_seed")
+        if own is None and self.draws == OLD_DRAWS:
+            return None
+        return shared_seed(self.seed if own is None else own)
+
     @property
     def plugins(self) -> tuple[str, ...]:
         """The modules from outside that the names in it are from (:mod:`fa_engine.register`)."""
@@ -302,6 +318,19 @@ class RunConfig(Knobs):
         return RunConfig.model_validate(
             {**self.model_dump(), **changes}, context={"limits": UNLIMITED}
         )
+
+
+def as_written(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration that was written down, by an older version perhaps, with what it went without
+    saying then: to be validated as any other.
+
+    Args:
+        stored: what ``model_dump`` gave, of every field that there was.
+    """
+    fields = {"draws": OLD_DRAWS, **stored}
+    if "batch_size" in stored:  # what the mirror saw before it had a knob of its own
+        fields.setdefault("mirror_samples", stored["batch_size"])
+    return fields
 
 
 MOST_FROZEN = 64  # entries, more than there are layers

@@ -22,7 +22,7 @@ from torch import Tensor
 from fa_engine.data import cifar, digits, idx, synthetic
 from fa_engine.data.samples import DataOptions, DatasetError, Read
 from fa_engine.registry import Registry
-from fa_engine.seeding import LABELS
+from fa_engine.seeding import LABELS, numpy_generator
 from fa_engine.surroundings import undisturbed
 
 __all__ = [
@@ -131,7 +131,7 @@ def load_dataset(
     x_train, y_train, x_test, y_test = spec.read(directory, options)
     x_train, y_train = x_train[: options.train_samples], y_train[: options.train_samples]
     if options.label_noise and y_train.ndim == 1:
-        y_train = _noisy(y_train, spec.n_classes, options.label_noise)
+        y_train = _noisy(y_train, spec.n_classes, options)
 
     def samples(values: NDArray[Any]) -> Tensor:
         flat = torch.from_numpy(values.reshape(len(values), -1))
@@ -171,9 +171,11 @@ def check_shapes(name: str, data: Dataset, n_train: int | None = None) -> None:
             )
 
 
-def _noisy(labels: NDArray[Any], n_classes: int, share: float) -> NDArray[Any]:
-    source = np.random.default_rng([LABELS, len(labels)])
-    wrong = source.permutation(len(labels))[: round(share * len(labels))]
+def _noisy(labels: NDArray[Any], n_classes: int, options: DataOptions) -> NDArray[Any]:
+    seed = options.label_seed
+    key = (LABELS, len(labels)) if seed is None else (seed, LABELS, len(labels))
+    source = numpy_generator(*key)
+    wrong = source.permutation(len(labels))[: round(options.label_noise * len(labels))]
     noisy = labels.astype(np.int64)
     noisy[wrong] = (noisy[wrong] + source.integers(1, n_classes, len(wrong))) % n_classes
     return noisy

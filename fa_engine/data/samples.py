@@ -9,6 +9,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from fa_engine.seeding import Seed
+
 
 class DatasetError(RuntimeError):
     """The samples cannot be had; the message says which files to put where."""
@@ -24,12 +26,16 @@ class DataOptions:
         regression: targets are the teacher's outputs, not the class of the largest.
         train_samples: only the first so many training samples, of which ``label_noise`` is a
             share; None: all.
+        label_seed: what the noise is drawn from; None: what it always was.
+        teacher_seed: what teacher and samples are drawn from; None: what they always were.
     """
 
     label_noise: float = 0.0
     teacher_hidden: tuple[int, ...] = (32,)
     regression: bool = False
     train_samples: int | None = None
+    label_seed: Seed | None = None
+    teacher_seed: Seed | None = None
 
 
 # float64 samples in [0, 1] or about 0, and labels or targets: train, then test

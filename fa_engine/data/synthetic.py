@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from fa_engine.data.samples import DataOptions, Samples
-from fa_engine.seeding import SAMPLES
+from fa_engine.seeding import SAMPLES, numpy_generator
 
 TEACHER_FEATURES, TEACHER_CLASSES, TEACHER_TRAIN, TEACHER_TEST = 32, 10, 8192, 2048
 SPIRALS, SPIRALS_TRAIN, SPIRALS_TEST = 3, 3000, 600
@@ -15,7 +15,8 @@ SPIRALS, SPIRALS_TRAIN, SPIRALS_TEST = 3, 3000, 600
 
 def read_teacher(_data_dir: Path, options: DataOptions) -> Samples:
     """Gaussian samples and what a random tanh network, the teacher, says of them."""
-    source = np.random.default_rng(SAMPLES)
+    seed = options.teacher_seed
+    source = numpy_generator(SAMPLES) if seed is None else numpy_generator(seed, SAMPLES)
     x = source.standard_normal((TEACHER_TRAIN + TEACHER_TEST, TEACHER_FEATURES))
     h = x
     for width in options.teacher_hidden:

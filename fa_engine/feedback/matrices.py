@@ -16,7 +16,7 @@ from torch import Tensor
 from fa_engine.networks.layers import Layer
 from fa_engine.networks.network import Network, Pass, Product
 from fa_engine.registry import Registry
-from fa_engine.seeding import FEEDBACK, MIRROR, REDRAW, Draw, draw, generator
+from fa_engine.seeding import FEEDBACK, MIRROR, REDRAW, Draw, Seed, draw, generator
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class FeedbackOptions:
         mirror_samples: noise samples a step.
     """
 
-    seeds: Sequence[int]
+    seeds: Sequence[Seed]
     how: Draw = field(default_factory=Draw)
     delay_modules: int = 1
     mirror_rate: float = 0.1

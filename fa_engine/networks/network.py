@@ -15,7 +15,7 @@ from torch import Tensor
 
 from fa_engine.networks.activations import Activation
 from fa_engine.networks.layers import Layer
-from fa_engine.seeding import WEIGHTS, Draw, draw
+from fa_engine.seeding import WEIGHTS, Draw, Seed, draw
 
 # Of a matrix: below it a call costs more than reading or writing it.
 SMALL_VALUES = 2**15
@@ -115,7 +115,7 @@ class Network:
         layers: Sequence[Layer],
         activation: Activation,
         how: Draw,
-        seeds: Sequence[int],
+        seeds: Sequence[Seed],
         device: torch.device,
         dtype: torch.dtype,
         has_bias: bool = True,

@@ -14,13 +14,14 @@ from fa_engine.seeding import ORDER, generator
 class Batches:
     """The batches of a run, by step.
 
-    All replicates see the same batches, and so do all runs on a data set: what differs between
-    replicates is their random matrices alone. An incomplete last batch is dropped.
+    All replicates of a run see the same batches, and so do all runs of one seed: what differs
+    between replicates is their random matrices alone. An incomplete last batch is dropped.
     """
 
     def __init__(self, config: RunConfig, data: Dataset) -> None:
         self._data, self._size = data, config.batch_size
         self._shuffle, self._per_epoch = config.shuffle, config.steps_per_epoch
+        self._seed = config.shared_seed("order")
         self._order = torch.empty(0, dtype=torch.int64)
         self._order_epoch = -1
 
@@ -32,7 +33,8 @@ class Batches:
         if not self._shuffle:
             return x[rows], y[rows]
         if epoch != self._order_epoch:
-            shuffled = torch.randperm(len(x), generator=generator(epoch, ORDER))
+            key = (epoch, ORDER) if self._seed is None else (self._seed, ORDER, epoch)
+            shuffled = torch.randperm(len(x), generator=generator(*key))
             self._order, self._order_epoch = shuffled.to(x.device), epoch
         chosen = self._order[rows]
         return x.index_select(0, chosen), y.index_select(0, chosen)
@@ -45,6 +47,9 @@ def data_options(config: RunConfig) -> DataOptions:
         config.teacher_hidden,
         regression=config.loss == "squared_error",
         train_samples=config.train_samples,
+        # Only where they matter: samples that are equal are loaded once.
+        label_seed=config.shared_seed("label") if config.label_noise else None,
+        teacher_seed=config.shared_seed("teacher") if config.dataset == "teacher" else None,
     )
 
 
@@ -60,8 +65,10 @@ def check_data(config: RunConfig, data: Dataset, dtype: torch.dtype) -> None:
         ("label_noise", "label_noise"),
         ("teacher_hidden", "teacher_hidden"),
         ("regression", "loss"),
+        ("label_seed", "label_seed"),
+        ("teacher_seed", "teacher_seed"),
     ):
-        if option != "label_noise" and config.dataset != "teacher":
+        if not option.startswith("label_") and config.dataset != "teacher":
             continue
         given = getattr(data.options, option)
         if given != getattr(asked, option):

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from safetensors.torch import save_file
 from torch import Tensor
 
-from fa_engine.config import UNLIMITED, RunConfig
+from fa_engine.config import UNLIMITED, RunConfig, as_written
 
 FORMAT = "fa_engine checkpoint 1"
 
@@ -121,9 +121,7 @@ def read(path: Path | str) -> tuple[RunConfig, dict[str, Any], dict[str, Tensor]
         found = header.get("format", "no format")
         raise CheckpointError(f"{path} has {found!r} where {FORMAT!r} is read")
     try:
-        fields = json.loads(header["config"])
-        if "batch_size" in fields:  # what the mirror saw before it had a knob of its own
-            fields.setdefault("mirror_samples", fields["batch_size"])
+        fields = as_written(json.loads(header["config"]))
         config = RunConfig.model_validate(fields, context={"limits": UNLIMITED})
         progress = _Progress.model_validate_json(header["progress"])
         _check(progress, config)

@@ -24,7 +24,7 @@ from fa_engine.networks.activations import ACTIVATIONS
 from fa_engine.networks.losses import LOSSES
 from fa_engine.networks.network import Network
 from fa_engine.optimizers import SCHEDULES, Optimizer, PlainSGD, StepOptions, make_optimizer
-from fa_engine.seeding import Draw
+from fa_engine.seeding import Draw, network_seeds
 from fa_engine.surroundings import undisturbed
 from fa_engine.training import checkpoint
 from fa_engine.training.batches import Batches, check_data, data_options
@@ -66,7 +66,7 @@ class Trainer:
         diverged_at: per replicate the step at which it was first seen not to be finite: a loss of
             its own, or a weight or bias, is inf or nan. None: it never was. From that step on it
             has no value of any measure.
-        drawn_as: per replicate, the number that is added to the seed of its feedback matrices.
+        drawn_as: per replicate, the number of the network whose feedback matrices it has.
     """
 
     @undisturbed
@@ -99,7 +99,7 @@ class Trainer:
         dtype = getattr(torch, config.dtype)
         if data is not None:
             check_data(config, data, dtype)
-        seeds = [config.seed + replicate for replicate in range(config.replicates)]
+        seeds = network_seeds(config.seed, range(config.replicates), config.draws)
         self.begun_with = self._config = config
         self._learning_rate = config.learning_rate
         self._given, self._data_dir = data, data_dir
@@ -481,7 +481,7 @@ class Trainer:
     def _feedback(self, config: RunConfig) -> Feedback:
         seed = config.seed if config.feedback_seed is None else config.feedback_seed
         options = FeedbackOptions(
-            seeds=[seed + number for number in self.drawn_as],
+            seeds=network_seeds(seed, self.drawn_as, config.draws),
             how=Draw(
                 config.feedback_init,
                 config.feedback_std,

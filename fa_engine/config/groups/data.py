@@ -44,3 +44,31 @@ class DataKnobs(BaseModel):
     shuffle: bool = knob(
         True, "Shuffle", "Whether every epoch takes the samples in a new order.", group="data"
     )
+    order_seed: int | None = knob(
+        None,
+        "Seed of the order",
+        "Of the order in which samples are taken; empty: as Draws says. One number holds it fixed "
+        "while seeds change.",
+        group="data",
+        empty="as Draws says",
+        ge=0,
+        lt=2**31,
+    )
+    label_seed: int | None = knob(
+        None,
+        "Seed of the noise",
+        "Of which labels are replaced by which, where some are; empty: as Draws says.",
+        group="data",
+        empty="as Draws says",
+        ge=0,
+        lt=2**31,
+    )
+    teacher_seed: int | None = knob(
+        None,
+        "Seed of the teacher",
+        "Of the teacher and its samples (teacher and student only); empty: as Draws says.",
+        group="data",
+        empty="as Draws says",
+        ge=0,
+        lt=2**31,
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel
 
 from fa_engine.config.knob import knob
+from fa_engine.seeding import DRAWS, OLD_DRAWS
 
 
 class MeasuringKnobs(BaseModel):
@@ -13,7 +14,7 @@ class MeasuringKnobs(BaseModel):
     seed: int = knob(
         0,
         "Seed",
-        "Replicate r draws its weights and feedback from seed + r; the same seed repeats the run.",
+        "Of weights and feedback; the same seed repeats the run. See Draws for what else is of it.",
         ge=0,
         lt=2**31,
     )
@@ -55,6 +56,16 @@ class MeasuringKnobs(BaseModel):
         "Follow the walk",
         "Whether every step is measured too: displacement, path, and what it did to the loss.",
         group="measuring",
+    )
+    draws: int = knob(
+        OLD_DRAWS,
+        "Draws",
+        "1: replicate r of seed s is that of seed s + r, and batches, label noise and teacher are "
+        "the same for all seeds. 2: no network shares a draw with any other of any seed, and the "
+        "rest is of the seed too: for averages over seeds.",
+        group="measuring",
+        ge=OLD_DRAWS,
+        le=DRAWS,
     )
     device: str = knob(
         "auto",

@@ -61,14 +61,12 @@ def test_every_field_is_an_option_in_its_own_words(command: str, here: Any) -> N
     for name, field in RunConfig.model_fields.items():
         assert f" {option(name)} " in flat
         assert " ".join(str(field.description).split()) in flat
-        extra = field.json_schema_extra
-        assert isinstance(extra, dict)
-        options = extra["options"]
-        if isinstance(options, dict):
-            assert f"[choices: {', '.join(options)}]" in flat
+        about = knob_of(field)
+        if about.options:
+            assert f"[choices: {', '.join(about.options)}]" in flat
         elif field.annotation is not bool:
             assert allowed(name)[1:].removesuffix(", or empty") in flat
-        assert f"Run: {extra['group']}" in flat or not extra["group"]
+        assert f"Run: {about.group}" in flat or not about.group
 
 
 def test_a_field_that_is_added_is_an_option_by_itself() -> None:

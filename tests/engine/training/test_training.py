@@ -445,7 +445,7 @@ def test_a_divergence_is_seen_between_measurements():
 def test_evaluating_a_convolution_takes_the_samples_in_small_lots(monkeypatch):
     trainer = Trainer(RunConfig(hidden="conv 8x3, 16", replicates=2))
     whole = trainer.evaluate()
-    monkeypatch.setattr("fa_engine.training.trainer.EVALUATION_BYTES", 2**18)
+    monkeypatch.setattr("fa_engine.training.evaluation.EVALUATION_BYTES", 2**18)
     sizes = []
     forward = trainer.network.forward
     monkeypatch.setattr(trainer.network, "forward", lambda x: sizes.append(len(x)) or forward(x))
