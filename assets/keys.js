@@ -27,6 +27,7 @@
       const field = target.matches(".form .field input:not([aria-haspopup=listbox])");
       if (!field || event.repeat) return;
       event.preventDefault();
+      if (window.Watching.withheld($("train"))) return;
       window.faForm.train();
       return;
     }

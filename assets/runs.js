@@ -136,10 +136,11 @@
     };
     const pin = element("span", { className: "runs-pin", title: "pinned", key: "pin" }, "★");
     const pen = { className: "runs-pen", onClick: edit, key: "pen", title: "Rename", tabIndex: -1 };
+    const written = column.isCellEditable(node);
     return element("span", { className: "runs-name" }, [
       data.pinned ? pin : null,
       data.deleted ? element("bdi", { key: "name" }, value) : link(`/?run=${data.id}`, value),
-      element("button", { ...pen, type: "button", "aria-label": `Rename ${value}` }, "✎"),
+      written && element("button", { ...pen, type: "button", "aria-label": `Rename ${value}` }, "✎"),
     ]);
   }
 

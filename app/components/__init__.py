@@ -22,6 +22,13 @@ def data(**words: str) -> dict[str, Any]:
     return {f"data-{name}": value for name, value in words.items()}
 
 
+def drives() -> dict[str, Any]:
+    """The mark of what changes something, a control or a part that holds some: who only watches
+    finds it disabled (assets/watching.js), since :mod:`app.access` refuses what it asks for.
+    """
+    return data(drives="yes")
+
+
 def address(path: str) -> str:
     """An address of ours, ``/``, as a browser has to ask for it: below what a proxy has put before.
 

@@ -11,7 +11,7 @@ from dash.development.base_component import Component
 
 from app.compare import Selection
 from app.compare.selection import ALIGNED, AXES, FIELDS, REPLICATES
-from app.components import aria
+from app.components import aria, drives
 from app.components.share import copy_link
 from app.store import Report, Run
 from app.store.texts import isolated
@@ -168,6 +168,7 @@ def going_buttons() -> Component:
                     variant="default",
                     size="sm",
                     disabled=True,
+                    **drives(),
                 )
                 for name in GOING
             ),
@@ -208,7 +209,8 @@ def report_items(found: Sequence[Report], every: str) -> list[Component]:
     """What that menu holds: a new report, those that there are, and all of them at ``every``."""
 
     def item(to: str, *words: str) -> Any:
-        return dmc.MenuItem(list(words), id={"type": "report-to", "report": to}, n_clicks=0)
+        id_ = {"type": "report-to", "report": to}
+        return dmc.MenuItem(list(words), id=id_, n_clicks=0, **drives())
 
     return [
         item("new", "A new report of these charts"),

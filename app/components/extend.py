@@ -6,6 +6,7 @@ import dash_mantine_components as dmc
 from dash import ClientsideFunction, Dash, Input, Output, State, html
 from dash.development.base_component import Component
 
+from app.components import drives
 from app.components.popover import popover
 from app.store.commands import MAX_MORE
 
@@ -32,6 +33,7 @@ def extend_button() -> Component:
             id="extend-popover",
         ),
         className="act-extend",
+        **drives(),
     )
 
 

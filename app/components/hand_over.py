@@ -6,6 +6,7 @@ import dash_mantine_components as dmc
 from dash import html
 from dash.development.base_component import Component
 
+from app.components import drives
 from app.components.form import scheme_options
 
 
@@ -27,4 +28,5 @@ def hand_over_form() -> Component:
             dmc.Button("Start from this checkpoint", id="hand-start", size="sm"),
         ],
         className="lab-form",
+        **drives(),
     )

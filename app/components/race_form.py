@@ -11,7 +11,7 @@ from dash.development.base_component import Component
 
 from app.compare.race import MAX_RACED, RACED, race_values
 from app.compare.selection import FIELDS
-from app.components import aria
+from app.components import aria, drives
 from app.components.form import typed
 from app.components.popover import popover
 from fa_engine import Limits, RunConfig
@@ -76,6 +76,7 @@ def race_buttons() -> Component:
         className="race-buttons",
         role="group",
         **aria("Race"),
+        **drives(),
     )
 
 

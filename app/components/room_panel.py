@@ -8,7 +8,7 @@ import dash_mantine_components as dmc
 from dash import html
 from dash.development.base_component import Component
 
-from app.components import aria
+from app.components import aria, drives
 from app.room import Freed, Taken, size_words
 from app.settings import Settings
 from app.store import Rule
@@ -34,6 +34,7 @@ def room_panel(settings: Settings) -> Component:
                     html.Span(id="room-note", className="soft", role="status"),
                 ],
                 className="room-actions",
+                **drives(),
             ),
             _rule_form(settings),
             html.P(id="room-rule", className="room-rule soft"),
@@ -65,6 +66,7 @@ def _rule_form(settings: Settings) -> Component:
             dmc.Button("Change the rule", id="room-change", variant="default", size="sm"),
         ],
         className="room-actions room-form",
+        **drives(),
     )
 
 

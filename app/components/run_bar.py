@@ -8,7 +8,7 @@ import dash_mantine_components as dmc
 from dash import html
 from dash.development.base_component import Component
 
-from app.components import aria, attributes
+from app.components import aria, attributes, drives
 from app.components.extend import extend_button
 from app.components.form import scheme_options
 from app.components.race_form import race_buttons
@@ -74,6 +74,7 @@ def run_bar() -> Component:
                         ],
                         className="now",
                         id="now",
+                        **drives(),
                     ),
                 ],
                 className="numbers",
@@ -106,13 +107,10 @@ def actions() -> Component:
                         size="md",
                         className="act-train",
                         **_key("Enter in a field", "Enter"),
+                        **drives(),
                     ),
-                    dmc.Button(
-                        "Pause", id="pause", size="md", className="act-pause", **_key("Space")
-                    ),
-                    dmc.Button(
-                        "Resume", id="resume", size="md", className="act-resume", **_key("Space")
-                    ),
+                    _large("Pause", **_key("Space")),
+                    _large("Resume", **_key("Space")),
                     race_buttons(),
                 ],
                 className="buttons large",
@@ -168,9 +166,15 @@ def _key(words: str, name: str = "") -> dict[str, Any]:
     return attributes(aria_keyshortcuts=name or words, data_key=words)
 
 
+def _large(title: str, **more: Any) -> Any:
+    name = title.lower()
+    return dmc.Button(title, id=name, size="md", className=f"act-{name}", **more, **drives())
+
+
 def _small(title: str, **more: Any) -> Any:
     # Disabled until there is a run that takes it.
-    return dmc.Button(title, id=title.lower(), variant="default", size="sm", disabled=True, **more)
+    common = {"variant": "default", "size": "sm", "disabled": True} | drives()
+    return dmc.Button(title, id=title.lower(), **common, **more)
 
 
 def _number(title: str, id_: str) -> Component:

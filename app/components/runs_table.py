@@ -111,12 +111,12 @@ COLUMNS = (
 _BY_NAME = {column.name: column for column in COLUMNS}
 
 
-def runs_grid() -> Any:
-    """The grid, which asks the server for its rows."""
+def runs_grid(*, written: bool = True) -> Any:
+    """The grid, which asks the server for its rows; ``written``: whether its cells may be."""
     return dag.AgGrid(
         id=GRID,
         rowModelType="infinite",
-        columnDefs=[_definition(column) for column in COLUMNS],
+        columnDefs=[_definition(column, written=written) for column in COLUMNS],
         defaultColDef={
             "sortable": True,
             "resizable": True,
@@ -157,7 +157,7 @@ def runs_grid() -> Any:
     )
 
 
-def _definition(column: Column) -> dict[str, Any]:
+def _definition(column: Column, *, written: bool) -> dict[str, Any]:
     number = column.numeric
     definition: dict[str, Any] = {
         "field": column.name,
@@ -165,7 +165,7 @@ def _definition(column: Column) -> dict[str, Any]:
         "headerName": column.title,
         "width": column.width,
         "hide": not column.shown,
-        "editable": column.edited,
+        "editable": column.edited and written,
         "headerTooltip": column.tip or column.title,
         "lockVisible": column.name == _ALWAYS,
         "filter": "agNumberColumnFilter" if number else "agTextColumnFilter",

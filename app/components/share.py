@@ -9,7 +9,7 @@ import dash_mantine_components as dmc
 from dash import html
 from dash.development.base_component import Component
 
-from app.components import data
+from app.components import data, drives
 from fa_engine import Problem
 
 
@@ -67,6 +67,7 @@ def import_button() -> Component:
         role="menuitem",  # a menu has no other children
         title="A file that “Export, JSON” has made",
         **data(**{"import": "runs"}),
+        **drives(),
     )
 
 

@@ -50,6 +50,8 @@ DOCUMENT = """<!DOCTYPE html>
 """Around everything, as Dash fills it in; the language is what Dash's own leaves out."""
 PRIMARY = (25, 113, 194)
 """What Mantine calls blue 8: the ground of buttons, and the accent of a light page."""
+DIMMED = "You are watching: only who holds the control link may do what is dimmed here."
+"""What stands above a page some of whose controls are disabled for who only watches."""
 _RECENT = 8  # as many as need no scrolling: nothing in a menu would take the focus for it
 
 
@@ -123,6 +125,7 @@ def shell(links: Sequence[Link], *, watching: bool = False) -> Any:
                 ],
                 className="top",
             ),
+            *([html.P(DIMMED, className="dimmed-words")] if watching else []),
             find_dialog([link.path for link in links if link.of_run]),
             html.Main(id="page", tabIndex=-1, **data(light=json.dumps(to_light()))),
         ],

@@ -13,7 +13,7 @@ from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 from pydantic import ValidationError
 
-from app.components import address, aria
+from app.components import address, aria, drives
 from app.components.charts import chart
 from app.components.share import copy_link
 from app.components.shell import note
@@ -94,14 +94,20 @@ def register(app: Dash, context: Context) -> None:
             raise PreventUpdate
         written = {entry["id"]["chart"]: entry["value"] for entry in ctx.inputs_list[1]}
 
-        def change(report: Report) -> tuple[str, list[Any]]:
+        def shown(report: Report) -> dict[str, Any]:
             charts = [
                 {**one, "text": written.get(one["id"], one["text"]) or ""} for one in report.charts
             ]
-            content = Content.model_validate({"title": title, "charts": charts})
+            return {"title": title, "charts": charts}
+
+        def change(report: Report) -> tuple[str, list[Any]]:
+            content = Content.model_validate(shown(report))
             return content.title or report.title, kept(content.charts or ())
 
         try:
+            now = reports.report(report_id)
+            if shown(now) == {"title": now.title, "charts": list(now.charts)}:
+                return no_update, None  # charts that are drawn anew bring their fields along
             reports.change(report_id, change)
         except ValidationError as error:
             wrong = problems(error)
@@ -180,6 +186,7 @@ def _head(report: Report) -> list[Component]:
             className="report-title",
             autoComplete="off",
             **aria("Title of the report"),
+            **drives(),
         ),
         html.Div(
             [
@@ -189,8 +196,8 @@ def _head(report: Report) -> list[Component]:
                     href=address(f"/api/reports/{report.id}/export.html"),
                     className="save-as",
                 ),
-                html.Button("Delete", id="report-delete", type="button", className="save-as"),
-                html.Button("Undo", id="report-undo", type="button", hidden=True),
+                _button("Delete"),
+                _button("Undo", hidden=True),
                 dcc.Link("All reports", href=address("/report"), className="save-as"),
             ],
             className="report-actions",
@@ -203,13 +210,20 @@ def _deleted() -> list[Component]:
         html.P("The report is deleted."),
         html.Div(
             [
-                html.Button("Undo", id="report-undo", type="button", className="save-as"),
-                html.Button("Delete", id="report-delete", type="button", hidden=True),
+                _button("Undo"),
+                _button("Delete", hidden=True),
                 dcc.Link("All reports", href=address("/report"), className="save-as"),
             ],
             className="report-actions",
         ),
     ]
+
+
+def _button(title: str, *, hidden: bool = False) -> Component:
+    name = f"report-{title.lower()}"
+    return html.Button(
+        title, id=name, type="button", className="save-as", hidden=hidden, **drives()
+    )
 
 
 def _section(drawn: Drawn, count: int) -> Component:
@@ -238,6 +252,7 @@ def _section(drawn: Drawn, count: int) -> Component:
                         autosize=True,
                         minRows=4,
                         **aria(f"Paragraph beside {drawn.title}"),
+                        **drives(),
                     ),
                     *(html.P(words, className="soft") for words in drawn.said),
                     html.Div(
@@ -273,6 +288,7 @@ def _move(one: ReportChart, to: str, title: str) -> Component:
         title=words,
         className="save-as",
         **aria(f"{words}: {title}"),
+        **drives(),
     )
 
 

@@ -12,7 +12,7 @@ from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 from pydantic import ValidationError
 
-from app.components import address, aria, data
+from app.components import address, aria, data, drives
 from app.components.room_panel import (
     deleted_words,
     freed_words,
@@ -26,11 +26,14 @@ from app.components.shell import note
 from app.pages.base import Context, Page
 from app.room import Room, size_words
 from app.store import Command, Deleted, Labels, Rule, RunEnded, StoreError
+from app.watching import only_watches
 from fa_engine import NotAllowed, problems
 
 _TICK_MS = 2000
 _LOOK_FOR_MS = 250  # after the last letter of a search
 _TICK = "Tick runs to compare, stop, pin, tag or delete them."
+_WRITE = "Click a note to write into it; F2, Enter or two clicks for a name or tags."
+_MOVE = "Drag a column's title to move it; its menu filters."
 _ACTIONS = ("stop", "pin", "unpin", "delete", "restore")
 
 
@@ -46,14 +49,13 @@ def layout(context: Context) -> Component:
             _head(),
             _bar(),
             html.Div(
-                [runs_grid(), html.Div(_nothing(), id="runs-empty", hidden=True)],
+                [
+                    runs_grid(written=not only_watches()),
+                    html.Div(_nothing(), id="runs-empty", hidden=True),
+                ],
                 className="runs-table",
             ),
-            html.P(
-                "Click a note to write into it; F2, Enter or two clicks for a name or tags. "
-                "Drag a column's title to move it; its menu filters.",
-                className="soft runs-hint",
-            ),
+            html.P(_MOVE if only_watches() else f"{_WRITE} {_MOVE}", className="soft runs-hint"),
             room_panel(context.settings),
             _undo(),
         ],
@@ -117,9 +119,8 @@ def _bar() -> Component:
     """What is done with the runs that are ticked."""
 
     def button(name: str, title: str) -> Any:
-        return dmc.Button(
-            title, id=f"runs-{name}", variant="default", size="compact-sm", disabled=True
-        )
+        look = {"variant": "default", "size": "compact-sm", "disabled": True}
+        return dmc.Button(title, id=f"runs-{name}", **look, **drives())
 
     return html.Div(
         [
@@ -139,6 +140,7 @@ def _bar() -> Component:
                         debounce=True,  # Enter says what is in it
                         autoComplete="off",
                         **aria("Tag for the runs that are ticked"),
+                        **drives(),
                     ),
                     button("add-tag", "Tag"),
                 ],
@@ -173,7 +175,7 @@ def _undo() -> Component:
     return html.Div(
         [
             html.Span(id="runs-undo-words"),
-            dmc.Button("Undo", id="runs-undo", size="compact-sm"),
+            dmc.Button("Undo", id="runs-undo", size="compact-sm", **drives()),
             html.Button(
                 "×", id="runs-undo-close", className="runs-close", type="button", **aria("Close")
             ),

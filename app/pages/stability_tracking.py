@@ -11,6 +11,7 @@ from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 from pydantic import ValidationError
 
+from app.components import drives
 from app.components.shell import note
 from app.pages.base import Context
 from app.store import Command, RunEnded
@@ -41,6 +42,7 @@ def tracking() -> Component:
         id="stab-tracking",
         className="lab-form",
         hidden=True,
+        **drives(),
     )
 
 

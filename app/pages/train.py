@@ -14,7 +14,7 @@ from dash.exceptions import PreventUpdate
 from pydantic import ValidationError
 
 from app.address import read
-from app.components import address, aria
+from app.components import address, aria, drives
 from app.components.charts import chart
 from app.components.extend import register_extend
 from app.components.form import (
@@ -104,7 +104,7 @@ def _welcome() -> Component:
                     "of the transposed weights. Start a run and watch the update of every hidden "
                     "layer turn towards the true gradient."
                 ),
-                dmc.Button("Start a first run", id="first", size="lg"),
+                dmc.Button("Start a first run", id="first", size="lg", **drives()),
                 html.P(
                     "Eight networks learn handwritten digits, right here, in under half a minute.",
                     className="fine",

@@ -2,70 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
 
 import pytest
-from browser_helpers import ENDLESS, MAX_EPOCHS, until
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect
-from waiting import PATIENCE_S, wait
+from browser_helpers import ENDLESS, until
+from guarded_helpers import CONTROL, VIEW, Guarded, came_in, guarded_site, insist
+from playwright.sync_api import Browser, Page, expect
+from waiting import wait
 
 from app.access import WATCHING
-from scripts.driving import dashboard
 
 pytestmark = pytest.mark.browser
-
-CONTROL, VIEW = "control-of-the-tests", "view-of-the-tests-01"
-
-
-@dataclass
-class Guarded:
-    """The address of a dashboard that asks for tokens, and its API for who controls."""
-
-    url: str
-
-    def ask(self, address: str, body: Any = None) -> Any:
-        data = None if body is None else json.dumps(body).encode()
-        headers = {"Authorization": f"Bearer {CONTROL}"}
-        request = urllib.request.Request(self.url + address, data, headers)
-        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
-            return json.load(answer)
-
-    def state(self, run: str) -> str:
-        return str(self.ask(f"/api/runs/{run}")["state"])
 
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
-    """``python -m app`` with one worker and tokens of its own."""
-    state = tmp_path_factory.mktemp("state")
-    tokens = {"control_token": CONTROL, "view_token": VIEW}
-    with dashboard(state, patience_s=PATIENCE_S, max_epochs=MAX_EPOCHS, **tokens) as url:
-        yield Guarded(url)
-
-
-@contextmanager
-def came_in(chromium: Browser, guarded: Guarded, token: str, path: str = "/") -> Iterator[Page]:
-    """The page of a browser that followed a link; afterwards: nothing was wrong but refusals."""
-    context = chromium.new_context(viewport={"width": 1280, "height": 860})
-    wrong: list[str] = []
-
-    def said(message: ConsoleMessage) -> None:
-        refused = "403" in message.text or WATCHING in message.text  # as Chromium and Dash note it
-        if message.type == "error" and not refused:
-            wrong.append(message.text)
-
-    context.on("console", said)
-    context.on("weberror", lambda error: wrong.append(str(error.error)))
-    page = context.new_page()
-    page.goto(f"{guarded.url}{path}{'&' if '?' in path else '?'}token={token}")
-    yield page
-    context.close()
-    assert wrong == []
+    with guarded_site(tmp_path_factory.mktemp("state")) as site:
+        yield site
 
 
 def says(page: Page, words: str) -> None:
@@ -84,6 +37,7 @@ def test_one_drives_and_another_watches(chromium: Browser, guarded: Guarded) -> 
         expect(watcher.locator("#watching")).to_have_text("Watching")
         expect(driver.locator("#watching")).to_have_count(0)
 
+        insist(watcher)
         watcher.click("#first")
         says(watcher, WATCHING)
         expect(watcher.locator("#first")).not_to_have_attribute("data-loading", "true")
@@ -95,6 +49,8 @@ def test_one_drives_and_another_watches(chromium: Browser, guarded: Guarded) -> 
             until(page, "() => faLive.stats.frames > 3 && faLive.drawn > 0")
             assert page.evaluate("faLive.link.kind()") in ("shared", "own")
 
+        expect(watcher.locator("#pause")).to_be_disabled()
+        insist(watcher)
         watcher.click("#pause")
         says(watcher, WATCHING)
         assert guarded.state(run) == "running"
@@ -115,6 +71,7 @@ def test_who_watches_changes_nothing_in_the_table_of_runs(
     wait(lambda: guarded.state(run) == "finished")
     with came_in(chromium, guarded, VIEW, "/runs") as watcher:
         watcher.locator(".ag-row input[type=checkbox]").first.check()
+        insist(watcher)
         watcher.click("#runs-delete")
         says(watcher, WATCHING)
         assert run in [one["id"] for one in guarded.ask("/api/runs")["runs"]]
@@ -141,7 +98,8 @@ def test_a_page_whose_cookie_is_gone_says_so(chromium: Browser, guarded: Guarded
     context = chromium.new_context()
     page = context.new_page()
     page.goto(f"{guarded.url}/?token={VIEW}")
-    expect(page.locator("#first")).to_be_visible()
+    expect(page.locator("#first")).to_be_disabled()
+    insist(page)
     context.clear_cookies()
     page.click("#first")
     says(page, "You are not let in any more")
