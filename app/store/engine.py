@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,6 @@ from sqlalchemy.engine import Connection, Engine, make_url
 from sqlalchemy.exc import (
     DatabaseError,
     DBAPIError,
-    DisconnectionError,
     IntegrityError,
     OperationalError,
     ProgrammingError,
@@ -48,7 +48,7 @@ def connect(url: str) -> tuple[Engine, Engine]:
         # A connection to a file costs next to nothing, and needs no ping.
         options = {"max_overflow": -1}
     reader = create_engine(parsed, **options)
-    _drop_connections_of_a_parent(reader)
+    _share_no_connection(reader)
     if sqlite:
         _prepare_sqlite(reader)
     writer = reader.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
@@ -124,18 +124,18 @@ def _prepare_sqlite(engine: Engine) -> None:
         connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
 
 
-def _drop_connections_of_a_parent(engine: Engine) -> None:
-    """A connection must not be shared with the process that this one was forked from."""
+def _share_no_connection(engine: Engine) -> None:
+    """A process that is forked from this one begins with none: two that speak over the same one, if
+    only to ask whether it is alive, hear each other's answers."""
+    found = weakref.ref(engine)
 
-    @event.listens_for(engine, "connect")
-    def sign(_connection: Any, record: Any) -> None:
-        record.info["pid"] = os.getpid()
+    def begin_anew() -> None:
+        parents = found()
+        if parents is not None:
+            parents.dispose(close=False)  # which is the parent's to do
 
-    @event.listens_for(engine, "checkout")
-    def check(_connection: Any, record: Any, proxy: Any) -> None:
-        if record.info["pid"] != os.getpid():
-            record.dbapi_connection = proxy.dbapi_connection = None
-            raise DisconnectionError("this connection belongs to the parent process")
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=begin_anew)
 
 
 def _create(writer: Engine, sqlite: bool) -> None:
