@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import pwd
 import random
 import re
 import shutil
@@ -36,6 +35,7 @@ import torch
 
 from fa_engine import RunConfig, Trainer
 from fa_engine.config import UNLIMITED
+from scripts.postgres import NoServer, server
 
 ROOT = Path(__file__).parents[1]
 SEED = 2024
@@ -339,10 +339,15 @@ def locked() -> Outcome:
 def postgresql() -> Outcome:
     """A PostgreSQL server that is restarted."""
     found = Outcome("PostgreSQL restarted (1 s, 8 s; fast, immediate)")
-    if not shutil.which("initdb"):
-        found.note = "not tried: there is no PostgreSQL here"
-        return found
-    with _postgres() as (url, control), dashboard(FA_DATABASE_URL=url) as site:
+    try:
+        _restart(found)
+    except NoServer as error:
+        found.note = f"not tried: {error}"
+    return found
+
+
+def _restart(found: Outcome) -> None:
+    with server() as (url, control), dashboard(FA_DATABASE_URL=url) as site:
         run_id = site.start(CONFIG.replace(epochs=10_000))
         wait(lambda: site.step(run_id) > 100)
         for mode, seconds in RESTARTS:
@@ -354,38 +359,6 @@ def postgresql() -> Outcome:
             found.tries += 1
         site.stop(run_id)
         found.wrong = site.disagreements(run_id)
-    return found
-
-
-@contextmanager
-def _postgres() -> Iterator[tuple[str, Callable[..., None]]]:
-    """A server of its own: its URL, and ``pg_ctl``."""
-    as_who: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory() as name:
-        if os.geteuid() == 0:  # which PostgreSQL refuses to be run by
-            somebody = pwd.getpwnam("nobody")
-            as_who = {"user": somebody.pw_uid, "group": somebody.pw_gid}
-            os.chown(name, somebody.pw_uid, somebody.pw_gid)
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-        data = f"{name}/data"
-
-        def run(*words: str) -> None:
-            quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-            subprocess.run(words, cwd=name, check=True, **as_who, **quiet)
-
-        def control(what: str, *more: str) -> None:
-            listens = f"-p {port} -k {name} -c listen_addresses=127.0.0.1"
-            how = ("-o", listens, "-l", f"{name}/log") if what == "start" else more
-            run("pg_ctl", "-D", data, "-w", *how, what)
-
-        run("initdb", "-D", data, "-U", "fa", "--auth=trust", "-E", "UTF8")
-        control("start")
-        try:
-            run("createdb", "-h", "127.0.0.1", "-p", str(port), "-U", "fa", "fa")
-            yield f"postgresql+psycopg://fa@127.0.0.1:{port}/fa", control
-        finally:
-            control("stop", "-m", "fast")
 
 
 def full(what: str, size: str) -> Outcome:

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Make sure of what the tests need beside Python: a browser, the system's own, else Debian's, else
-# Playwright's; and nginx, without which the tests of a proxy are skipped.
+# Playwright's; and nginx and PostgreSQL, without which the tests of a proxy and of that database are
+# skipped.
 # usage: install_test_tools.sh PYTHON
 set -eu
 python=$1
@@ -48,5 +49,30 @@ install_nginx() {
     echo "There is no nginx: the tests of a proxy are skipped"
 }
 
+# Likewise: an installed one would begin to serve port 5432. What scripts/postgres.py finds is taken.
+install_postgresql() {
+    folder=$("$python" -c 'import sys; print(sys.prefix)')/postgresql
+    for initdb in initdb /usr/lib/postgresql/*/bin/initdb; do
+        if "$initdb" --version 2>/dev/null; then return; fi
+    done
+    if ls "$folder"/usr/lib/postgresql/*/bin/initdb 2>/dev/null; then return; fi
+    command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || return 0
+    echo "Unpacking PostgreSQL for the tests"
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    # The programs, and those libraries that the system has not; the largest, LLVM, for a compiler of
+    # queries that the tests switch off, and all of Perl's, stay away.
+    missing=$(apt-get --simulate install --no-install-recommends postgresql 2>/dev/null |
+        sed -nE 's/^Inst ((postgresql-(client-)?[0-9]+|lib[^ ]+) .*)/\1/p' | sed 's/ .*//' |
+        grep -vE '^lib(llvm|z3|.*perl)' || true)
+    # shellcheck disable=SC2086  # a word a package
+    (cd "$folder" && apt-get download -qq $missing &&
+        for package in ./*.deb; do dpkg-deb -x "$package" . && rm "$package"; done) \
+        >/dev/null 2>&1 || true
+    if ls "$folder"/usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then return; fi
+    echo "There is no PostgreSQL: its tests are skipped"
+}
+
 install_browser
 install_nginx
+install_postgresql
