@@ -19,7 +19,7 @@ from app.logs import logger
 
 # All that a worker or an analyst imports, sooner or later. Nothing of it may begin a thread or
 # touch a GPU: neither would come along into what is forked.
-IMPORTED = ["app.worker.process", "app.worker.analyst", "sklearn.datasets", "psycopg"]
+IMPORTED = ["app.worker.process", "app.worker.analyst", "psycopg"]
 
 RETRY_S = 1.0
 

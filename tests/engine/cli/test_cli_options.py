@@ -17,7 +17,7 @@ from fa_engine.cli.options import config_of, given, option, with_fields, with_ru
 from fa_engine.cli.sweep import sweep
 from fa_engine.cli.texts import COMMANDS
 from fa_engine.cli.train import train
-from fa_engine.config import RunConfig, allowed, problems
+from fa_engine.config import RunConfig, allowed, knob_of, problems
 from fa_engine.feedback.schemes import SCHEMES
 
 

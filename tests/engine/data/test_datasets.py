@@ -7,6 +7,8 @@ import os
 import pickle
 import re
 import struct
+import subprocess
+import sys
 import tarfile
 import threading
 from dataclasses import replace
@@ -517,3 +519,19 @@ def test_the_first_training_samples_alone():
 def test_an_unknown_data_set_is_named_with_those_that_are_there():
     with pytest.raises(DatasetError, match=r"dataset = 'nope': allowed is one of digits, mnist"):
         load_dataset("nope")
+
+
+def test_digits_are_those_of_scikit_learn_which_is_not_imported_for_them():
+    code = (
+        "import sys, numpy as np; from fa_engine.data.digits import _shipped; "
+        "images, labels = _shipped(); assert 'sklearn' not in sys.modules; "
+        "from sklearn.datasets import load_digits; theirs = load_digits(); "
+        "assert np.array_equal(images, theirs.images); assert np.array_equal(labels, theirs.target)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])
+
+
+def test_digits_without_scikit_learn_are_said(monkeypatch):
+    monkeypatch.setattr("fa_engine.data.digits.find_spec", lambda _name: None)
+    with pytest.raises(DatasetError, match="digits come with scikit-learn, which is not installed"):
+        load_dataset("digits")
