@@ -28,6 +28,8 @@ def __getattr__(name: str) -> Any:
         public = import_module(_PUBLIC)
         if name == "__all__" or name in public.__all__:
             return getattr(public, name)
+        if name in globals():  # a module that has come along
+            return globals()[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

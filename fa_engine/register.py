@@ -13,7 +13,8 @@ and on the command line; the module that added it stands in the runs and checkpo
                                           "Nobody is heard for shouting.", "this file"))
 
 Each raises :class:`~fa_engine.registry.RegistryError` where the name cannot be one or is taken, or
-where what is added is not what it says: it is tried once, with numbers. docs/EXTENDING.md has an
+where what is added is not what it says: a function is tried with numbers when it is added, what
+needs a network (matrices, measures) when a run begins. docs/EXTENDING.md has an
 example of each.
 """
 
@@ -39,6 +40,24 @@ from fa_engine.seeding import DISTRIBUTIONS, Distribution
 Function = TypeVar("Function", bound=Callable[..., Any])
 Kind = TypeVar("Kind", bound=type[Matrices])
 
+# Names of what measurements and series of them have beside measures, and of columns of tables.
+_TAKEN = frozenset(
+    [
+        "step",
+        "epoch",
+        "own",
+        "to_dict",
+        "without",
+        "run",
+        "replicate",
+        "layer",
+        "diverged",
+        "of",
+        "arrays",
+        "empty",
+        "concatenate",
+    ]
+)
 _SMALL = 1e-6  # an error that is nearly none, and a step of a difference quotient
 
 
@@ -162,8 +181,8 @@ def measure(
         for word, given in (("title", title), ("unit", unit), ("text", text)):
             if not given:
                 raise RegistryError(f"{told}: {word} is empty: allowed are words")
-        if name in ("step", "epoch", "own", "to_dict"):
-            raise RegistryError(f"{told}: allowed is a name that a Measurement has not")
+        if name in _TAKEN or name.startswith("config_"):
+            raise RegistryError(f"{told}: allowed is a name that measurements and tables have not")
         MEASURES.add(name, Measure(name, title, unit, text, shape, log, best, False, sparse, of))
         return of
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -55,24 +54,6 @@ class Registry(dict[str, T]):
         self[name] = row
         self.origins[name] = origin
 
-    @contextmanager
-    def with_row(self, name: str, row: T) -> Iterator[None]:
-        """A row that is there for a while, as in a test.
-
-        Args:
-            name: what it is called meanwhile.
-            row: the row.
-
-        Raises:
-            RegistryError: the name cannot be one, or is taken.
-        """
-        self.add(name, row)
-        try:
-            yield
-        finally:
-            self.pop(name, None)
-            self.origins.pop(name, None)
-
 
 def _caller() -> str:
     """The module outside the engine that asks, by its name; a script by that of its file."""
@@ -80,5 +61,7 @@ def _caller() -> str:
     while frame.f_back and str(frame.f_globals.get("__name__", "")).split(".")[0] in _BETWEEN:
         frame = frame.f_back
     name = str(frame.f_globals.get("__name__", ""))
-    spec = frame.f_globals.get("__spec__")
-    return spec.name if name == "__main__" and spec is not None else name
+    if name != "__main__":
+        return name
+    spec, file = frame.f_globals.get("__spec__"), frame.f_globals.get("__file__")
+    return spec.name if spec is not None else Path(file).stem if file else name

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from app.store import Event, Run, Series
+from app.store import OWN, Event, Run, Series
 from app.views import event_view, finite, run_view
 from fa_engine.files.table import per_layer, per_replicate
 
@@ -31,6 +31,8 @@ def as_json(beside: Mapping[str, Any], parts: Callable[[], Iterable[Series]]) ->
     yield orjson.dumps({"format": FORMAT, "version": VERSION, **beside})[:-1] + b',"series":'
     opening = b"{"
     for name in SERIES:
+        if name in OWN and not any(np.isfinite(getattr(part, name)).any() for part in parts()):
+            continue  # this run has nothing of that plugin
         yield opening + orjson.dumps(name) + b":["
         between = b""
         for series in parts():

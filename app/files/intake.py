@@ -196,8 +196,10 @@ def _checked(kind: Any, given: Any, where: str) -> Any:
 def _series(given: Any, config: RunConfig, where: str) -> Series:
     if not isinstance(given, dict):
         raise NotAllowed(where, given, "an object of arrays")
+    known = ", ".join(SERIES)
     for name in given.keys() - set(SERIES):
-        raise NotAllowed(f"{where}.{name}", "an array", "one of the series " + ", ".join(SERIES))
+        allowed = f"one of the series {known}, or of a plugin that is loaded here (FA_PLUGINS)"
+        raise NotAllowed(f"{where}.{name}", "an array", allowed)
     steps = given.get("step")
     if not isinstance(steps, list) or not all(type(step) is int for step in steps):
         raise NotAllowed(f"{where}.step", steps, "a list of whole numbers")

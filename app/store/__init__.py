@@ -1,7 +1,7 @@
 """The store: runs, events, commands, tasks. It is the queue, the control channel, the event log."""
 
 from app.store.away import AWAY, is_damage, why_away, why_not
-from app.store.blocks import SHAPES, Series, pack, unpack
+from app.store.blocks import OWN, SHAPES, Series, pack, unpack
 from app.store.commands import COMMANDS, Command
 from app.store.copies import Incoming
 from app.store.database import Store
@@ -41,6 +41,7 @@ __all__ = [
     "AWAY",
     "COMMANDS",
     "LEASE_S",
+    "OWN",
     "SHAPES",
     "Ask",
     "Census",

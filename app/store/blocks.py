@@ -27,7 +27,7 @@ _RENAMED = {"descent_share": "descent_rate"}
 # field at all.
 _SPARSE = frozenset(name for name, row in MEASURES.items() if row.sparse or row.of)
 # Of plugins: a block says their shapes, for who reads it without the plugin.
-_OWN = frozenset(name for name, row in MEASURES.items() if row.of)
+OWN = frozenset(name for name, row in MEASURES.items() if row.of)
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Series:
     @classmethod
     def of(cls, arrays: Mapping[str, Any]) -> Series:
         """Of the arrays of ``step`` and of every name in :data:`SHAPES`."""
-        own = {name: arrays[name] for name in _OWN}
+        own = {name: arrays[name] for name in OWN}
         return cls(**{name: array for name, array in arrays.items() if name not in own}, own=own)
 
     def arrays(self) -> dict[str, Any]:
@@ -142,7 +142,7 @@ def pack(measurements: Sequence[Measurement]) -> tuple[dict[str, Any], bytes]:
 
 
 def _telling_shapes(header: dict[str, Any]) -> dict[str, Any]:
-    own = {name: SHAPES[name] for name in header["fields"] if name in _OWN}
+    own = {name: SHAPES[name] for name in header["fields"] if name in OWN}
     return header | {"shapes": own} if own else header
 
 
@@ -166,11 +166,11 @@ def unpack(header: dict[str, Any], payload: bytes) -> Series:
     offset = 8 * count
     for stored in header["fields"]:
         name = _RENAMED.get(stored, stored)
-        letters = SHAPES[name] if name in SHAPES else header["shapes"][name]
+        letters = header.get("shapes", {}).get(stored) or SHAPES[name]
         shape = (count, *(lengths[letter] for letter in letters))
         array = np.frombuffer(payload, "<f4", int(np.prod(shape)), offset)
         offset += array.nbytes
-        if name in SHAPES:  # else it is of a plugin that is not here
+        if SHAPES.get(name) == letters:  # else it is of a plugin that is not here, or has changed
             arrays[name] = array.reshape(shape).astype(np.float32, copy=False)
     for name in SHAPES.keys() - arrays.keys():
         shape = (count, *(lengths[letter] for letter in SHAPES[name]))

@@ -16,6 +16,7 @@ from fa_engine.cli.train import FAILED
 from fa_engine.files.script import as_script
 from fa_engine.training import checkpoint
 
+_SCHEME_PARTS = ("route", "signal", "matrix")
 _PARTS = ("weight.", "bias.", "feedback.")
 """Tensors that are a network's; the others are what training goes on from."""
 
@@ -67,7 +68,12 @@ def export(
             outputs.whole(config, [text.encode()])
         if script is not None:
             now = {name: progress[name] for name in ("scheme", "learning_rate")}
-            if any(getattr(of_run, name) != value for name, value in now.items()):
+            parts = {part: getattr(of_run.composition, part) for part in _SCHEME_PARTS}
+            changed = any(getattr(of_run, name) != value for name, value in now.items())
+            changed |= any(progress[part] != own for part, own in parts.items())
+            # One network of another run, with its feedback.
+            changed |= progress["drawn_as"] != list(range(of_run.replicates))
+            if changed:
                 refuse(
                     f"--script: allowed is a run that nobody changed while it ran; {file} "
                     "does not say when its scheme or learning rate were"

@@ -7,6 +7,7 @@ refused here, with a message that names the field, the value and what is allowed
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from math import prod
 from typing import Any
@@ -82,8 +83,11 @@ class RunConfig(Knobs):
             return data
         rest = {name: value for name, value in data.items() if name != "plugins"}
         told = data["plugins"]
-        if not (isinstance(told, (list, tuple)) and all(isinstance(one, str) for one in told)):
-            raise refusal("plugins", told, "a list of the names of modules")
+        if not isinstance(told, (list, tuple)) or len(told) > MOST_PLUGINS:
+            raise refusal("plugins", told, f"a list of at most {MOST_PLUGINS} names of modules")
+        for one in told:
+            if not isinstance(one, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.]{0,99}", one):
+                raise refusal("plugins", one, "the name of a module, of at most 100 characters")
         for name, value in rest.items():
             options = knob_of(cls.model_fields[name]).options if name in cls.model_fields else None
             if options is not None and isinstance(value, str) and value not in options:
@@ -333,6 +337,7 @@ def as_written(stored: Mapping[str, Any]) -> dict[str, Any]:
     return fields
 
 
+MOST_PLUGINS = 20
 MOST_FROZEN = 64  # entries, more than there are layers
 
 

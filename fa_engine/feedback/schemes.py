@@ -253,6 +253,7 @@ class Feedback:
         self._lags = lags(network.n_layers, options.delay_modules)
         self._waiting: list[deque[Product]] = [deque(maxlen=lag) for lag in self._lags]
         self._latest: Sequence[Product | None] = ()
+        self._sent: Tensor | None = None
         self.refreshed: int | None = None
         self.is_exact = (
             not self.is_delayed
@@ -277,8 +278,9 @@ class Feedback:
         """Per layer the product that is the update direction ``u_l``.
 
         None where a layer hears nothing: the route is none, or its error is still on the way.
-        Before a step is taken it may be asked any number of times: matrices are refreshed once a
-        step, and a delay passes on only in :meth:`took_step`.
+        Before a step is taken it may be asked any number of times: matrices that learn are
+        refreshed once a step, and a delay passes on only in :meth:`took_step`. That one and
+        :meth:`learned` are of what was asked last, or of what is recalled (:meth:`recall`).
 
         Args:
             top: ``e / N``, ``(..., N, c)``.
@@ -286,7 +288,8 @@ class Feedback:
             past: the forward pass on this batch.
             step: steps taken so far.
         """
-        if step != self.refreshed:
+        # What is made of the weights is made anew: somebody may have changed them meanwhile.
+        if step != self.refreshed or self._source.follows_weights:
             self._source.refresh(step)
             self.refreshed = step
         n = y.shape[-2]
@@ -302,6 +305,23 @@ class Feedback:
             return directions
         self._latest = directions
         return self._late(directions)
+
+    def asked(self) -> tuple[Tensor | None, Sequence[Product | None]]:
+        """What :meth:`directions` was asked last, for :meth:`recall`.
+
+        Returns:
+            The signal that was sent, ``(..., N, c)``, and what a delay is about to hold back.
+        """
+        return self._sent, self._latest
+
+    def recall(self, asked: tuple[Tensor | None, Sequence[Product | None]]) -> None:
+        """Stands again where :meth:`directions` had been asked just that; others may have asked
+        since, of other samples.
+
+        Args:
+            asked: what :meth:`asked` gave, ``(..., N, c)`` and products.
+        """
+        self._sent, self._latest = asked
 
     def took_step(self) -> None:
         """The step was taken along what :meth:`directions` returned: what waits grows older."""
@@ -343,6 +363,9 @@ class Feedback:
             directions: what :meth:`directions` returned, less the frozen layers.
             past: the forward pass on this batch.
         """
+        if not self.learns:
+            return []
+        assert self._sent is not None
         return self._source.products(directions, self._sent, past)
 
     def carried(

@@ -14,8 +14,9 @@ from fa_engine.seeding import ORDER, generator
 class Batches:
     """The batches of a run, by step.
 
-    All replicates of a run see the same batches, and so do all runs of one seed: what differs
-    between replicates is their random matrices alone. An incomplete last batch is dropped.
+    All replicates of a run see the same batches: what differs between them is their random matrices
+    alone. So do all runs of one data set (``draws = 1``), or all of one seed, unless they have an
+    ``order_seed``. An incomplete last batch is dropped.
     """
 
     def __init__(self, config: RunConfig, data: Dataset) -> None:

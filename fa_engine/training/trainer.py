@@ -39,11 +39,13 @@ class _Looked(NamedTuple):
 
     Attributes:
         moment: the step.
+        asked: what its directions were asked with.
         measurement: where one was due.
         state: what it stands on, where it may be changed before the step is taken.
     """
 
     moment: Moment
+    asked: Any
     measurement: Measurement | None = None
     state: Any = None
 
@@ -95,7 +97,9 @@ class Trainer:
             NotAllowed: ``data`` were loaded with other options, or in another dtype.
             ValueError: the device is not there.
         """
-        device = device_of(config)
+        # Samples that are given lie somewhere already: automatic is there.
+        there = data is not None and config.device == "auto"
+        device = data.x_train.device if data is not None and there else device_of(config)
         dtype = getattr(torch, config.dtype)
         if data is not None:
             check_data(config, data, dtype)
@@ -245,7 +249,8 @@ class Trainer:
         """Takes a step that was measured and handed out; made ready once more, where who was
         handed it has changed something."""
         if not self.finished and looked.state != self._state_of_step():
-            looked = looked._replace(moment=self._look(False).moment)
+            again = self._look(False)
+            looked = looked._replace(moment=again.moment, asked=again.asked)
         self._take(looked)
 
     def _look(self, measure: bool | None) -> _Looked:
@@ -266,14 +271,15 @@ class Trainer:
             directions[layer] = None
         if self._walker is not None:
             self._walker.before_step()
+        asked = self.feedback.asked()
         moment = Moment(
             self.step, x, y, self.network, self.feedback, past, directions, top, self._loss
         )
         measurement = self._measure(moment, last).without(self.diverged) if due else None
         self.finished |= last
         if measurement is None:
-            return _Looked(moment)
-        return _Looked(moment, measurement, self._state_of_step())
+            return _Looked(moment, asked)
+        return _Looked(moment, asked, measurement, self._state_of_step())
 
     def _take(self, looked: _Looked) -> None:
         """Takes the step that was made ready; none after the last, or where nothing is left."""
@@ -281,6 +287,7 @@ class Trainer:
             return
         moment, measurement, walker = looked.moment, looked.measurement, self._walker
         directions, past = moment.directions, moment.past
+        self.feedback.recall(looked.asked)  # a measure, or who was handed it, may have asked too
         follows = walker is not None and measurement is not None
         true = moment.true_deltas if follows else []  # of the weights before the step
         self.optimizer.rate = self._learning_rate * self._schedule()
@@ -471,6 +478,7 @@ class Trainer:
         all_gone = None not in self.diverged_at
         self.finished = progress["finished"] and (all_gone or self.step >= self.total_steps)
         self._next_evaluation = progress["next_evaluation"]
+        self._handed_out = -1
         _copy_named(tensors, self.network.state() | self.feedback.state())
         self.feedback.load_past_state(tensors)
         self.feedback.refreshed = progress["refreshed"]

@@ -410,3 +410,22 @@ def test_a_script_that_repeats_a_run_imports_what_it_needs():
     assert f"\nimport {__name__}  # noqa" in text
     assert "import __main__" not in text
     assert "import test" not in as_script(RunConfig(), name="fa", last_step=1, threads=1)
+
+
+@pytest.mark.parametrize("name", ["without", "replicate", "diverged", "run", "config_a", "epoch"])
+def test_a_measure_of_a_name_that_tables_or_measurements_have_is_refused(name):
+    words = {"title": "Mine", "unit": "norm", "text": "One sentence.", "shape": "R"}
+    with pytest.raises(RegistryError, match="allowed is a name that"):
+        register.measure(name, **words)(lambda _moment: None)
+
+
+@pytest.mark.parametrize(
+    "told", ["rules", ["\ud800"], ["\x1b]0;x"], ["a b"], [3], ["a" * 101], ["a"] * 21, {"a": 1}]
+)
+def test_what_are_no_names_of_modules_is_refused(told):
+    with pytest.raises(ValueError, match="plugins") as caught:
+        RunConfig.model_validate({"scheme": "nope", "plugins": told})
+    (problem,) = problems(caught.value)
+    assert problem.field == "plugins"
+    assert problem.message.isprintable()
+    problem.message.encode()

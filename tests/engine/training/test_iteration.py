@@ -186,3 +186,53 @@ def test_saved_after_its_last_measurement_it_goes_on_bit_for_bit(scheme, tmp_pat
     trainer.save(tmp_path / "c")
     longer = Trainer.load(tmp_path / "c", epochs=2)
     assert_equal(drain(longer), drain(Trainer(config.replace(epochs=2))))
+
+
+@pytest.mark.parametrize("scheme", ["sham", "usf", "frsf", "brsf"])
+def test_matrices_made_of_weights_that_were_changed_meanwhile_are_of_the_new_ones(scheme):
+    def changed(config):
+        trainer = Trainer(config)
+        for m in trainer:
+            if m.step == 7:
+                for weight in trainer.network.weights:
+                    weight.mul_(-1.5)
+        return trainer
+
+    other = Trainer(CONFIG.replace(scheme=scheme))
+    while not other.finished:
+        if other.step == 7:
+            for weight in other.network.weights:
+                weight.mul_(-1.5)
+        other.advance()
+    assert_equal(changed(CONFIG.replace(scheme=scheme)), other)
+    if scheme == "sham":
+        exact = changed(CONFIG.replace(scheme="bp"))
+        assert all(map(torch.equal, exact.network.weights, other.network.weights))
+
+
+@pytest.mark.parametrize(("scheme", "delay"), [("dkp", 1), ("fa", 3), ("wm", 2)])
+def test_whoever_is_handed_a_measurement_may_ask_for_directions_on_other_samples(scheme, delay):
+    config = CONFIG.replace(scheme=scheme, delay_modules=delay)
+    trainer = Trainer(config)
+    x, y = trainer.data.x_test[:30], trainer.data.y_test[:30]
+    for _ in trainer:
+        past = trainer.network.forward(x)
+        top = (torch.softmax(past.outputs, -1) - y) / len(y)
+        trainer.feedback.directions(top, y, past, trainer.step)
+    assert_equal(trainer, advanced(config)[0])
+
+
+def test_one_that_is_taken_back_hands_out_again():
+    trainer = Trainer(CONFIG)
+    progress, state = trainer.progress(), {k: v.clone() for k, v in trainer.state().items()}
+    assert next(iter(trainer)).step == 0
+    trainer.take_up(progress, state)
+    assert next(iter(trainer)).step == 0
+
+
+def test_automatic_is_where_samples_that_are_given_lie(monkeypatch):
+    monkeypatch.setattr(
+        "fa_engine.training.trainer.device_of", lambda _config: pytest.fail("asked")
+    )
+    trainer = Trainer(CONFIG, data=load_dataset("digits"))
+    assert trainer.network.weights[0].device.type == "cpu"
