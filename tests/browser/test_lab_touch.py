@@ -60,6 +60,11 @@ def test_a_finger_on_a_chart_scrolls_the_page(
     drawn = """id => document.querySelector(`#${id} .js-plotly-plot`)?.data
         ?.some(trace => trace.y.length > 1)"""
     until(telephone, drawn, chart)
+    if chart == "stab-series":  # checkpoint by checkpoint, and its range with them
+        all_there = """id => document.querySelector(`#${id} .js-plotly-plot`).data
+            .filter(trace => trace.y.length > 1)
+            .some(trace => trace.y.every(value => Number.isFinite(value)))"""
+        until(telephone, all_there, chart)
     plot = telephone.locator(f"#{chart} .nsewdrag").first
     plot.scroll_into_view_if_needed()
     box, before = plot.bounding_box(), telephone.evaluate(RANGES, chart)
