@@ -12,8 +12,9 @@ from fa_engine.networks.layers import Layer
 WORTH_A_GPU = 1_000_000
 """Multiplications of a forward pass a thread of torch, from which on ``auto`` takes a GPU.
 
-Below it a step is over on the processor before a GPU's kernels are launched; ``python -m benchmarks
-devices``, on a machine with a GPU, prints the table that it is read from."""
+Below it a step is over on the processor before a GPU's kernels are launched. It is read from four
+figures of an H200 and of 8 threads (``tests/engine/test_devices.py``); ``python -m benchmarks
+devices`` prints a whole table where there is a GPU."""
 
 
 class Placed(Protocol):

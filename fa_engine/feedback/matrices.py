@@ -80,7 +80,9 @@ class Matrices:
     - :meth:`make` draws them once, one tensor ``(R, n_out, n_in)`` a hidden layer, bottom first, of
       the shapes in ``self.shapes``; replicate ``r`` from ``options.seeds[r]`` alone.
     - :meth:`refresh` changes them in place before a step, once a step, from ``self.network`` and
-      what was drawn. It touches nothing else, so that measuring never changes training.
+      what was drawn. It touches nothing else, so that measuring never changes training. Where
+      ``follows_weights`` is set it may be called again at a step, and makes the same of the same
+      weights.
     - :meth:`products` says by what the optimiser moves them, where ``learns`` is set; the same
       optimiser, rate and decay as that of the weights.
     - :meth:`state` names every tensor that a checkpoint has to keep; they are written into in place
