@@ -24,8 +24,9 @@ from scripts.lock import LOCKS
 ROOT = Path(__file__).parent.parent
 INSTALL_TORCH = ROOT / "scripts" / "install_torch.py"
 
-# Needed without an import of ours: the drivers that a URL names, and pooch's progress bar.
-NOT_IMPORTED = {"psycopg", "redis", "tqdm"}
+# Needed without an import of ours: the drivers that a URL names, the distribution that the digits'
+# file lies in, and pooch's progress bar.
+NOT_IMPORTED = {"psycopg", "redis", "scikit-learn", "tqdm"}
 
 
 def requirements(name: str) -> dict[str, Requirement]:
