@@ -19,6 +19,7 @@ from urllib.parse import parse_qs, quote_plus
 from pydantic import BaseModel, ValidationError
 
 from fa_engine import Problem, problems
+from fa_engine.config import listed_fields
 
 BESIDE = ("run", "show", "type")
 """Names that an address may have beside the fields of a model: the run, and how pages look."""
@@ -96,7 +97,7 @@ def defaults(kind: type[BaseModel]) -> dict[str, Any]:
     """What the fields of ``kind`` are without a word."""
     return {
         name: field.get_default(call_default_factory=True)
-        for name, field in kind.model_fields.items()
+        for name, field in listed_fields(kind).items()
     }
 
 
@@ -124,8 +125,9 @@ def _given(
     for name, several in parse_qs((search or "").lstrip("?"), keep_blank_values=True).items():
         if name in beside:
             continue
-        if name not in kind.model_fields:
-            alike = difflib.get_close_matches(name, kind.model_fields, 1) or [*kind.model_fields]
+        listed = listed_fields(kind)
+        if name not in listed:
+            alike = difflib.get_close_matches(name, listed, 1) or [*listed]
             allowed = f"a name that this page knows, such as {alike[0]}"
             found.append(Problem(name, several[0], allowed))
         elif len(several) > 1:

@@ -33,6 +33,7 @@ _DIRECTORY = "a path of a directory"
 _COUNT = "a whole number from 1"
 _TOKEN = re.compile(r"[\w.~-]{16,200}", re.ASCII)
 _A_TOKEN = "16 to 200 letters, digits, dots, dashes, underscores or tildes"
+MAX_NETWORKS = 256  # of a run: a line each, in a chart
 _FREE_SHARE = 0.9  # of the memory that is free is for runs
 _PATH = re.compile(r"/|(?!/(api|assets|healthz|readyz|metrics)(/|$)|/_)(/[\w.~-]+)+/?", re.ASCII)
 
@@ -320,6 +321,8 @@ class Settings(BaseSettings):
             max_bytes=self.max_run_bytes,
             max_epochs=self.max_epochs,
             bytes_set_by=f"{PREFIX}MAX_RUN_MB",
+            max_networks=MAX_NETWORKS,
+            max_cells=1,
         )
 
 

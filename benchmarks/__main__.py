@@ -19,12 +19,14 @@ from benchmarks import (
     runs,
     soak,
     stability,
+    sweep,
     tracking,
 )
 
 PARTS = {
     "engine": engine.main,
     "devices": devices.main,
+    "sweep": sweep.main,
     "stability": stability.main,
     "tracking": tracking.main,
     "plane": plane.main,

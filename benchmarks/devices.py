@@ -8,6 +8,7 @@ import torch
 
 from benchmarks.timing import race
 from fa_engine import RunConfig, Trainer
+from fa_engine.config import UNLIMITED
 from fa_engine.devices import device_of, multiplications
 
 HIDDEN = ((64, 64, 64), (256, 256), (512, 512), (2048, 2048))
@@ -39,8 +40,10 @@ def main() -> None:
         torch.set_num_threads(threads)
         for hidden in HIDDEN:
             for replicates in REPLICATES:
-                config = RunConfig(
-                    hidden=hidden, replicates=replicates, epochs=10_000, evaluate_every=10**9
+                config = RunConfig.model_validate(
+                    {"hidden": hidden, "replicates": replicates, "epochs": 10_000}
+                    | {"evaluate_every": 10**9},
+                    context={"limits": UNLIMITED},
                 )
                 work = replicates * multiplications(config.layers, config.batch_size)
                 if work > 3e9:

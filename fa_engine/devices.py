@@ -25,7 +25,7 @@ class Placed(Protocol):
     @property
     def batch_size(self) -> int: ...
     @property
-    def replicates(self) -> int: ...
+    def networks(self) -> int: ...
     @property
     def layers(self) -> tuple[Layer, ...]: ...
 
@@ -47,7 +47,7 @@ def device_of(config: Placed) -> torch.device:
         raise ValueError("device = 'cuda': allowed on this machine is cpu or auto (no CUDA GPU)")
     if config.device != "auto" or not available:
         return torch.device(config.device if available else "cpu")
-    work = config.replicates * multiplications(config.layers, config.batch_size)
+    work = config.networks * multiplications(config.layers, config.batch_size)
     return torch.device("cuda" if work > WORTH_A_GPU * torch.get_num_threads() else "cpu")
 
 

@@ -59,7 +59,9 @@ class Asked(Protocol):
     @property
     def batch_size(self) -> int: ...
     @property
-    def replicates(self) -> int: ...
+    def networks(self) -> int: ...
+    @property
+    def varied(self) -> tuple[str, ...]: ...
     @property
     def weight_init(self) -> str: ...
     @property
@@ -147,7 +149,7 @@ class _Reckoned:
         self.spec = DATASETS[config.dataset]
         self.scheme = config.composition
         self.matrix = MATRICES[self.scheme.matrix]
-        replicates, n = config.replicates, config.batch_size
+        replicates, n = config.networks, config.batch_size
         self.sizes = [
             _sizes(layer, n, replicates, lowest=index == 0)
             for index, layer in enumerate(self.layers)
@@ -160,13 +162,19 @@ class _Reckoned:
         self.parameters = self.weights + biases
         self.matrices = self.matrix.copies * sum(self.fed) * self.item
         self.learns = self.parameters + (self.matrices if self.matrix.learns else 0)
-        self.is_plain = config.optimizer == "sgd" and config.momentum == 0
-        moments = _MOMENTS[config.optimizer] + (
-            config.optimizer == "rmsprop" and config.momentum > 0
+        varied, has_momentum = (
+            set(config.varied),
+            config.momentum > 0 or "momentum" in config.varied,
         )
+        self.is_plain = config.optimizer == "sgd" and not has_momentum
+        # The update times the rate of each network: of a layer after the other.
+        self.scaled = not varied.isdisjoint(("learning_rate", "weight_decay", "schedule_factor"))
+        moments = _MOMENTS[config.optimizer] + (config.optimizer == "rmsprop" and has_momentum)
         self.optimizer = 0 if self.is_plain else (1 + moments) * self.learns
         samples = config.n_train + self.spec.n_test
         self.data = samples * (self.spec.n_features + self.spec.n_classes) * self.item
+        if "label_noise" in varied:  # of every network, and of every share
+            self.data += 2 * replicates * config.n_train * self.spec.n_classes * self.item
 
     # -- what stays from one step to the next ---------------------------------------------------
 
@@ -195,7 +203,7 @@ class _Reckoned:
         """Values of a batch that a fully connected layer is given."""
         if index == 0:
             return self.config.batch_size * self.spec.n_features
-        return self.config.replicates * self.config.batch_size * self.layers[index].fan_in
+        return self.config.networks * self.config.batch_size * self.layers[index].fan_in
 
     # -- what is there for a while --------------------------------------------------------------
 
@@ -216,16 +224,18 @@ class _Reckoned:
         """Matrices are drawn in float64, one after another."""
         drawn = max(size.weights for size in self.sizes)
         config = self.config
+        varied = not {"feedback_density", "weight_init", "feedback_init"}.isdisjoint(config.varied)
         sparse = self.matrix.is_drawn and config.feedback_density < 1
-        plain = not sparse and "orthogonal" not in (config.weight_init, config.feedback_init)
+        orthogonal = "orthogonal" in (config.weight_init, config.feedback_init)
+        plain = not (sparse or orthogonal or varied)
         copies = _DRAWN if plain else _DRAWN_OTHERWISE
         if self.matrix.is_drawn:
             drawn = max([drawn, *self.fed])
-        return copies * drawn // config.replicates * DOUBLE
+        return copies * drawn // config.networks * DOUBLE
 
     def stepping(self) -> int:
         """A batch on its way up and back, then the update."""
-        update = 0
+        update = max(size.delta for size in self.sizes) * self.item if self.scaled else 0
         if not self.is_plain:
             heavy = self.config.optimizer in {"rmsprop", "adam", "adamw"}
             whole = heavy or self.config.weight_decay > 0
@@ -239,7 +249,7 @@ class _Reckoned:
         batch, deltas = self._batch(), self._deltas()
         true = 0 if self._is_exact() else deltas
         formed, passing = self._multiplied()
-        rows = 3 * self.config.replicates * self._rows() * (2 * self.item + DOUBLE)
+        rows = 3 * self.config.networks * self._rows() * (2 * self.item + DOUBLE)
         looks = [self._evaluation(), self._down(), formed + rows + passing]
         if self.config.walk:
             moved, before = self.weights, formed // (1 if self._is_exact() else 2)
@@ -253,7 +263,7 @@ class _Reckoned:
         """What is copied for a checkpoint; parameters are written from where they are."""
         walked = self.weights + self._last_products() if self.config.walk else 0
         late = lags(len(self.layers), self.config.delay_modules)[0]
-        data = late * self.config.replicates * self._below(0) * self.item
+        data = late * self.config.networks * self._below(0) * self.item
         return walked + self.waiting + data
 
     # -- their parts ----------------------------------------------------------------------------
@@ -282,7 +292,7 @@ class _Reckoned:
         """Noise of all layers, and one layer's answer to it."""
         if not self.matrix.sees_noise:
             return 0
-        shown = self.config.replicates * self.config.mirror_samples
+        shown = self.config.networks * self.config.mirror_samples
         upper = self.layers[1:]
         noise = sum(layer.fan_in for layer in upper) * shown
         answer = max(shown * (layer.fan_in + layer.n_out) for layer in upper)
@@ -297,7 +307,7 @@ class _Reckoned:
     def _multiplied(self) -> tuple[int, int]:
         """Update and gradient matrices that are formed and kept, and the most that passes by."""
         formed, passing = 0, 0
-        late, replicates = self.config.delay_modules > 1, self.config.replicates
+        late, replicates = self.config.delay_modules > 1, self.config.networks
         few = self.config.n_train // self.config.batch_size <= FEW_BATCHES
         for index, (size, layer) in enumerate(zip(self.sizes, self.layers, strict=True)):
             n_out, n_in = layer.n_out, layer.fan_in
@@ -340,7 +350,7 @@ class _Reckoned:
 
     def _evaluation(self) -> int:
         """As many test samples as fit a piece, and one at least."""
-        operands = self.config.replicates * sum(layer.operand_size for layer in self.layers)
+        operands = self.config.networks * sum(layer.operand_size for layer in self.layers)
         each = operands * self.item
         return min(max(EVALUATION_BYTES, each), self.spec.n_test * each) * 3 // 2
 

@@ -18,10 +18,12 @@ class Optimizer(Protocol):
     """Moves a network, and the feedback matrices that learn with it, by one batch.
 
     Attributes:
-        rate: learning rate of the next step.
+        rate: learning rate of the next step; one a network, ``(R,)``, where they differ.
+        keeps_nothing: a step knows none before it, and is the update times the rate.
     """
 
-    rate: float
+    rate: Any
+    keeps_nothing: bool
 
     def update(
         self, directions: Sequence[Product | None], learned: Sequence[Product | None]
@@ -67,6 +69,8 @@ class PlainSGD:
     direction never exists in memory; this is where the step is faster than PyTorch's.
     """
 
+    keeps_nothing = True
+
     def __init__(
         self, network: Network, matrices: Sequence[Tensor], rate: float, options: StepOptions
     ) -> None:
@@ -109,6 +113,8 @@ class PlainSGD:
 
 class TorchOptimizer:
     """One of ``torch.optim``'s optimisers, with ``u_l`` handed to it as the gradient."""
+
+    keeps_nothing = False
 
     def __init__(
         self,

@@ -164,7 +164,7 @@ class Draw:
 
 
 def draw(
-    how: Draw,
+    how: Draw | Sequence[Draw],
     shapes: Sequence[Shape],
     seeds: Sequence[Seed],
     stream: int,
@@ -178,7 +178,7 @@ def draw(
     and device change nothing but rounding.
 
     Args:
-        how: distribution and scale.
+        how: distribution and scale, of all or of each replicate.
         shapes: ``(n_out, n_in)`` of each matrix.
         seeds: one seed a replicate.
         stream: which stream of those seeds.
@@ -191,6 +191,7 @@ def draw(
     drawn = [torch.empty((len(seeds), *shape), dtype=dtype, device=device) for shape in shapes]
     for replicate, seed in enumerate(seeds):
         source = generator(seed, stream)
+        own = how if isinstance(how, Draw) else how[replicate]
         for matrix, shape in zip(drawn, shapes, strict=True):
-            matrix[replicate].copy_(how(shape, source))
+            matrix[replicate].copy_(own(shape, source))
     return tuple(drawn)

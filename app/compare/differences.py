@@ -9,7 +9,7 @@ from app.compare.lines import Panel
 from app.store import Run
 from app.store.naming import short
 from fa_engine import RunConfig
-from fa_engine.config import knob_of
+from fa_engine.config import knob_of, listed_fields
 
 _NO_DIFFERENCE = ("measures", "measure_every", "evaluate_every", "device", "walk")
 _LONGEST = 26
@@ -21,7 +21,7 @@ def differing(runs: Sequence[Run]) -> dict[str, list[str]]:
     in words."""
     return {
         name: [words(name, run.config.get(name)) for run in runs]
-        for name in RunConfig.model_fields
+        for name in listed_fields(RunConfig)
         if any(run.config.get(name) != runs[0].config.get(name) for run in runs)
     }
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from app.store import Command, New, Run, RunEnded, Store
 from fa_engine import Limits, NotAllowed, RunConfig
+from fa_engine.config import listed_fields
 
 RACED = ("bp", "fa", "dfa")
 """Schemes that a race is over, where nobody says otherwise."""
@@ -48,8 +49,9 @@ def race_values(
         NotAllowed: field or values are not what they should be.
         pydantic.ValidationError: one of the configurations is wrong.
     """
-    if field not in RunConfig.model_fields:
-        raise NotAllowed("field", field, "one of the fields " + ", ".join(RunConfig.model_fields))
+    if field not in listed_fields(RunConfig):
+        allowed = "one of the fields " + ", ".join(listed_fields(RunConfig))
+        raise NotAllowed("field", field, allowed)
     if not isinstance(values, (list, tuple)) or not 2 <= len(values) <= MAX_RACED:
         raise NotAllowed("values", values, f"a list of 2 to {MAX_RACED} values of {field}")
     common = dict(config)

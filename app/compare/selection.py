@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from app.address import BESIDE as EVERYWHERE
 from app.store.texts import is_id
 from fa_engine import RunConfig
-from fa_engine.config import refusal
+from fa_engine.config import listed_fields, refusal
 from fa_engine.measures.catalogue import MEASURES
 
 MAX_RUNS = 40
@@ -35,7 +35,7 @@ REPLICATES = {
 BESIDE = (*EVERYWHERE, "have", "theme")
 """Names in the address of a comparison that say nothing of what is compared."""
 
-FIELDS = {name: str(field.title) for name, field in RunConfig.model_fields.items()}
+FIELDS = {name: str(field.title) for name, field in listed_fields(RunConfig).items()}
 """What runs can be grouped and coloured by, with its title."""
 
 _SHOWN = ("loss", "accuracy", "gradient_angle_deg")

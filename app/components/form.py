@@ -19,7 +19,7 @@ from app.components.share import address_note, copy_link
 from app.store import Run, RunState
 from app.store.texts import isolated
 from fa_engine import SCHEMES, Limits, RunConfig, allowed, problems
-from fa_engine.config import Knob, knob_of
+from fa_engine.config import Knob, knob_of, listed_fields
 
 COMMON = (
     "dataset",
@@ -32,7 +32,7 @@ COMMON = (
 )
 """What everyone changes, in the order of the page; every other field is under a fold."""
 
-MORE = tuple(name for name in RunConfig.model_fields if name not in COMMON)
+MORE = tuple(name for name in listed_fields(RunConfig) if name not in COMMON)
 GROUPS = ("network", "feedback", "step", "data", "measuring", "machine")
 """Folds below them, in the order of the page; each field names its own."""
 

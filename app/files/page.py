@@ -11,6 +11,7 @@ from app.divergence import state_words
 from app.figures import History, training_figure
 from app.store import Run
 from fa_engine import RunConfig
+from fa_engine.config import listed_fields
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -60,7 +61,7 @@ def as_page(run: Run, history: History) -> str:
     rows = "\n".join(
         f"<tr><th scope='row'>{escape(str(field.title))}</th>"
         f"<td>{escape(text_of(run.config.get(name), ', ')) or '–'}</td></tr>"
-        for name, field in RunConfig.model_fields.items()
+        for name, field in listed_fields(RunConfig).items()
     )
     state = f"{state_words(run)}, step {run.step:,} of {run.total_steps:,}"
     return _PAGE.format(name=escape(run.name), state=escape(state), chart=chart, rows=rows)

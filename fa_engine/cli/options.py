@@ -16,7 +16,7 @@ from cyclopts import Group, Parameter, Token
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from fa_engine.config import Knob, NotAllowed, RunConfig, allowed, knob_of, problems
+from fa_engine.config import Knob, NotAllowed, RunConfig, allowed, knob_of, listed_fields, problems
 
 WRONG = 2
 """The exit status where something that was typed is not allowed."""
@@ -53,7 +53,7 @@ def with_fields(
         own = inspect.signature(command).parameters.values()
         fixed = [each for each in own if each.kind is not inspect.Parameter.VAR_KEYWORD]
         none = {*but, *(each.name for each in fixed)}
-        fields = {name: field for name, field in model.model_fields.items() if name not in none}
+        fields = {name: field for name, field in listed_fields(model).items() if name not in none}
         names = ["", *(knob_of(field).group for field in fields.values())]
         groups = {
             name: Group(f"{title}: {name}" if name else title, sort_key=place)

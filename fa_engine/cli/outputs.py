@@ -44,6 +44,13 @@ class Trained:
     collected: Collected
     diverged_at: Sequence[int | None]
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether there was nothing left to train."""
+        return None not in self.diverged_at or self.collected.last_step == (
+            self.collected.config.total_steps
+        )
+
 
 def check(paths: Mapping[str, Path | None]) -> None:
     """Ends the program where a file could not be written: hours later it would be too late.
@@ -64,15 +71,18 @@ def check(paths: Mapping[str, Path | None]) -> None:
 
 
 def write_tables(
-    runs: Sequence[Trained], csv: Path | None, parquet: Path | None, *, several: bool = False
+    runs: Sequence[Trained],
+    csv: Path | None,
+    parquet: Path | None,
+    numbers: Sequence[int] | None = None,
 ) -> None:
     """Writes what was measured.
 
     Args:
         runs: at least one.
         csv, parquet: where to; None: not at all.
-        several: whether the number of the run, from 1, and the settings in which they differ are
-            columns too.
+        numbers: of the runs, from 0: the number, from 1, and the settings in which they differ are
+            columns too. None: it is one run.
 
     Raises:
         OSError: it cannot be written; an older file there stays.
@@ -81,13 +91,14 @@ def write_tables(
         return
     from fa_engine.files import table
 
+    several = numbers is not None
     configs = [run.collected.config for run in runs]
     schema = table.schema_of(configs, several=several)
     beside = table.settings_of(configs) if several else [{} for _ in runs]
 
     def rows() -> Iterable[Any]:
-        for number, (run, own) in enumerate(zip(runs, beside, strict=True), 1):
-            same = {"run": str(number), **own}
+        for number, run, own in zip(numbers or (0,), runs, beside, strict=True):
+            same = {"run": str(number + 1), **own}
             yield table.rows(schema, run.collected.series(), run.diverged_at, same)
 
     if csv is not None:

@@ -1,10 +1,10 @@
-"""``fa-engine sweep``: a run for each combination of values, one after another, compared."""
+"""``fa-engine sweep``: all combinations of values, trained in as few runs as can be, compared."""
 
 from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from fa_engine.cli import outputs
@@ -22,9 +22,10 @@ from fa_engine.cli.interrupts import Interrupts
 from fa_engine.cli.options import complain, given, refuse, with_run_config
 from fa_engine.cli.outputs import Csv, Parquet, Trained
 from fa_engine.cli.train import FAILED
-from fa_engine.config import NotAllowed, RunConfig, problems
+from fa_engine.config import NotAllowed, RunConfig, listed_fields, problems
+from fa_engine.config.together import together
 from fa_engine.data.datasets import DatasetError
-from fa_engine.files.collected import Collected
+from fa_engine.files.collected import CellsCollected
 from fa_engine.measures.catalogue import MEASURES
 from fa_engine.training.trainer import Trainer
 
@@ -72,25 +73,29 @@ def sweep(
     outputs.check({"csv": csv, "parquet": parquet})
     cells = cells_of([_varied(text) for text in vary], given(fields))
     console = Console()
-    trained: list[Trained] = []
+    found: dict[int, Trained] = {}
     with Interrupts() as interrupts:
         try:
-            for run in _shown(console, cells, train_cells(cells, interrupts)):
-                trained.append(run)
+            for number, run in _shown(console, cells, interrupts):
+                found[number] = run
         except DatasetError as error:
             complain(error)
             return FAILED
         except ValueError as error:  # a device that is not there
             refuse(str(error))
+    numbers = sorted(found)
+    trained = [found[number] for number in numbers]
     if trained:
-        console.print(_table(cells, trained))
+        console.print(_table([cells[number] for number in numbers], trained))
         try:
-            outputs.write_tables(trained, csv, parquet, several=True)
+            outputs.write_tables(trained, csv, parquet, numbers)
         except OSError as error:
             complain(error)
             return interrupts.status or FAILED
     if interrupts.number:
-        complain(f"Interrupted after {len(trained)} of {len(cells)} runs")
+        ended = sum(run.is_whole for run in trained)
+        beside = "; of the others there is what was measured" if ended < len(trained) else ""
+        complain(f"Interrupted after {ended} of {len(cells)} runs{beside}")
     return interrupts.status
 
 
@@ -120,31 +125,47 @@ def cells_of(varied: Sequence[tuple[str, list[str]]], fields: Mapping[str, Any])
     return cells
 
 
-def train_cells(cells: Sequence[Cell], interrupts: Interrupts) -> Iterator[Trained]:
-    """The cells in their order, each when it is trained; none after an interrupt.
+def train_cells(
+    cells: Sequence[Cell], interrupts: Interrupts, tell: Callable[[float], None]
+) -> Iterator[tuple[int, Trained]]:
+    """The cells with their numbers, each when it is trained. Those that can be train together;
+    after an interrupt they have what was measured so far, and no others follow.
+
+    Args:
+        cells: what to train.
+        interrupts: ends it.
+        tell: is told how many of the cells are trained, with the share of those on their way.
 
     Raises:
         DatasetError: the samples cannot be had.
         ValueError: the device is not there.
     """
-    for cell in cells:
-        trainer = Trainer(cell.config)
-        collected = Collected(cell.config)
+    done = 0
+    for run in together([cell.config for cell in cells]):
+        trainer, collected = Trainer(run.config), CellsCollected(run.config)
         while not trainer.finished:
             measurement = trainer.advance()
             if measurement is not None:
-                collected.add(measurement)
+                collected.add(measurement, trainer.diverged_at)
+                tell(done + len(run.numbers) * trainer.step / trainer.total_steps)
             if interrupts.number:
-                return
-        yield Trained(collected, trainer.diverged_at)
+                break
+        done += len(run.numbers)
+        for place, number in enumerate(run.numbers):
+            if len(collected.cells[place]):
+                gone = trainer.diverged_at[run.config.networks_of(place)]
+                yield number, Trained(collected.cells[place], gone)
+        if interrupts.number:
+            return
 
 
 def _varied(text: str) -> tuple[str, list[str]]:
     """``learning_rate=0.01,0.1``: the field, and its values as they stand there."""
     name, equals, values = text.partition("=")
     name = name.strip().removeprefix("--").replace("-", "_")
-    if name not in RunConfig.model_fields:
-        refuse(NotAllowed("vary", text, "one of the fields " + ", ".join(RunConfig.model_fields)))
+    if name not in listed_fields(RunConfig):
+        allowed = "one of the fields " + ", ".join(listed_fields(RunConfig))
+        refuse(NotAllowed("vary", text, allowed))
     found = [value.strip() for value in values.split(";" if ";" in values else ",")]
     if not equals or not all(found) or len(set(found)) < len(found):
         refuse(NotAllowed("vary", text, f"{name}= and different values with commas between them"))
@@ -160,28 +181,29 @@ def _as_given(values: Mapping[str, str]) -> dict[str, Any]:
     return found
 
 
-def _shown(console: Console, cells: Sequence[Cell], runs: Iterator[Trained]) -> Iterator[Trained]:
-    """The same, with a bar on a terminal and a line a run elsewhere."""
+def _shown(
+    console: Console, cells: Sequence[Cell], interrupts: Interrupts
+) -> Iterator[tuple[int, Trained]]:
+    """What is trained, with a bar on a terminal and a line a run elsewhere."""
     if not console.is_terminal:
-        for number, (cell, run) in enumerate(zip(cells, runs, strict=False), 1):
+        for number, run in train_cells(cells, interrupts, lambda _: None):
             said = "  ".join(f"{name} {mean_and_spread(run, name)}" for name in SHOWN)
-            console.file.write(f"run {number} of {len(cells)}  {_words(cell)}  {said}\n")
+            line = f"run {number + 1} of {len(cells)}  {_words(cells[number])}  {said}\n"
+            console.file.write(line)
             console.file.flush()
-            yield run
+            yield number, run
         return
     columns = (
         BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.completed:.0f} of {task.total:.0f} runs"),
         TimeRemainingColumn(),
         TextColumn("left"),
     )
     with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task(_words(cells[0]), total=len(cells))
-        for done, run in enumerate(runs, 1):
-            yield run
-            going_on = _words(cells[done]) if done < len(cells) else ""
-            progress.update(task, completed=done, description=going_on)
+        task = progress.add_task("", total=len(cells))
+        yield from train_cells(
+            cells, interrupts, lambda done: progress.update(task, completed=done)
+        )
 
 
 def mean_and_spread(run: Trained, name: str) -> str:

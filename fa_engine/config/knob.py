@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 
@@ -26,6 +26,8 @@ class Knob:
             so that one that is added later counts. A row has a ``title``, or is it.
         but: names of rows that cannot be chosen.
         allowed: what is accepted, where type, bounds and options do not say it.
+        varies: the networks of one run may each have a value of their own.
+        listed: a person sets it by itself, among the others.
     """
 
     unit: str = ""
@@ -34,6 +36,8 @@ class Knob:
     rows: Mapping[str, Any] | None = None
     but: tuple[str, ...] = ()
     allowed: str = ""
+    varies: bool = False
+    listed: bool = True
 
     @property
     def options(self) -> dict[str, str] | None:
@@ -66,6 +70,8 @@ def knob(
     rows: Mapping[str, Any] | None = None,
     but: tuple[str, ...] = (),
     allowed: str = "",
+    varies: bool = False,
+    listed: bool = True,
     **constraints: Any,
 ) -> Any:
     """A field of a pydantic model.
@@ -74,10 +80,10 @@ def knob(
         default: its value where nothing is given.
         title: what a person reads beside it.
         description: one or two sentences.
-        unit, group, empty, rows, but, allowed: see :class:`Knob`.
+        unit, group, empty, rows, but, allowed, varies, listed: see :class:`Knob`.
         constraints: ``gt``, ``ge``, ``lt``, ``le``, and what else pydantic's ``Field`` takes.
     """
-    about = Knob(unit, group, empty, rows, but, allowed)
+    about = Knob(unit, group, empty, rows, but, allowed, varies, listed)
     return Field(
         default, title=title, description=description, json_schema_extra=about, **constraints
     )
@@ -87,6 +93,11 @@ def knob_of(field: FieldInfo) -> Knob:
     """What was said of a field; nothing, where it is no knob."""
     about = field.json_schema_extra
     return about if isinstance(about, Knob) else Knob()
+
+
+def listed_fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields of a model that a person sets one by one, by name: those of a form."""
+    return {name: field for name, field in model.model_fields.items() if knob_of(field).listed}
 
 
 def bounds_of(field: FieldInfo) -> dict[str, float]:

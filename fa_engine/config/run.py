@@ -16,6 +16,7 @@ from pydantic import (
     ConfigDict,
     SerializationInfo,
     SerializerFunctionWrapHandler,
+    ValidationError,
     ValidationInfo,
     ValidatorFunctionWrapHandler,
     field_validator,
@@ -25,9 +26,10 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from fa_engine.config.groups import Knobs
-from fa_engine.config.knob import allowed_words, bounds_of, knob_of
+from fa_engine.config.knob import allowed_words, bounds_of, knob, knob_of
 from fa_engine.config.limits import UNLIMITED, Limits
-from fa_engine.config.problem import refusal
+from fa_engine.config.problem import problems, refusal
+from fa_engine.config.vary import ALLOWED, Cells, Grid, cells_of, fields_of, n_cells, parsed
 from fa_engine.data.datasets import DATASETS
 from fa_engine.devices import on_host
 from fa_engine.feedback.matrices import MATRICES, ROUTES
@@ -73,6 +75,16 @@ class RunConfig(Knobs):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    vary: Grid | Cells | None = knob(
+        None,
+        "Varied",
+        "Fields and the values of each: a grid, of which every cell trains as replicates of its "
+        "own, all in one run. Or a list of cells.",
+        allowed=ALLOWED,
+        empty="nothing",
+        listed=False,
+    )
+
     @model_validator(mode="before")
     @classmethod
     def _with_its_plugins(cls, data: Any) -> Any:
@@ -101,6 +113,8 @@ class RunConfig(Knobs):
     ) -> dict[str, Any]:
         """With the plugins that the run needs, where it is written down."""
         found: dict[str, Any] = handler(self)
+        if self.vary is None:  # a run as any other
+            found.pop("vary", None)
         if info.mode == "json" and self.plugins:
             found["plugins"] = list(self.plugins)
         return found
@@ -110,6 +124,8 @@ class RunConfig(Knobs):
     def _named(cls, value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
         """Turns whatever a field objects to into one message: field, value, what is allowed."""
         name = str(info.field_name)
+        if name == "vary":
+            return None if value is None else parsed(value)
         field = cls.model_fields[name]
         limits = _limits(info)
         try:
@@ -142,6 +158,11 @@ class RunConfig(Knobs):
                 f"at most {self.n_train}, the training samples that are used",
             ),
             (
+                self.replicates > limits.max_networks,
+                "replicates",
+                f"a whole number from 1, at most {limits.max_networks:,}",
+            ),
+            (
                 self.n_parameters > limits.max_parameters,
                 "hidden",
                 f"at most {limits.max_parameters:,} parameters over all replicates, "
@@ -157,6 +178,20 @@ class RunConfig(Knobs):
                 "frozen",
                 f"numbers from 1 to {n_layers}, the layers of this network",
             ),
+        ):
+            if wrong:
+                raise refusal(name, getattr(self, name), allowed_text)
+        if self.vary is None:
+            self._check_together()
+            self._check_feedback()
+        else:
+            self._check_cells(limits)
+        self._check_memory(limits)
+        return self
+
+    def _check_together(self) -> None:
+        """What has to go together and may vary: in a sweep it is asked of every cell."""
+        for wrong, name, allowed_text in (
             (
                 self.label_noise > 0 and (self.dataset, self.loss) == ("teacher", "squared_error"),
                 "label_noise",
@@ -175,9 +210,26 @@ class RunConfig(Knobs):
         ):
             if wrong:
                 raise refusal(name, getattr(self, name), allowed_text)
-        self._check_feedback()
-        self._check_memory(limits)
-        return self
+
+    def _check_cells(self, limits: Limits) -> None:
+        """Every cell is a configuration of its own, and sees the samples of the others."""
+        if n_cells(self.vary) > limits.max_cells:
+            few = f"at most {limits.max_cells:,} cells" if limits.max_cells > 1 else "empty here"
+            raise refusal("vary", self.vary, f"{few}, and these are {n_cells(self.vary):,}")
+        try:
+            cells = self.cells
+        except ValidationError as error:
+            first = problems(error)[0]
+            raise refusal(first.field, first.value, first.allowed) from None
+        drawn = {
+            "order": self.shuffle,
+            "label": any(cell.label_noise > 0 for cell in cells),
+            "teacher": self.dataset == "teacher",
+        }
+        for name, is_drawn in drawn.items():
+            if is_drawn and len({cell.shared_seed(name) for cell in cells}) > 1:
+                fixed = f"no seeds with draws = {self.draws}, unless {name}_seed is set"
+                raise refusal("vary", self.vary, fixed)
 
     def _check_memory(self, limits: Limits) -> None:
         """Names the number that would have to be smaller, and what memory it would take as it is.
@@ -242,6 +294,41 @@ class RunConfig(Knobs):
                 f"at most {smallest}, the smallest side of a feedback matrix of this network",
             )
 
+    @property
+    def cells(self) -> tuple[RunConfig, ...]:
+        """The configuration of each cell, as it would train alone; its own where nothing varies."""
+        if self.vary is None:
+            return (self,)
+        return tuple(self.replace(vary=None, **cell) for cell in cells_of(self.vary))
+
+    def of_network(self, network: int) -> tuple[RunConfig, int]:
+        """The configuration under which one of the networks would train alone, and its number
+        there.
+
+        Args:
+            network: from 0 to ``networks - 1``.
+        """
+        cell, number = divmod(network, self.replicates)
+        return self.cells[cell], number
+
+    def networks_of(self, cell: int) -> slice:
+        """Where the networks of one of the cells are among all.
+
+        Args:
+            cell: from 0.
+        """
+        return slice(cell * self.replicates, (cell + 1) * self.replicates)
+
+    @property
+    def varied(self) -> tuple[str, ...]:
+        """The fields that differ between the cells."""
+        return fields_of(self.vary)
+
+    @property
+    def networks(self) -> int:
+        """Networks that train side by side, ``R``: the replicates of every cell, cell by cell."""
+        return n_cells(self.vary) * self.replicates
+
     def shared_seed(self, name: str) -> Seed | None:
         """What the networks of the run draw something that they share from.
 
@@ -293,7 +380,7 @@ class RunConfig(Knobs):
     def n_parameters(self) -> int:
         """Weights and biases of all replicates together."""
         single = sum((layer.fan_in + self.bias) * layer.n_out for layer in self.layers)
-        return self.replicates * single
+        return self.networks * single
 
     @property
     def n_train(self) -> int:

@@ -16,7 +16,7 @@ from fa_engine.training import checkpoint
 from fa_engine.training.trainer import Trainer
 
 # What decides shape and meaning of the weights that are handed over.
-ARCHITECTURE = ("hidden", "activation", "bias", "replicates")
+ARCHITECTURE = ("hidden", "activation", "bias", "replicates", "networks")
 PARTS = ("route", "signal", "matrix")
 
 
@@ -40,14 +40,13 @@ def fork(
         NotAllowed: there is no such replicate, or no copy is asked for.
     """
     config = trainer.config
-    if not 0 <= replicate < config.replicates:
-        raise NotAllowed(
-            "replicate", replicate, f"a whole number from 0 to {config.replicates - 1}"
-        )
+    if not 0 <= replicate < config.networks:
+        raise NotAllowed("replicate", replicate, f"a whole number from 0 to {config.networks - 1}")
     if copies < 1:
         raise NotAllowed("copies", copies, "a whole number from 1")
     every = config.measure_every if measure_every is None else measure_every
-    changed = config.replace(replicates=copies, measure_every=every, walk=False)
+    cell, _ = config.of_network(replicate)
+    changed = cell.replace(replicates=copies, measure_every=every, walk=False)
     forked = Trainer(changed, data=trainer.data)
     state = trainer.network.state() | trainer.feedback.state()
     state |= trainer.feedback.past_state() | trainer.optimizer.state()
@@ -56,9 +55,10 @@ def fork(
         | {
             "drawn_as": [trainer.drawn_as[replicate]] * copies,
             "diverged_at": [trainer.diverged_at[replicate]] * copies,
+            **({"learning_rate": cell.learning_rate} if "learning_rate" in config.varied else {}),
         },
         {
-            name: _copies(name, tensor, config.replicates, replicate, copies)
+            name: _copies(name, tensor, config.networks, replicate, copies)
             for name, tensor in state.items()
         },
     )

@@ -23,7 +23,7 @@ from fa_engine.config import NotAllowed, RunConfig
 from fa_engine.data.datasets import Dataset
 from fa_engine.dynamics.branching import fork
 from fa_engine.dynamics.descent import step_on
-from fa_engine.dynamics.probes import Probe, probe_set
+from fa_engine.dynamics.probes import Probe, check_one_cell, probe_set
 from fa_engine.measures.alignment import Array
 from fa_engine.networks.losses import LOSSES
 from fa_engine.networks.network import Network
@@ -352,12 +352,13 @@ class _Files:
 def _same(trainer: Trainer, first: RunConfig, replicate: int) -> Trainer:
     """Refuses a run that has no place on the first one's surface."""
     config = trainer.config
+    check_one_cell(config)
     for name in SAME:
         own, value = getattr(first, name), getattr(config, name)
         if own != value:
             raise NotAllowed(name, value, f"{own}, as in the first of the runs")
-    if not 0 <= replicate < config.replicates:
-        allowed = f"a whole number from 0 to {config.replicates - 1}"
+    if not 0 <= replicate < config.networks:
+        allowed = f"a whole number from 0 to {config.networks - 1}"
         raise NotAllowed("replicate", replicate, allowed)
     return trainer
 
@@ -372,7 +373,7 @@ def _finite(row: Float[Tensor, " D"], replicate: int, step: int) -> Float[Tensor
 
 def _check_size(config: RunConfig, looks: int) -> None:
     """Refuses more points than memory holds, with the copy in float64 that projects them."""
-    each = 3 * 8 * config.n_parameters // config.replicates
+    each = 3 * 8 * config.n_parameters // config.networks
     if looks * each > MAX_POINT_BYTES:
         raise NotAllowed(
             "runs",

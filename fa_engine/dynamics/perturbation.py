@@ -116,8 +116,8 @@ def perturb_and_return(
     parent = source if isinstance(source, Trainer) else Trainer.load(source, data_dir=data_dir)
     copies = 1 + (directions if along == "random" else 2)
     _check_size(parent, directions, copies)
-    if not 0 <= replicate < parent.config.replicates:
-        allowed = f"a whole number from 0 to {parent.config.replicates - 1}"
+    if not 0 <= replicate < parent.config.networks:
+        allowed = f"a whole number from 0 to {parent.config.networks - 1}"
         raise NotAllowed("replicate", replicate, allowed)
     own = [p[replicate] for p in (*parent.network.weights, *parent.network.biases)]
     if parent.diverged[replicate] or not all(bool(torch.isfinite(p).all()) for p in own):
@@ -215,7 +215,7 @@ def _is_number(value: object) -> bool:
 
 def _check_size(parent: Trainer, directions: int, copies: int) -> None:
     config = parent.config
-    own, most = config.n_parameters // config.replicates, Limits().max_parameters
+    own, most = config.n_parameters // config.networks, Limits().max_parameters
     if own * copies > most:
         raise NotAllowed(
             "directions",

@@ -69,7 +69,7 @@ def probe_bytes(config: RunConfig, n_samples: int) -> int:
     jacobians += rows * 2 * max(patches, default=0)
     kernels = 2 * rows**2  # K and the product that a layer adds to it
     solver = 6 * modes_of(config, n_samples) ** 2 * 8  # of one replicate after another, in float64
-    return config.replicates * (jacobians + kernels) * item + solver
+    return config.networks * (jacobians + kernels) * item + solver
 
 
 def largest_probe(config: RunConfig, limit_bytes: int = MAX_PROBE_BYTES) -> int:
@@ -89,6 +89,20 @@ def largest_probe(config: RunConfig, limit_bytes: int = MAX_PROBE_BYTES) -> int:
     return fits
 
 
+def check_one_cell(config: RunConfig) -> None:
+    """Refuses a sweep: what follows from a step is asked of networks that make the same one.
+
+    Args:
+        config: of the run.
+
+    Raises:
+        NotAllowed: it varies.
+    """
+    if config.vary is not None:
+        one = "nothing: ask it of one network, fork(trainer, replicate, 1)"
+        raise NotAllowed("vary", ", ".join(config.varied), one)
+
+
 def check_probe(config: RunConfig, n_samples: int, limit_bytes: int = MAX_PROBE_BYTES) -> None:
     """Refuses a probe set that is too large for memory.
 
@@ -99,12 +113,13 @@ def check_probe(config: RunConfig, n_samples: int, limit_bytes: int = MAX_PROBE_
 
     Raises:
         NotAllowed: it needs more than ``limit_bytes``; the message says how much, and how many
-            samples would do.
+            samples would do. Or the networks of the run make steps of their own.
     """
+    check_one_cell(config)
     needed = probe_bytes(config, n_samples)
     if needed <= limit_bytes:
         return
-    times = f" and {config.replicates} replicates" if config.replicates > 1 else ""
+    times = f" and {config.networks} replicates" if config.networks > 1 else ""
     raise NotAllowed(
         "n_samples",
         n_samples,

@@ -5,12 +5,12 @@ One class a kind, each a few lines; :data:`MATRICES` names them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float64
 from torch import Tensor
 
 from fa_engine.networks.layers import Layer
@@ -58,7 +58,7 @@ class FeedbackOptions:
 
     Attributes:
         seeds: one a replicate.
-        how: distribution and scale of random matrices.
+        how: distribution and scale of random matrices; one a replicate, where they differ.
         delay_modules: ``K``: the network is cut into ``K`` modules; the one ``j`` below the top
             takes the update that belongs to the step ``j`` before (Huo et al. 2018).
         mirror_rate: ``eta_m`` of the weight mirror.
@@ -66,10 +66,18 @@ class FeedbackOptions:
     """
 
     seeds: Sequence[Seed]
-    how: Draw = field(default_factory=Draw)
+    how: Draw | tuple[Draw, ...] = field(default_factory=Draw)
     delay_modules: int = 1
     mirror_rate: float = 0.1
     mirror_samples: int = 64
+
+    def how_of(self, replicate: int) -> Draw:
+        """How the matrices of one replicate are drawn.
+
+        Args:
+            replicate: which, from 0.
+        """
+        return self.how if isinstance(self.how, Draw) else self.how[replicate]
 
 
 class Matrices:
@@ -222,8 +230,12 @@ class SignMatrices(TiedMatrices):
 
     def make(self) -> tuple[Float[Tensor, "R _n_out _n_in"], ...]:
         """Room for the signs, ``(R, n_out, fan_in)``, and the scale of each."""
-        std = self.options.how.std
-        self._scales = [n_in**-0.5 if std is None else std for _, n_in in self.shapes]
+        like = self.network.weights[0]
+        stds = [self.options.how_of(replicate).std for replicate in range(len(like))]
+        self._scales = [
+            _doubles(n_in**-0.5 if std is None else std for std in stds).to(like)
+            for _, n_in in self.shapes
+        ]
         return super().make()
 
     def refresh(self, step: int) -> None:
@@ -276,17 +288,26 @@ class SignedRedrawnMatrices(Matrices):
             source = generator(seed, REDRAW, step)
             weights = self.network.weights[1:]
             for matrix, weight, shape in zip(self.tensors, weights, self.shapes, strict=True):
-                fresh = self.options.how(shape, source).abs_().to(matrix)
+                fresh = self.options.how_of(replicate)(shape, source).abs_().to(matrix)
                 matrix[replicate].copy_(fresh.mul_(weight[replicate].sign()))
 
     def take_mean(self) -> None:
         """``B <- mean(abs(R)) sign(W)``, the mean taken of 100,000 draws or more."""
-        source = generator(self.options.seeds[0], REDRAW)
         weights = self.network.weights[1:]
-        for matrix, weight, shape in zip(self.tensors, weights, self.shapes, strict=True):
+        hows = [self.options.how_of(replicate) for replicate in range(len(weights[0]))]
+        means = {how: self._means(how) for how in dict.fromkeys(hows)}
+        for layer, (matrix, weight) in enumerate(zip(self.tensors, weights, strict=True)):
+            of_each = _doubles(means[how][layer] for how in hows).to(matrix)
+            torch.sign(weight, out=matrix).mul_(of_each)
+
+    def _means(self, how: Draw) -> list[float]:
+        """Per layer the mean magnitude of what is drawn."""
+        source, found = generator(self.options.seeds[0], REDRAW), []
+        for shape in self.shapes:
             draws = 1 + MEAN_OF // prod(shape)
-            mean = sum(float(self.options.how(shape, source).abs().mean()) for _ in range(draws))
-            torch.sign(weight, out=matrix).mul_(mean / draws)
+            total = sum(float(how(shape, source).abs().mean()) for _ in range(draws))
+            found.append(total / draws)
+        return found
 
 
 class LearnedMatrices(Matrices):
@@ -340,6 +361,11 @@ class MirroredMatrices(Matrices):
             noise_out = network.matmul(noise_in, network.weight_operands[layer + 1].mT)
             target = network.matmul(noise_out.mT, noise_in)
             network.operand(matrix).mul_(1 - rate).add_(target, alpha=rate / samples)
+
+
+def _doubles(values: Iterable[float]) -> Float64[Tensor, "R 1 1"]:
+    """A number a replicate, to be multiplied with its matrix."""
+    return torch.tensor([*values], dtype=torch.float64)[:, None, None]
 
 
 MATRICES: Registry[type[Matrices]] = Registry(

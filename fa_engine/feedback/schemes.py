@@ -273,7 +273,7 @@ class Feedback:
         return self._source.tensors
 
     def directions(
-        self, top: Float[Tensor, "*R N c"], y: Float[Tensor, "N c"], past: Pass, step: int
+        self, top: Float[Tensor, "*R N c"], y: Float[Tensor, "*#R N c"], past: Pass, step: int
     ) -> list[Product | None]:
         """Per layer the product that is the update direction ``u_l``.
 
@@ -284,7 +284,7 @@ class Feedback:
 
         Args:
             top: ``e / N``, ``(..., N, c)``.
-            y: targets ``(N, c)``.
+            y: targets ``(N, c)``, or ``(R, N, c)``.
             past: the forward pass on this batch.
             step: steps taken so far.
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from fa_engine.config import RunConfig
 from fa_engine.measures.alignment import Alignment
 from fa_engine.measures.catalogue import MEASURES, sizes
+from fa_engine.training.measurement import Measurement
 
 
 class Collected:
@@ -29,6 +31,12 @@ class Collected:
     def __len__(self) -> int:
         return len(self._values["step"])
 
+    @property
+    def last_step(self) -> int | None:
+        """Of the last measurement; None: there is none."""
+        steps = self._values["step"]
+        return steps[-1] if steps else None
+
     def add(self, measurement: Alignment) -> None:
         """Takes in a :class:`fa_engine.Measurement`."""
         with np.errstate(over="ignore"):  # what float32 cannot hold becomes inf
@@ -41,7 +49,7 @@ class Collected:
     def series(self) -> dict[str, NDArray[Any]]:
         """``step`` and ``epoch`` ``(T,)``, and by its name every measure, ``(T, R)`` or, of layers,
         ``(T, R, L)``; nan where it was not measured."""
-        lengths = sizes(self.config.replicates, len(self.config.layers))
+        lengths = sizes(self.config.networks, len(self.config.layers))
         count = len(self)
         found: dict[str, NDArray[Any]] = {
             "step": np.array(self._values["step"], np.int64),
@@ -53,3 +61,32 @@ class Collected:
             values = [missing if value is None else value for value in self._values[name]]
             found[name] = np.array(values, np.float32).reshape(count, *shape)
         return found
+
+
+class CellsCollected:
+    """The measurements of a run, each cell's by itself, as if it had trained alone.
+
+    Attributes:
+        cells: one :class:`Collected` a cell.
+    """
+
+    def __init__(self, config: RunConfig) -> None:
+        self._config = config
+        self.cells = [Collected(cell) for cell in config.cells]
+        self._gone = [False] * len(self.cells)
+
+    def add(self, measurement: Measurement, diverged_at: Sequence[int | None]) -> None:
+        """Takes in a measurement of the whole run.
+
+        Args:
+            measurement: of all networks.
+            diverged_at: see :class:`fa_engine.Trainer`, as it is after this measurement.
+        """
+        step, config = measurement.step, self._config
+        due = step % config.measure_every == 0 or step == config.total_steps
+        for number, collected in enumerate(self.cells):
+            own = diverged_at[config.networks_of(number)]
+            if not self._gone[number] and (due or step in own):
+                collected.add(measurement.of(config.networks_of(number)))
+            # A run of its own would have ended there.
+            self._gone[number] = None not in own

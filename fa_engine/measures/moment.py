@@ -32,7 +32,7 @@ class Moment:
     Attributes:
         step: steps taken so far.
         x: the batch, ``(N, n_0)``.
-        y: its targets, ``(N, c)``.
+        y: its targets, ``(N, c)``; ``(R, N, c)`` where networks have labels of their own.
         network: ``weights[l]`` is ``(R, n_out, n_in)``, ``biases[l]`` ``(R, n_out)``.
         feedback: ``matrices[l]`` carries the signal to hidden layer ``l``.
         past: the forward pass: ``past.hidden[l]`` is ``(*R, N, n_l)``, ``past.outputs``

@@ -114,7 +114,7 @@ class Network:
         cls,
         layers: Sequence[Layer],
         activation: Activation,
-        how: Draw,
+        how: Draw | Sequence[Draw],
         seeds: Sequence[Seed],
         device: torch.device,
         dtype: torch.dtype,
@@ -125,7 +125,7 @@ class Network:
         Args:
             layers: geometry, bottom first.
             activation: of the hidden layers.
-            how: distribution and scale of the weights.
+            how: distribution and scale of the weights, of all or of each replicate.
             seeds: one a replicate.
             device: where it lives.
             dtype: its floating-point type.

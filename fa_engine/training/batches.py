@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from fa_engine.config import NotAllowed, RunConfig
-from fa_engine.data.datasets import DataOptions, Dataset
+from fa_engine.data.datasets import DataOptions, Dataset, load_dataset
 from fa_engine.seeding import ORDER, generator
 
 
@@ -19,26 +22,61 @@ class Batches:
     ``order_seed``. An incomplete last batch is dropped.
     """
 
-    def __init__(self, config: RunConfig, data: Dataset) -> None:
+    def __init__(
+        self, config: RunConfig, data: Dataset, labels: Float[Tensor, "*R n c"] | None = None
+    ) -> None:
+        """Draws no order yet.
+
+        Args:
+            config: of the run.
+            data: samples and targets.
+            labels: in the place of the targets, where networks have some of their own.
+        """
+        self._targets = data.y_train if labels is None else labels
         self._data, self._size = data, config.batch_size
         self._shuffle, self._per_epoch = config.shuffle, config.steps_per_epoch
         self._seed = config.shared_seed("order")
         self._order = torch.empty(0, dtype=torch.int64)
         self._order_epoch = -1
 
-    def at(self, step: int) -> tuple[Float[Tensor, "N n_0"], Float[Tensor, "N c"]]:
-        """The batch of step ``step``: ``x`` of shape ``(N, n_0)`` and ``y`` of shape ``(N, c)``."""
+    def at(self, step: int) -> tuple[Float[Tensor, "N n_0"], Float[Tensor, "*#R N c"]]:
+        """The batch of step ``step``: ``x`` of shape ``(N, n_0)`` and ``y`` of shape ``(N, c)``, or
+        ``(R, N, c)``."""
         epoch, batch = divmod(step, self._per_epoch)
-        x, y = self._data.x_train, self._data.y_train
+        x, y = self._data.x_train, self._targets
         rows = slice(batch * self._size, (batch + 1) * self._size)
         if not self._shuffle:
-            return x[rows], y[rows]
+            return x[rows], y[..., rows, :]
         if epoch != self._order_epoch:
             key = (epoch, ORDER) if self._seed is None else (self._seed, ORDER, epoch)
             shuffled = torch.randperm(len(x), generator=generator(*key))
             self._order, self._order_epoch = shuffled.to(x.device), epoch
         chosen = self._order[rows]
-        return x.index_select(0, chosen), y.index_select(0, chosen)
+        return x.index_select(0, chosen), y.index_select(-2, chosen)
+
+
+def own_labels(
+    configs: Sequence[RunConfig],
+    data_dir: Path | str | None,
+    device: torch.device,
+    dtype: torch.dtype,
+) -> Float[Tensor, "R n c"]:
+    """The targets of each network, with the label noise of its own.
+
+    Args:
+        configs: one a network.
+        data_dir, device, dtype: see :func:`~fa_engine.data.datasets.load_dataset`.
+
+    Raises:
+        DatasetError: the samples cannot be had.
+    """
+    kinds: dict[float, Tensor] = {}
+    for config in configs:
+        if config.label_noise not in kinds:
+            options = data_options(config)
+            data = load_dataset(config.dataset, data_dir, device, dtype, options)
+            kinds[config.label_noise] = data.first(config.n_train).y_train
+    return torch.stack([kinds[config.label_noise] for config in configs])
 
 
 def data_options(config: RunConfig) -> DataOptions:

@@ -182,7 +182,7 @@ def _check(progress: _Progress, config: RunConfig) -> None:
         raise ValueError(f"step = {progress.step}: allowed is at most {config.total_steps}")
     for name in ("diverged_at", "drawn_as"):
         count = len(getattr(progress, name))
-        if count != config.replicates:
-            raise ValueError(f"{name}: {count} values where there are {config.replicates} networks")
+        if count != config.networks:
+            raise ValueError(f"{name}: {count} values where there are {config.networks} networks")
     if any(at is not None and not 0 <= at <= progress.step for at in progress.diverged_at):
         raise ValueError(f"diverged_at: allowed are steps up to {progress.step}")

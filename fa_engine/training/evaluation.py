@@ -15,13 +15,13 @@ from fa_engine.networks.network import Network
 
 @unwarned
 def scores(
-    loss: Loss, f: Float[Tensor, "*R N c"], y: Float[Tensor, "N c"]
+    loss: Loss, f: Float[Tensor, "*R N c"], y: Float[Tensor, "*#R N c"]
 ) -> tuple[Float64[Array, " replicates"], Float64[Array, " replicates"]]:
     """Loss and accuracy of outputs ``f``, ``(R,)`` each, summed in float64 on the host.
 
     Where the loss is not finite there is no accuracy: the largest of nan is the first class.
     """
-    samples = y.shape[0]
+    samples = y.shape[-2]
     losses = loss.of_samples(f, y).cpu().numpy()
     hits = _largest(f) == _largest(y)
     mean: Array = np.add.reduce(losses.reshape(-1, samples), -1, dtype=np.float64) / samples

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -70,12 +70,27 @@ class Measurement(Walk, Alignment):
         if not gone.any():
             return self
 
-        def masked(values: Any) -> Any:
-            if isinstance(values, np.ndarray):
-                values = values.copy()  # some are views of others
-                values[gone] = np.nan
+        def masked(values: Array) -> Array:
+            values = values.copy()  # some are views of others
+            values[gone] = np.nan
             return values
 
-        values = {one.name: masked(getattr(self, one.name)) for one in fields(self)}
-        values["own"] = {name: masked(array) for name, array in self.own.items()}
+        return self._with_each(masked)
+
+    def of(self, networks: slice) -> Measurement:
+        """The same of some networks alone, those of a cell, say
+        (:meth:`fa_engine.RunConfig.networks_of`).
+
+        Args:
+            networks: which of the ``R``.
+        """
+        return self._with_each(lambda values: values[networks])
+
+    def _with_each(self, made: Callable[[Array], Array]) -> Measurement:
+        """The same with what is made of every array ``(R, ...)``."""
+        values: dict[str, Any] = {one.name: getattr(self, one.name) for one in fields(self)}
+        for name, value in values.items():
+            if isinstance(value, np.ndarray):
+                values[name] = made(value)
+        values["own"] = {name: made(array) for name, array in self.own.items()}
         return replace(self, **values)

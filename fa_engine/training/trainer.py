@@ -23,13 +23,14 @@ from fa_engine.measures.walk import Conserving, Walk, Walker, conserving
 from fa_engine.networks.activations import ACTIVATIONS
 from fa_engine.networks.losses import LOSSES
 from fa_engine.networks.network import Network
-from fa_engine.optimizers import SCHEDULES, Optimizer, PlainSGD, StepOptions, make_optimizer
-from fa_engine.seeding import Draw, network_seeds
+from fa_engine.optimizers import Optimizer, make_optimizer
 from fa_engine.surroundings import undisturbed
 from fa_engine.training import checkpoint
-from fa_engine.training.batches import Batches, check_data, data_options
+from fa_engine.training.batches import Batches, check_data, data_options, own_labels
+from fa_engine.training.cells import Cells
 from fa_engine.training.evaluation import evaluated, scores
 from fa_engine.training.measurement import Measurement
+from fa_engine.varied import VariedOptimizer
 
 LOOK_EVERY = 100  # steps between two looks for a divergence that no measurement has seen
 
@@ -68,7 +69,8 @@ class Trainer:
         diverged_at: per replicate the step at which it was first seen not to be finite: a loss of
             its own, or a weight or bias, is inf or nan. None: it never was. From that step on it
             has no value of any measure.
-        drawn_as: per replicate, the number of the network whose feedback matrices it has.
+        drawn_as: per replicate, the number of the network whose feedback matrices it has, of those
+            of its cell.
     """
 
     @undisturbed
@@ -103,7 +105,8 @@ class Trainer:
         dtype = getattr(torch, config.dtype)
         if data is not None:
             check_data(config, data, dtype)
-        seeds = network_seeds(config.seed, range(config.replicates), config.draws)
+        self._cells = Cells(config)
+        self.drawn_as = [*range(config.replicates)] * len(config.cells)
         self.begun_with = self._config = config
         self._learning_rate = config.learning_rate
         self._given, self._data_dir = data, data_dir
@@ -113,26 +116,25 @@ class Trainer:
         self.network = Network.draw(
             config.layers,
             ACTIVATIONS[config.activation],
-            Draw(config.weight_init, config.weight_std),
-            seeds,
+            self._cells.weights(),
+            self._cells.seeds(self.drawn_as),
             device,
             dtype,
             config.bias,
         )
         if weights is not None:
             _copy_named(weights, self.network.state())
-        self.drawn_as = list(range(config.replicates))
         self.feedback = self._feedback(config)
         self.optimizer: Optimizer = self._optimizer(config.learning_rate)
         self.step = 0
         self.total_steps = config.total_steps
         self._measure_every = config.measure_every
         self.finished = False
-        self.diverged_at: list[int | None] = [None] * config.replicates
+        self.diverged_at: list[int | None] = [None] * config.networks
         self._loss = LOSSES[config.loss]
         self._frozen = [number - 1 for number in config.frozen]
         self._walker = Walker(self.network, self._conserving()) if config.walk else None
-        self._batches = Batches(config, self.data)
+        self._batches = Batches(config, self.data, self._labels())
         self._next_evaluation = 0
         self._handed_out = -1
 
@@ -159,6 +161,7 @@ class Trainer:
 
         Raises:
             pydantic.ValidationError: it is out of range.
+            NotAllowed: every cell of the run has one of its own.
         """
         return self._learning_rate
 
@@ -166,6 +169,8 @@ class Trainer:
     @undisturbed
     def learning_rate(self, value: float) -> None:
         """Acts at the next step."""
+        if "learning_rate" in self._config.varied:
+            raise NotAllowed("learning_rate", value, "that of each cell, where it is varied")
         limits = bounds("learning_rate")
         if not (type(value) is float and limits["gt"] < value <= limits["le"]):
             value = self._config.replace(learning_rate=value).learning_rate
@@ -193,7 +198,7 @@ class Trainer:
 
     def _switch(self, row: RunConfig) -> None:
         """Takes up the scheme of ``row``, with its parts."""
-        self._config = row
+        self._config, self._cells = row, Cells(row)
         self.feedback = self._feedback(row)
         # The weights' own momentum goes on. Kolen-Pollack's matrices take the weights' increments
         # from the first step, so they need the same state; other learned ones start with none.
@@ -263,7 +268,7 @@ class Trainer:
         due = measure or (measure is None and (last or self.step % self._measure_every == 0))
         x, y = self.batch()
         past = self.network.forward(x)
-        top = self._loss.error(past.outputs, y).div_(len(y))
+        top = self._loss.error(past.outputs, y).div_(len(x))
         if not due and measure is None and self.step % LOOK_EVERY == 0:
             due = bool((~self._finite(top) & ~self.diverged).any())
         directions = self.feedback.directions(top, y, past, self.step)
@@ -290,7 +295,7 @@ class Trainer:
         self.feedback.recall(looked.asked)  # a measure, or who was handed it, may have asked too
         follows = walker is not None and measurement is not None
         true = moment.true_deltas if follows else []  # of the weights before the step
-        self.optimizer.rate = self._learning_rate * self._schedule()
+        self.optimizer.rate = self._cells.rate(self._learning_rate, self.epoch)
         self.optimizer.update(directions, self.feedback.learned(directions, past))
         self.feedback.took_step()
         self.step += 1
@@ -324,7 +329,7 @@ class Trainer:
         A weight can be inf where the loss is not: a saturated unit says 1 whatever drives it.
         """
         tensors = [*self.network.weights, *self.network.biases, *others]
-        replicates = self.config.replicates
+        replicates = self.network.replicates
         # What is not finite makes its sum so; a sum may also overflow, and then they are looked at.
         sums = torch.stack([t.reshape(replicates, -1).sum(1) for t in tensors]).sum(0)
         finite: NDArray[np.bool_] = np.isfinite(sums.cpu().numpy())
@@ -402,7 +407,7 @@ class Trainer:
         if longer.total_steps < self.step:
             least = -(-self.step // longer.steps_per_epoch)
             raise NotAllowed("epochs", epochs, f"at least {least:,}, which it has trained")
-        self._config = longer
+        self._config, self._cells = longer, Cells(longer)
         self.begun_with = self.begun_with.replace(epochs=epochs)
         self.total_steps = longer.total_steps
         self.finished = bool(self.diverged.all())
@@ -472,7 +477,8 @@ class Trainer:
         if (row.scheme, row.composition) == (self.begun_with.scheme, self.begun_with.composition):
             row = self.begun_with
         self._switch(row)
-        self.learning_rate = progress["learning_rate"]
+        if "learning_rate" not in row.varied:
+            self.learning_rate = progress["learning_rate"]
         self.step = progress["step"]
         self.diverged_at = list(progress["diverged_at"])
         all_gone = None not in self.diverged_at
@@ -487,15 +493,9 @@ class Trainer:
             self._walker.load_state(tensors)
 
     def _feedback(self, config: RunConfig) -> Feedback:
-        seed = config.seed if config.feedback_seed is None else config.feedback_seed
         options = FeedbackOptions(
-            seeds=network_seeds(seed, self.drawn_as, config.draws),
-            how=Draw(
-                config.feedback_init,
-                config.feedback_std,
-                config.feedback_density,
-                config.feedback_rank,
-            ),
+            seeds=self._cells.seeds(self.drawn_as, feedback=True),
+            how=self._cells.feedback(),
             delay_modules=config.delay_modules,
             mirror_rate=config.mirror_rate,
             mirror_samples=config.mirror_samples,
@@ -504,25 +504,32 @@ class Trainer:
 
     def _optimizer(self, rate: float) -> Optimizer:
         config = self.config
-        options = StepOptions(config.momentum, config.weight_decay, config.bias_rate)
-        learned = self.feedback.matrices if self.feedback.learns else ()
+        options, learned = self._cells.steps(), self.feedback.matrices
+        if not self.feedback.learns:
+            learned = ()
+        if isinstance(options, tuple):
+            return VariedOptimizer(config.optimizer, self.network, learned, rate, options)
         return make_optimizer(config.optimizer, self.network, learned, rate, options)
 
     def _conserving(self) -> list[Conserving]:
         config = self.config
-        plain_steps = isinstance(self.optimizer, PlainSGD) and config.weight_decay == 0
-        if not plain_steps:
+        varied = {"weight_decay", "bias_rate"} & set(config.varied)
+        if not self.optimizer.keeps_nothing or config.weight_decay or varied:
             return []
         return conserving(self.network, self.feedback, self._frozen, config.bias_rate)
 
-    def _schedule(self) -> float:
-        """What the learning rate is multiplied by at this step."""
-        config = self.config
-        factor = SCHEDULES[config.schedule].factor
-        return factor(self.epoch, config.epochs, config.schedule_every, config.schedule_factor)
+    def _labels(self) -> Tensor | None:
+        if "label_noise" not in self.config.varied:
+            return None
+        if self._given is not None:
+            raise NotAllowed("vary", "label_noise", "other fields, with data that were given")
+        like = self.data.x_train
+        found = own_labels(self._cells.of_networks, self._data_dir, like.device, like.dtype)
+        return self.network.operand(found)
 
-    def batch(self) -> tuple[Float[Tensor, "N n_0"], Float[Tensor, "N c"]]:
-        """The next batch: ``x`` of shape ``(N, n_0)`` and ``y`` of shape ``(N, c)``."""
+    def batch(self) -> tuple[Float[Tensor, "N n_0"], Float[Tensor, "*#R N c"]]:
+        """The next batch: ``x`` of shape ``(N, n_0)`` and ``y`` of shape ``(N, c)``, or
+        ``(R, N, c)`` where label noise is varied."""
         return self._batches.at(self.step)
 
     def _see_diverged(self, finite: Bool[NDArray[np.bool_], " R"]) -> None:

@@ -44,11 +44,33 @@ BANK = {
     "convolutions": {"hidden": ["conv 16x3", "conv 32x3", "pool 2", 32], "batch_size": 512},
     "convolutions, adam, relu": {"hidden": ["conv 32x3", "pool 2", 64], "batch_size": 1400}
     | {"replicates": 8, "optimizer": "adam", "activation": "relu", "walk": True},
+    "varied rates": LONG | {"replicates": 4, "vary": {"learning_rate": [0.01, 0.03, 0.1, 0.3]}},
+    "varied momentum": WIDE | {"replicates": 3, "vary": {"momentum": [0.0, 0.3, 0.5, 0.9]}},
+    "varied adam": WIDE
+    | {"replicates": 3, "optimizer": "adam", "vary": {"weight_decay": [0.0, 0.1, 0.2, 0.3]}},
+    "varied labels": SPIRALS
+    | {"hidden": [8], "replicates": 600, "vary": {"label_noise": [0.0, 0.1, 0.2, 0.5]}},
     "teacher": {"dataset": "teacher", "teacher_hidden": [4096, 1024]},
 }
 
 
-DAILY = ("deltas that float32 cannot hold", "walk, relu", "adam", "sparse", "replicates", "delay")
+DAILY = (
+    "deltas that float32 cannot hold",
+    "walk, relu",
+    "adam",
+    "sparse",
+    "replicates",
+    "delay",
+    "varied rates",
+)
+    "deltas that float32 cannot hold",
+    "walk, relu",
+    "adam",
+    "sparse",
+    "replicates",
+    "delay",
+    "varied rates",
+)
 
 
 @pytest.mark.slow

@@ -32,6 +32,7 @@ class DataKnobs(BaseModel):
         ge=0,
         le=1,
         group="data",
+        varies=True,
     )
     teacher_hidden: tuple[int, ...] = knob(
         (32,),

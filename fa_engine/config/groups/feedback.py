@@ -73,6 +73,7 @@ class FeedbackKnobs(BaseModel):
         le=100,
         group="feedback",
         empty="1/√(fan-in)",
+        varies=True,
     )
     feedback_init: str = knob(
         "normal",
@@ -81,6 +82,7 @@ class FeedbackKnobs(BaseModel):
         rows=DISTRIBUTIONS,
         but=("zero",),
         group="feedback",
+        varies=True,
     )
     feedback_density: float = knob(
         1.0,
@@ -90,6 +92,7 @@ class FeedbackKnobs(BaseModel):
         gt=0,
         le=1,
         group="feedback",
+        varies=True,
     )
     feedback_rank: int | None = knob(
         None,
@@ -107,6 +110,7 @@ class FeedbackKnobs(BaseModel):
         lt=2**31,
         group="feedback",
         empty="as the weights",
+        varies=True,
     )
     delay_modules: int = knob(
         1,

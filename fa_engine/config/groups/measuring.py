@@ -17,6 +17,7 @@ class MeasuringKnobs(BaseModel):
         "Of weights and feedback; the same seed repeats the run. See Draws for what else is of it.",
         ge=0,
         lt=2**31,
+        varies=True,
     )
     replicates: int = knob(
         4,
@@ -24,7 +25,6 @@ class MeasuringKnobs(BaseModel):
         "Networks trained side by side, each with weights and feedback matrices of its own.",
         unit="networks",
         ge=1,
-        le=256,
     )
     measure_every: int = knob(
         10,

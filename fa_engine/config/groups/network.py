@@ -43,6 +43,7 @@ class NetworkKnobs(BaseModel):
         "Distribution the initial weights are drawn from.",
         rows=DISTRIBUTIONS,
         group="network",
+        varies=True,
     )
     weight_std: float | None = knob(
         None,
@@ -53,6 +54,7 @@ class NetworkKnobs(BaseModel):
         le=100,
         group="network",
         empty="1/√(fan-in)",
+        varies=True,
     )
     frozen: tuple[int, ...] = knob(
         (),

@@ -19,10 +19,21 @@ class StepKnobs(BaseModel):
         group="step",
     )
     learning_rate: float = knob(
-        0.1, "Learning rate", "Length of a step along the update direction.", gt=0, le=100
+        0.1,
+        "Learning rate",
+        "Length of a step along the update direction.",
+        gt=0,
+        le=100,
+        varies=True,
     )
     momentum: float = knob(
-        0.0, "Momentum", "Share of the last step that is taken again.", ge=0, lt=1, group="step"
+        0.0,
+        "Momentum",
+        "Share of the last step that is taken again.",
+        ge=0,
+        lt=1,
+        group="step",
+        varies=True,
     )
     weight_decay: float = knob(
         0.0,
@@ -32,6 +43,7 @@ class StepKnobs(BaseModel):
         ge=0,
         le=10,
         group="step",
+        varies=True,
     )
     batch_size: int = knob(
         64,
@@ -51,6 +63,7 @@ class StepKnobs(BaseModel):
         ge=0,
         le=1000,
         group="step",
+        varies=True,
     )
     schedule: str = knob(
         "constant",
@@ -75,4 +88,5 @@ class StepKnobs(BaseModel):
         gt=0,
         le=1,
         group="step",
+        varies=True,
     )

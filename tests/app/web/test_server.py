@@ -28,7 +28,7 @@ from app.server import WebApp, create_app
 from app.settings import Settings
 from app.store import Draft
 from fa_engine import Limits, RunConfig
-from fa_engine.config import knob_of
+from fa_engine.config import knob_of, listed_fields
 
 ROOT = Path(__file__).parents[3]
 
@@ -81,8 +81,8 @@ def test_every_knob_has_one_control_with_its_words(app: WebApp) -> None:
         for entry in components(layout(app))
         if isinstance(entry.get("id"), dict) and entry["id"].get("type") == "field"
     }
-    assert set(controls) == set(RunConfig.model_fields) == set(FIELDS)
-    for name, field in RunConfig.model_fields.items():
+    assert set(controls) == set(listed_fields(RunConfig)) == set(FIELDS)
+    for name, field in listed_fields(RunConfig).items():
         control = json.dumps(controls[name])
         about = knob_of(field)
         assert json.dumps(field.title)[1:-1] in control

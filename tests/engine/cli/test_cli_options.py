@@ -17,7 +17,7 @@ from fa_engine.cli.options import config_of, given, option, with_fields, with_ru
 from fa_engine.cli.sweep import sweep
 from fa_engine.cli.texts import COMMANDS
 from fa_engine.cli.train import train
-from fa_engine.config import RunConfig, allowed, knob_of, problems
+from fa_engine.config import RunConfig, allowed, knob_of, listed_fields, problems
 from fa_engine.feedback.schemes import SCHEMES
 
 
@@ -58,7 +58,7 @@ def test_every_command_has_a_help_with_examples(name: str, here: Any) -> None:
 def test_every_field_is_an_option_in_its_own_words(command: str, here: Any) -> None:
     _, said, _ = here(command, "--help")
     flat = " ".join(said.replace("│", " ").split())
-    for name, field in RunConfig.model_fields.items():
+    for name, field in listed_fields(RunConfig).items():
         assert f" {option(name)} " in flat
         assert " ".join(str(field.description).split()) in flat
         about = knob_of(field)
