@@ -74,8 +74,10 @@ def everything(
     context = multiprocessing.get_context("spawn")
     answers: Any = context.Queue()
     workers: list[BaseProcess] = []
+    queues: list[Any] = []  # one that nobody holds here is gone for the workers too
     for small, number in ((False, jobs), (True, small_jobs)):
         todo: Any = context.Queue()
+        queues.append(todo)
         rows = [
             (name, row.label)
             for name in chosen

@@ -46,7 +46,8 @@ def lines(recipe: Recipe, result: Result) -> list[Line]:
     """The table of a recipe: rows that were run, a line a figure.
 
     Figures for epochs that were never asked for, as those of a full run are of a short one, are
-    left out; the last one stands beside what ours ended with.
+    left out; the last one stands beside what ours ended with, and has a difference to it where
+    that is no short run.
     """
     found: list[Line] = []
     for row in recipe.rows:
@@ -56,17 +57,17 @@ def lines(recipe: Recipe, result: Result) -> list[Line]:
         elif ran.failed:
             found.append(Line(row.label, "", "", f"failed: {ran.failed}", "", True))
         else:
-            found += _lines(recipe, row, ran)
+            found += _lines(recipe, row, ran, result.short)
     return found
 
 
-def _lines(recipe: Recipe, row: Row, ran: RowResult) -> list[Line]:
+def _lines(recipe: Recipe, row: Row, ran: RowResult, short: bool) -> list[Line]:
     within = [
         figure
         for figure in row.figures
         if not isinstance(figure.at, int) or figure.at <= ran.epochs_planned
     ]
-    found = [_line(row.label, figure, ran) for figure in within]
+    found = [_line(row.label, figure, ran, short) for figure in within]
     have = {figure.of for figure in within}
     for of in recipe.shown:
         if of not in have:
@@ -76,17 +77,18 @@ def _lines(recipe: Recipe, row: Row, ran: RowResult) -> list[Line]:
     return found
 
 
-def _line(label: str, figure: Figure, ran: RowResult) -> Line:
+def _line(label: str, figure: Figure, ran: RowResult, short: bool) -> Line:
     point = point_at(ran, figure.of, figure.at)
     mean = None if point is None else point.values[figure.of][0]
     unit = QUANTITIES[figure.of][1]
+    beyond = short and figure.at == "last"
     spread = "" if figure.spread is None else f" ± {figure.spread:.2f}"
     return Line(
         label,
         quantity(figure.of, figure.at, ran),
         f"{figure.value:.2f}{spread} {unit}".rstrip(),
         NOT_REACHED if point is None else shown(figure.of, point),
-        "" if mean is None else f"{mean - figure.value:+.2f}",
+        "" if mean is None or beyond else f"{mean - figure.value:+.2f}",
         bool(figure.read_in),
     )
 
@@ -104,8 +106,8 @@ def shown(of: str, point: Point) -> str:
         return "undefined"
     unit = QUANTITIES[of][1]
     small = "" if unit else ".3g"
-    numbers = [format(n, small or ".2f") for n in (mean, deviation or 0.0)]
-    return f"{numbers[0]} ± {numbers[1]} {unit}".rstrip()
+    numbers = [format(n, small or ".2f") for n in (mean, deviation) if n is not None]
+    return f"{' ± '.join(numbers)} {unit}".rstrip()
 
 
 def verdicts(recipe: Recipe, result: Result) -> list[Verdict]:

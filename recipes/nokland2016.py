@@ -47,7 +47,7 @@ RECIPE = Recipe(
         _row(1, "bp", 1.59, 0.04),
     ),
     claims=(
-        Claim("DFA learns from weights of 0", Reading("2x800 DFA"), 10.0),
-        Claim("FA does", Reading("2x800 FA"), 10.0),
+        Claim("DFA learns from weights of 0: less than 20 % wrong", Reading("2x800 DFA"), 20.0),
+        Claim("FA does too", Reading("2x800 FA"), 20.0),
     ),
 )

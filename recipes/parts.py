@@ -1,4 +1,4 @@
-"""What recipes need and the engine has not: initial values, a loss, signals, data sets."""
+"""What recipes need and the engine has not: initial values, a loss, a signal, a matrix, data."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fa_engine import DataOptions, DatasetSpec, RunConfig, register
+from fa_engine import DataOptions, DatasetSpec, Matrices, RunConfig, register
 from fa_engine.data import idx
 from fa_engine.data.samples import Samples
 from fa_engine.networks.losses import Loss
-from fa_engine.seeding import SAMPLES, WEIGHTS, generator, network_seeds, numpy_generator
+from fa_engine.seeding import MIRROR, SAMPLES, WEIGHTS, generator, network_seeds, numpy_generator
 
 Entries = Callable[[tuple[int, ...], int, int, torch.Generator], Tensor]
 
@@ -42,7 +42,7 @@ def even_by_inputs(config: RunConfig) -> dict[str, Tensor]:
 
     def entries(shape: tuple[int, ...], ins: int, _outs: int, source: torch.Generator) -> Tensor:
         unit = torch.rand(shape, generator=source, dtype=torch.float64)
-        return (2 * unit - 1) / ins**0.5
+        return unit.mul_(2).sub_(1).div_(ins**0.5)
 
     return _drawn(config, entries)
 
@@ -58,7 +58,7 @@ def normal_by_both_sides(config: RunConfig) -> dict[str, Tensor]:
 
     def entries(shape: tuple[int, ...], ins: int, outs: int, source: torch.Generator) -> Tensor:
         normal = torch.randn(shape, generator=source, dtype=torch.float64)
-        return normal / (ins + outs) ** 0.5
+        return normal.div_((ins + outs) ** 0.5)
 
     return _drawn(config, entries)
 
@@ -92,6 +92,34 @@ def tenths(epoch: float, epochs: int, _every: int, _factor: float) -> float:
     return 0.01 if part >= 0.75 else 0.1 if part >= 0.5 else 1.0
 
 
+@register.matrices("recipe_mirror")
+class SummedMirror(Matrices):
+    """The weight mirror as its authors' code has it: uniform noise through weights, bias and
+    sigmoid, its products with the answer summed up, and an epoch of that before training.
+
+    The rescaling that stands there too binds a name anew and changes no matrix.
+    """
+
+    title = "A sum of the answers to noise"
+    routes = ("layerwise",)
+    sees_noise = True
+    motion = "mirrored"
+    amplitude, rate, before = 0.1, 0.01, 468
+
+    def refresh(self, step: int) -> None:
+        """``B <- B + rate noise_out^T noise_in``, once a step, and 468 times before the first."""
+        samples = self.options.mirror_samples
+        rounds = self.before if step == 0 else 1
+        sources = [generator(seed, MIRROR, step) for seed in self.options.seeds]
+        for _ in range(rounds):
+            for layer, matrix in enumerate(self.tensors):
+                drawn = [torch.rand(samples, matrix.shape[2], generator=s) for s in sources]
+                noise = self.amplitude * (torch.stack(drawn).to(matrix) - 0.5)
+                weights, bias = self.network.weights[layer + 1], self.network.biases[layer + 1]
+                answer = torch.sigmoid(noise @ weights.mT + bias.unsqueeze(1))
+                matrix.add_(answer.mT @ noise, alpha=self.rate)
+
+
 LINEAR_INPUTS, LINEAR_OUTPUTS, LINEAR_TRAIN, LINEAR_TEST = 30, 10, 2000, 1000
 
 
@@ -119,7 +147,8 @@ register.dataset(
 
 def _halved(data_dir: Path, options: DataOptions) -> Samples:
     def halved(images: NDArray[np.uint8]) -> NDArray[np.float64]:
-        return images.reshape(-1, 14, 2, 14, 2).mean((2, 4), dtype=np.float64)
+        means: NDArray[np.float64] = images.reshape(-1, 14, 2, 14, 2).mean((2, 4), dtype=np.float64)
+        return means
 
     x, y, x_test, y_test = idx.read_mnist(data_dir, options)
     return halved(x), y, halved(x_test), y_test

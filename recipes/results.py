@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from fa_engine.cli.outputs import whole
 
 Spread = tuple[float | None, float | None]
-"""Mean and standard deviation over the networks; None: of no network there is a value."""
+"""Mean and standard deviation over the networks; None: none has a value, or one alone."""
 
 
 class Point(BaseModel):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
@@ -119,14 +118,13 @@ def record(trainer: Trainer) -> Point:
 
 
 def spread(values: NDArray[Any]) -> Spread:
-    """Mean and standard deviation (of a sample) over the networks that have a value."""
+    """Mean and standard deviation (of a sample) over the networks that have a value; of one alone
+    there is no deviation."""
     known = values[np.isfinite(values)]
     if not len(known):
         return None, None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        deviation = float(known.std(ddof=1)) if len(known) > 1 else 0.0
-    return _rounded(float(known.mean())), _rounded(deviation)
+    deviation = _rounded(float(known.std(ddof=1))) if len(known) > 1 else None
+    return _rounded(float(known.mean())), deviation
 
 
 def _rounded(value: float) -> float:

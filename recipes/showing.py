@@ -33,6 +33,8 @@ def show(console: Console, recipe: Recipe, result: Result) -> None:
     console.print(table)
     if not all(line.checked for line in found):
         console.print(NOTE, highlight=False)
+    if result.short:
+        console.print("Shorter than published: numbers of the end are not those of the table.")
     for verdict in verdicts(recipe, result):
         console.print(f"{verdict.claim.text}: {VERDICTS[verdict.holds]}", highlight=False)
     console.print(f"\n{recipe.source}. {recipe.link}", highlight=False)
