@@ -13,7 +13,7 @@ export TORCH
 parallel := --numprocesses auto --maxprocesses 4 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help run test docs thorough bench faults pictures audit lock format clean
+.PHONY: help run test docs thorough bench reproduce faults pictures audit lock format clean
 
 help:  ## list the commands
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1	\2/p' Makefile | expand -t 16
@@ -37,6 +37,9 @@ thorough: $(dev)  ## the longest tests, and new generated cases, for half an hou
 
 bench: $(dev)  ## measure against the peers, side by side
 	$(python) -m benchmarks
+
+reproduce: $(runtime)  ## run a published table again: RECIPE=name, SHORT=1 for minutes; no name lists them
+	@$(python) -m recipes $(RECIPE) $(if $(SHORT),--short)
 
 faults: $(dev)  ## kill, lock, fill and restart what a dashboard stands on
 	$(python) -m benchmarks faults

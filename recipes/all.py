@@ -1,9 +1,10 @@
 """``python -m recipes.all --out DIR``: all recipes at once, several rows side by side.
 
-Made for a machine that is there for some minutes: rows are taken in order of importance by as many
-processes as ``--jobs`` says, what is too small for a GPU by ``--small-jobs`` more on the
-processor. When time is up each stops where it is and says after how many epochs. A recipe's file
-is written anew as often as one of its rows is done, and none fails because another does.
+Made for a machine that is there for some minutes: rows are taken, the first of every recipe before
+the second of any, by as many processes as ``--jobs`` says, what is too small for a GPU by
+``--small-jobs`` more on the processor. When time is up each stops where it is and says after how
+many epochs. A recipe's file is written anew as often as one of its rows is done, and none fails
+because another does.
 """
 
 from __future__ import annotations
@@ -78,12 +79,7 @@ def everything(
     for small, number in ((False, jobs), (True, small_jobs)):
         todo: Any = context.Queue()
         queues.append(todo)
-        rows = [
-            (name, row.label)
-            for name in chosen
-            if RECIPES[name].small is small
-            for row in RECIPES[name].rows
-        ]
+        rows = in_turn([name for name in chosen if RECIPES[name].small is small])
         for job in rows:
             todo.put(job)
         for _ in range(min(number, len(rows))):
@@ -96,6 +92,16 @@ def everything(
         if worker.is_alive():  # its time is up, and it does not come to an end
             worker.terminate()
     return 0
+
+
+def in_turn(names: list[str]) -> list[Job]:
+    """The first row of each recipe, then the second of each, and so on."""
+    jobs = [
+        (place, order, (name, row.label))
+        for order, name in enumerate(names)
+        for place, row in enumerate(RECIPES[name].rows)
+    ]
+    return [job for _, _, job in sorted(jobs)]
 
 
 def _work(todo: Any, answers: Any, short: bool, device: Device, until: float | None) -> None:

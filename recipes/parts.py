@@ -72,27 +72,17 @@ def _half_square_error(f: Tensor, y: Tensor) -> Tensor:
     return (s - y) * s * (1 - s)
 
 
-# No recipe asks for a spectrum, which is what the curvature is for.
-register.loss(
-    "recipe_sigmoid_square",
-    Loss("Squared error of sigmoid outputs", _half_square, _half_square_error),
-)
-
-
-@register.signal("recipe_target_whole", title="The target, not divided by the batch size")
 def target_whole(e: Tensor, y: Tensor) -> Tensor:
     """What a hidden layer hears of the whole batch is a sum; the outputs' error stays a mean."""
     return y.expand_as(e) * e.shape[-2]
 
 
-@register.schedule("recipe_tenths", title="A tenth from half of the run on, and from 3/4 on again")
 def tenths(epoch: float, epochs: int, _every: int, _factor: float) -> float:
     """0.1 from the middle on, 0.01 in the last quarter."""
     part = epoch / epochs
     return 0.01 if part >= 0.75 else 0.1 if part >= 0.5 else 1.0
 
 
-@register.matrices("recipe_mirror")
 class SummedMirror(Matrices):
     """The weight mirror as its authors' code has it: uniform noise through weights, bias and
     sigmoid, its products with the answer summed up, and an epoch of that before training.
@@ -131,20 +121,6 @@ def _linear(_data_dir: Path, _options: DataOptions) -> Samples:
     return x[:LINEAR_TRAIN], y[:LINEAR_TRAIN], x[LINEAR_TRAIN:], y[LINEAR_TRAIN:]
 
 
-register.dataset(
-    "recipe_linear",
-    DatasetSpec(
-        "A linear map of 30 numbers to 10",
-        (LINEAR_INPUTS,),
-        LINEAR_OUTPUTS,
-        LINEAR_TRAIN,
-        LINEAR_TEST,
-        _linear,
-        "Inputs are normal with variance 1; the map's entries lie evenly from -1 to 1.",
-    ),
-)
-
-
 def _halved(data_dir: Path, options: DataOptions) -> Samples:
     def halved(images: NDArray[np.uint8]) -> NDArray[np.float64]:
         means: NDArray[np.float64] = images.reshape(-1, 14, 2, 14, 2).mean((2, 4), dtype=np.float64)
@@ -154,16 +130,36 @@ def _halved(data_dir: Path, options: DataOptions) -> Samples:
     return halved(x), y, halved(x_test), y_test
 
 
-register.dataset(
-    "recipe_mnist14",
-    DatasetSpec(
-        "MNIST (14 x 14)",
-        (14, 14, 1),
-        idx.N_CLASSES,
-        idx.N_TRAIN,
-        idx.N_TEST,
-        _halved,
-        "Pixels are means of four, in [0, 1].",
-        1 / 255,
-    ),
+LINEAR = DatasetSpec(
+    "A linear map of 30 numbers to 10",
+    (LINEAR_INPUTS,),
+    LINEAR_OUTPUTS,
+    LINEAR_TRAIN,
+    LINEAR_TEST,
+    _linear,
+    "Inputs are normal with variance 1; the map's entries lie evenly from -1 to 1.",
 )
+MNIST14 = DatasetSpec(
+    "MNIST (14 x 14)",
+    (14, 14, 1),
+    idx.N_CLASSES,
+    idx.N_TRAIN,
+    idx.N_TEST,
+    _halved,
+    "Pixels are means of four, in [0, 1].",
+    1 / 255,
+)
+# No recipe asks for a spectrum, which is what a loss has a curvature for.
+HALF_SQUARE = Loss("Squared error of sigmoid outputs", _half_square, _half_square_error)
+
+
+def add_parts() -> None:
+    """Makes the names known that recipes use; again changes nothing."""
+    register.loss("recipe_sigmoid_square", HALF_SQUARE)
+    register.dataset("recipe_linear", LINEAR)
+    register.dataset("recipe_mnist14", MNIST14)
+    register.matrices("recipe_mirror")(SummedMirror)
+    register.signal("recipe_target_whole", title="The target, not divided by the batch")(
+        target_whole
+    )
+    register.schedule("recipe_tenths", title="A tenth from the middle on, and from 3/4 on")(tenths)

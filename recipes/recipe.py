@@ -130,7 +130,8 @@ class Recipe:
         return found[label]
 
     def config(self, row: Row, *, short: bool = False, device: str = "auto") -> RunConfig:
-        """The run of a row. It measures where the runner asks, and nowhere else.
+        """The run of a row. It measures where the runner asks, and nowhere else. The names that
+        are recipes' own have to be known (``parts.add_parts``).
 
         Args:
             row: one of its own.

@@ -15,6 +15,7 @@ from fa_engine import Dataset, RunConfig, Trainer, load_dataset
 from fa_engine.data.samples import DataOptions
 from fa_engine.devices import device_of
 from fa_engine.training.batches import data_options
+from recipes.parts import add_parts
 from recipes.recipe import QUANTITIES, Recipe, Row
 from recipes.results import Point, RowResult, Spread
 
@@ -53,6 +54,7 @@ def run_row(
         ValueError: the device is not there.
     """
     began = time.monotonic()
+    add_parts()
     config = recipe.config(row, short=short, device=device)
     trainer = begin(config, row)
     asked = {figure.at for figure in row.figures if isinstance(figure.at, int)}

@@ -27,6 +27,7 @@ DOCUMENTS = {
     "CHANGELOG.md": "CHANGELOG.md",
     "docs/MATH.md": "docs/MATH.md",
     "docs/EXTENDING.md": "docs/EXTENDING.md",
+    "docs/reproduction.md": "docs/reproduction.md",
     "benchmarks/README.md": "benchmarks/README.md",
 }
 """Which file of the repository is which of the site: beside one another as there, so that their
@@ -39,6 +40,7 @@ TREE = """
 The start <self>
 docs/MATH
 docs/EXTENDING
+docs/reproduction
 examples/index
 benchmarks/README
 ```

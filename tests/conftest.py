@@ -39,6 +39,16 @@ def _shapes():
     shapes.check_anew()
 
 
+@pytest.fixture(scope="session")
+def mnist_dir():
+    """A data directory with the complete MNIST; tests that need it skip where there is none."""
+    beside = HERE.parents[1] / "shared" / "data"
+    for candidate in (os.environ.get("FA_DATA_DIR"), beside):
+        if candidate and Path(candidate, "mnist").is_dir():
+            return Path(candidate)
+    pytest.skip("no MNIST: set FA_DATA_DIR to the folder that holds mnist/")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """Says what pytest-xdist must not run side by side.
