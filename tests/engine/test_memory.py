@@ -63,14 +63,6 @@ DAILY = (
     "delay",
     "varied rates",
 )
-    "deltas that float32 cannot hold",
-    "walk, relu",
-    "adam",
-    "sparse",
-    "replicates",
-    "delay",
-    "varied rates",
-)
 
 
 @pytest.mark.slow
