@@ -10,7 +10,7 @@ averages of independent ones.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -119,23 +119,27 @@ class Draw:
 
     Attributes:
         distribution: a key of :data:`~fa_engine.seeding.DISTRIBUTIONS`.
-        std: standard deviation of the entries; None: ``1 / sqrt(fan_in)``.
+        std: standard deviation of the entries, or that of each matrix, in the order in which
+            they are drawn; None: ``1 / sqrt(fan_in)``.
         density: share of each column that is not 0, see :meth:`heard`; it is scaled up to keep the
             variance of what a unit hears.
         rank: rank, as a product of two factors with the same entry variance; None: full.
+        gain: what every standard deviation is multiplied by.
     """
 
     distribution: str = "normal"
-    std: float | None = None
+    std: float | tuple[float, ...] | None = None
     density: float = 1.0
     rank: int | None = None
+    gain: float = 1.0
 
-    def __call__(self, shape: Shape, source: torch.Generator) -> Tensor:
+    def __call__(self, shape: Shape, source: torch.Generator, place: int = 0) -> Tensor:
         """One matrix in float64.
 
         Args:
             shape: ``(n_out, n_in)``.
             source: what it is drawn with.
+            place: which of the matrices it is.
         """
         unit = DISTRIBUTIONS[self.distribution].entries
         if self.rank is None:
@@ -148,7 +152,16 @@ class Draw:
             drawn = torch.rand(shape, generator=source, dtype=torch.float64)
             kept = torch.zeros_like(values).scatter_(0, drawn.topk(heard, 0).indices, 1)
             values = values * kept * (shape[0] / heard) ** 0.5
-        return values * (shape[1] ** -0.5 if self.std is None else self.std)
+        return values * self.std_of(shape[1], place)
+
+    def std_of(self, fan_in: int, place: int = 0) -> float:
+        """Standard deviation of the entries of the matrix in that ``place``, gain included."""
+        std = self.std[place] if isinstance(self.std, tuple) else self.std
+        return self.gain * (fan_in**-0.5 if std is None else std)
+
+    def reversed(self) -> Draw:
+        """For the same matrices in the other order."""
+        return replace(self, std=self.std[::-1]) if isinstance(self.std, tuple) else self
 
     def heard(self, n_out: int) -> int:
         """Entries of each column that are not 0: exactly so many, so that no unit is deaf.
@@ -192,6 +205,6 @@ def draw(
     for replicate, seed in enumerate(seeds):
         source = generator(seed, stream)
         own = how if isinstance(how, Draw) else how[replicate]
-        for matrix, shape in zip(drawn, shapes, strict=True):
-            matrix[replicate].copy_(own(shape, source))
+        for place, (matrix, shape) in enumerate(zip(drawn, shapes, strict=True)):
+            matrix[replicate].copy_(own(shape, source, place))
     return tuple(drawn)

@@ -23,11 +23,11 @@ from pydantic import (
     model_serializer,
     model_validator,
 )
-from pydantic.fields import FieldInfo
 
 from fa_engine.config.groups import Knobs
 from fa_engine.config.knob import allowed_words, bounds_of, knob, knob_of
 from fa_engine.config.limits import UNLIMITED, Limits
+from fa_engine.config.parsing import is_in_words, parsed_value
 from fa_engine.config.problem import problems, refusal
 from fa_engine.config.vary import ALLOWED, Cells, Grid, cells_of, fields_of, n_cells, parsed
 from fa_engine.data.datasets import DATASETS
@@ -35,11 +35,12 @@ from fa_engine.devices import on_host
 from fa_engine.feedback.matrices import MATRICES, ROUTES
 from fa_engine.feedback.schemes import SCHEMES, Scheme
 from fa_engine.memory import in_words, peak_bytes
-from fa_engine.networks.layers import Layer, LayerError, build_layers, parse
+from fa_engine.networks.layers import Layer, LayerError, build_layers
 from fa_engine.plugins import load as load_plugins
 from fa_engine.registry import Registry
+from fa_engine.scales import is_undefined, stds
 from fa_engine.seeding import OLD_DRAWS, Seed, shared_seed
-from fa_engine.typed import entries, hint, number, whole
+from fa_engine.typed import hint
 
 
 def allowed(name: str, limits: Limits | None = None) -> str:
@@ -126,11 +127,10 @@ class RunConfig(Knobs):
         name = str(info.field_name)
         if name == "vary":
             return None if value is None else parsed(value)
-        field = cls.model_fields[name]
         limits = _limits(info)
         try:
-            accepted = handler(_parsed(name, value))
-            if not _in_words(field, name, accepted, limits):
+            accepted = handler(parsed_value(name, value))
+            if not is_in_words(name, accepted, limits):
                 raise ValueError(name)
         except LayerError as error:
             raise refusal(name, value, str(error)) from None
@@ -191,7 +191,18 @@ class RunConfig(Knobs):
 
     def _check_together(self) -> None:
         """What has to go together and may vary: in a sweep it is asked of every cell."""
+        n_layers = len(self.layers)
         for wrong, name, allowed_text in (
+            (
+                is_undefined(self.weight_std, n_layers),
+                "weight_std",
+                f"{n_layers} numbers, one for each layer, or one for all",
+            ),
+            (
+                is_undefined(self.feedback_std, n_layers - 1),
+                "feedback_std",
+                f"{n_layers - 1} numbers, one for each hidden layer, or one for all",
+            ),
             (
                 self.label_noise > 0 and (self.dataset, self.loss) == ("teacher", "squared_error"),
                 "label_noise",
@@ -371,6 +382,17 @@ class RunConfig(Knobs):
         return build_layers(self.hidden, spec.n_features, spec.image_shape, spec.n_classes)
 
     @property
+    def weight_stds(self) -> float | tuple[float, ...] | None:
+        """Standard deviation of the initial weights before the gain: of each layer, where they are
+        given so or by a rule, or of all; None: ``1 / sqrt(fan_in)``."""
+        return stds(self.weight_std, [(one.fan_in, one.fan_out) for one in self.layers])
+
+    @property
+    def feedback_stds(self) -> float | tuple[float, ...] | None:
+        """The same of the feedback matrices, on the route in force."""
+        return stds(self.feedback_std, ROUTES[self.composition.route].fans(self.layers))
+
+    @property
     def widths(self) -> tuple[int, ...]:
         """Outputs of every layer for one sample, the input first."""
         outputs = [prod(layer.output_shape) for layer in self.layers]
@@ -425,35 +447,6 @@ def as_written(stored: Mapping[str, Any]) -> dict[str, Any]:
 
 
 MOST_PLUGINS = 20
-MOST_FROZEN = 64  # entries, more than there are layers
-
-
-def _parsed(name: str, value: Any) -> Any:
-    """Lists may be typed, as in ``256, 256``; ``True`` is not a number."""
-    if name == "hidden":
-        return parse(value)
-    if name in {"frozen", "teacher_hidden"}:
-        if isinstance(value, str):
-            value = [whole(entry) for entry in entries(value)]
-        elif isinstance(value, int):
-            value = [value]
-    items = value if isinstance(value, (list, tuple)) else [value]
-    flag = RunConfig.model_fields[name].annotation is bool
-    if any(isinstance(item, bool) != flag for item in items):
-        raise ValueError(name)
-    return number(RunConfig.model_fields[name].annotation, value)
-
-
-def _in_words(field: FieldInfo, name: str, accepted: Any, limits: Limits) -> bool:
-    """Whether a value of the right type and range is also one of those in words."""
-    options = knob_of(field).options
-    if options is not None:
-        return accepted in options or (accepted is None and field.default is None)
-    if name == "frozen":
-        return len(accepted) <= MOST_FROZEN and all(layer >= 1 for layer in accepted)
-    if name == "teacher_hidden":
-        return len(accepted) <= 8 and all(1 <= width <= 4096 for width in accepted)
-    return name != "epochs" or accepted <= limits.max_epochs
 
 
 def _limits(info: ValidationInfo) -> Limits:

@@ -16,8 +16,9 @@ from pydantic.fields import FieldInfo
 
 from fa_engine.config.groups import Knobs
 from fa_engine.config.knob import allowed_words, knob_of
+from fa_engine.config.parsing import is_in_words, parsed_value
 from fa_engine.config.problem import NotAllowed, refusal
-from fa_engine.typed import hint, number
+from fa_engine.typed import hint
 
 Grid = dict[str, tuple[Any, ...]]
 Cells = tuple[dict[str, Any], ...]
@@ -76,11 +77,8 @@ def varied_value(name: str, value: Any) -> Any:
         raise refusal("vary", name, "fields out of " + ", ".join(VARIES))
     field = Knobs.model_fields[name]
     try:
-        if isinstance(value, bool):
-            raise ValueError(name)
-        accepted = _type_of(field).validate_python(number(field.annotation, value))
-        options = knob_of(field).options
-        if options is not None and accepted not in options:
+        accepted = _type_of(field).validate_python(parsed_value(name, value))
+        if not is_in_words(name, accepted):
             raise ValueError(name)
     except NotAllowed:
         raise

@@ -27,27 +27,37 @@ class Route:
         title: what a person reads.
         shapes: of the layers of a network, the shape ``(n_out, n_in)`` of the matrix of each hidden
             layer, bottom first.
+        fans: likewise its fan-in and fan-out.
     """
 
     title: str
     shapes: Callable[[Sequence[Layer]], list[tuple[int, int]]]
+    fans: Callable[[Sequence[Layer]], list[tuple[int, int]]]
 
 
 def _layerwise_shapes(layers: Sequence[Layer]) -> list[tuple[int, int]]:
     return [(layer.n_out, layer.fan_in) for layer in layers[1:]]
 
 
+def _layerwise_fans(layers: Sequence[Layer]) -> list[tuple[int, int]]:
+    return [(layer.fan_in, layer.fan_out) for layer in layers[1:]]
+
+
 def _direct_shapes(layers: Sequence[Layer]) -> list[tuple[int, int]]:
     return [(layers[-1].n_out, prod(layer.output_shape)) for layer in layers[:-1]]
+
+
+def _direct_fans(layers: Sequence[Layer]) -> list[tuple[int, int]]:
+    return [(n_in, n_out) for n_out, n_in in _direct_shapes(layers)]
 
 
 MEAN_OF = 100_000  # draws of which a mean magnitude is taken: right to 0.3 %
 
 ROUTES: Registry[Route] = Registry(
     "route",
-    layerwise=Route("Layer by layer", _layerwise_shapes),
-    direct=Route("Straight from the outputs", _direct_shapes),
-    none=Route("Not at all", lambda _layers: []),
+    layerwise=Route("Layer by layer", _layerwise_shapes, _layerwise_fans),
+    direct=Route("Straight from the outputs", _direct_shapes, _direct_fans),
+    none=Route("Not at all", lambda _layers: [], lambda _layers: []),
 )
 """A :class:`Route` by name: how the signal travels."""
 
@@ -70,6 +80,12 @@ class FeedbackOptions:
     delay_modules: int = 1
     mirror_rate: float = 0.1
     mirror_samples: int = 64
+
+    def downwards(self) -> Draw | tuple[Draw, ...]:
+        """How they are drawn from the top layer down."""
+        if isinstance(self.how, Draw):
+            return self.how.reversed()
+        return tuple(how.reversed() for how in self.how)
 
     def how_of(self, replicate: int) -> Draw:
         """How the matrices of one replicate are drawn.
@@ -147,7 +163,9 @@ class Matrices:
         """
         like, options = self.network.weights[0], self.options
         downwards = self.shapes[::-1]
-        drawn = draw(options.how, downwards, options.seeds, FEEDBACK, like.device, like.dtype)
+        drawn = draw(
+            options.downwards(), downwards, options.seeds, FEEDBACK, like.device, like.dtype
+        )
         return drawn[::-1]
 
     def refresh(self, step: int) -> None:
@@ -231,10 +249,10 @@ class SignMatrices(TiedMatrices):
     def make(self) -> tuple[Float[Tensor, "R _n_out _n_in"], ...]:
         """Room for the signs, ``(R, n_out, fan_in)``, and the scale of each."""
         like = self.network.weights[0]
-        stds = [self.options.how_of(replicate).std for replicate in range(len(like))]
+        hows = [self.options.how_of(replicate) for replicate in range(len(like))]
         self._scales = [
-            _doubles(n_in**-0.5 if std is None else std for std in stds).to(like)
-            for _, n_in in self.shapes
+            _doubles(how.std_of(n_in, layer) for how in hows).to(like)
+            for layer, (_, n_in) in enumerate(self.shapes)
         ]
         return super().make()
 
@@ -287,8 +305,11 @@ class SignedRedrawnMatrices(Matrices):
         for replicate, seed in enumerate(self.options.seeds):
             source = generator(seed, REDRAW, step)
             weights = self.network.weights[1:]
-            for matrix, weight, shape in zip(self.tensors, weights, self.shapes, strict=True):
-                fresh = self.options.how_of(replicate)(shape, source).abs_().to(matrix)
+            how = self.options.how_of(replicate)
+            for layer, (matrix, weight, shape) in enumerate(
+                zip(self.tensors, weights, self.shapes, strict=True)
+            ):
+                fresh = how(shape, source, layer).abs_().to(matrix)
                 matrix[replicate].copy_(fresh.mul_(weight[replicate].sign()))
 
     def take_mean(self) -> None:
@@ -303,9 +324,9 @@ class SignedRedrawnMatrices(Matrices):
     def _means(self, how: Draw) -> list[float]:
         """Per layer the mean magnitude of what is drawn."""
         source, found = generator(self.options.seeds[0], REDRAW), []
-        for shape in self.shapes:
+        for layer, shape in enumerate(self.shapes):
             draws = 1 + MEAN_OF // prod(shape)
-            total = sum(float(how(shape, source).abs().mean()) for _ in range(draws))
+            total = sum(float(how(shape, source, layer).abs().mean()) for _ in range(draws))
             found.append(total / draws)
         return found
 

@@ -50,6 +50,11 @@ class Dense:
     n_out: int
 
     @property
+    def fan_out(self) -> int:
+        """Neurons that an input reaches."""
+        return self.n_out
+
+    @property
     def output_shape(self) -> Shape:
         """Of one sample."""
         return (self.n_out,)
@@ -109,6 +114,11 @@ class Conv:
     def fan_in(self) -> int:
         """Inputs of a neuron, which are channels, then kernel rows, then kernel columns."""
         return self.input_shape[2] * self.kernel**2
+
+    @property
+    def fan_out(self) -> int:
+        """Neurons that an input reaches, away from the borders."""
+        return self.n_out * self.kernel**2
 
     @property
     def grid(self) -> tuple[int, int]:

@@ -119,8 +119,9 @@ class Network:
         device: torch.device,
         dtype: torch.dtype,
         has_bias: bool = True,
+        bias: float = 0.0,
     ) -> Network:
-        """A fresh network with random weights and zero biases.
+        """A fresh network with random weights and equal biases.
 
         Args:
             layers: geometry, bottom first.
@@ -130,10 +131,15 @@ class Network:
             device: where it lives.
             dtype: its floating-point type.
             has_bias: whether biases are trained.
+            bias: value that they begin with; 0 where they are not trained.
         """
         shapes = [(layer.n_out, layer.fan_in) for layer in layers]
         weights = draw(how, shapes, seeds, WEIGHTS, device, dtype)
-        biases = [torch.zeros(len(seeds), n_out, device=device, dtype=dtype) for n_out, _ in shapes]
+        begun = bias if has_bias else 0.0
+        biases = [
+            torch.full((len(seeds), n_out), begun, device=device, dtype=dtype)
+            for n_out, _ in shapes
+        ]
         return cls(layers, weights, biases, activation, has_bias)
 
     def operand(self, tensor: Float[Tensor, "R ..."]) -> Tensor:

@@ -50,16 +50,21 @@ class Cells:
 
     def weights(self) -> Draw | tuple[Draw, ...]:
         """How initial weights are drawn."""
-        return self._each(
-            ("weight_init", "weight_std"), lambda c: Draw(c.weight_init, c.weight_std)
-        )
+        names = ("weight_init", "weight_std", "weight_gain")
+        return self._each(names, lambda c: Draw(c.weight_init, c.weight_stds, gain=c.weight_gain))
 
     def feedback(self) -> Draw | tuple[Draw, ...]:
         """How feedback matrices are drawn."""
-        names = ("feedback_init", "feedback_std", "feedback_density")
+        names = ("feedback_init", "feedback_std", "feedback_gain", "feedback_density")
         return self._each(
             names,
-            lambda c: Draw(c.feedback_init, c.feedback_std, c.feedback_density, c.feedback_rank),
+            lambda c: Draw(
+                c.feedback_init,
+                c.feedback_stds,
+                c.feedback_density,
+                c.feedback_rank,
+                c.feedback_gain,
+            ),
         )
 
     def steps(self) -> StepOptions | tuple[StepOptions, ...]:

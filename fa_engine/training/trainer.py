@@ -121,6 +121,7 @@ class Trainer:
             device,
             dtype,
             config.bias,
+            config.bias_init,
         )
         if weights is not None:
             _copy_named(weights, self.network.state())

@@ -7,6 +7,8 @@ from pydantic import BaseModel
 from fa_engine.config.knob import knob
 from fa_engine.feedback.matrices import MATRICES, ROUTES
 from fa_engine.feedback.schemes import SCHEMES, SIGNALS
+from fa_engine.scales import ALLOWED as SCALES_ALLOWED
+from fa_engine.scales import Scale
 from fa_engine.seeding import DISTRIBUTIONS
 
 
@@ -64,15 +66,25 @@ class FeedbackKnobs(BaseModel):
         group="feedback",
         empty="as in the scheme",
     )
-    feedback_std: float | None = knob(
+    feedback_std: Scale | None = knob(
         None,
         "Feedback scale",
-        "Standard deviation of the feedback matrices; empty: 1/sqrt(fan-in). " + _UNSCALED,
+        "Standard deviation of the feedback matrices, or one for each hidden layer, or a rule: "
+        "lecun, he, xavier, torch; empty: 1/sqrt(fan-in). " + _UNSCALED,
         unit="std",
+        allowed=SCALES_ALLOWED,
+        group="feedback",
+        empty="1/√(fan-in)",
+        varies=True,
+    )
+    feedback_gain: float = knob(
+        1.0,
+        "Feedback gain",
+        "What the feedback scale is multiplied by. " + _UNSCALED,
+        unit="times",
         ge=0,
         le=100,
         group="feedback",
-        empty="1/√(fan-in)",
         varies=True,
     )
     feedback_init: str = knob(

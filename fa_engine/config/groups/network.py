@@ -9,6 +9,8 @@ from fa_engine.networks.activations import ACTIVATIONS
 from fa_engine.networks.layers import ALLOWED as LAYERS_ALLOWED
 from fa_engine.networks.layers import Spec
 from fa_engine.networks.losses import LOSSES
+from fa_engine.scales import ALLOWED as SCALES_ALLOWED
+from fa_engine.scales import Scale
 from fa_engine.seeding import DISTRIBUTIONS
 
 
@@ -45,16 +47,34 @@ class NetworkKnobs(BaseModel):
         group="network",
         varies=True,
     )
-    weight_std: float | None = knob(
+    weight_std: Scale | None = knob(
         None,
         "Initial weight scale",
-        "Standard deviation of the initial weights; empty: 1/sqrt(fan-in).",
+        "Standard deviation of the initial weights, or one for each layer, or a rule: lecun, he, "
+        "xavier, torch; empty: 1/sqrt(fan-in).",
         unit="std",
-        ge=0,
-        le=100,
+        allowed=SCALES_ALLOWED,
         group="network",
         empty="1/√(fan-in)",
         varies=True,
+    )
+    weight_gain: float = knob(
+        1.0,
+        "Initial weight gain",
+        "What the initial weight scale is multiplied by.",
+        unit="times",
+        ge=0,
+        le=100,
+        group="network",
+        varies=True,
+    )
+    bias_init: float = knob(
+        0.0,
+        "Initial biases",
+        "Value that every bias begins with; of no effect without biases.",
+        ge=-100,
+        le=100,
+        group="network",
     )
     frozen: tuple[int, ...] = knob(
         (),
