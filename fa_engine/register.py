@@ -215,7 +215,7 @@ def arrays(
 ) -> DatasetSpec:
     """Adds a data set of arrays, NumPy's or PyTorch's. They are copied, never written into.
 
-    Values are taken as they are: nothing is scaled or standardised.
+    Values are taken as they are: nothing is scaled, or standardised unless a run asks for it.
 
     Args:
         name: of the data set.

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from fa_engine.data import cifar, digits, idx, synthetic
 from fa_engine.data.samples import DataOptions, DatasetError, Read
+from fa_engine.data.standard import standardise_
 from fa_engine.registry import Registry
 from fa_engine.seeding import LABELS, numpy_generator
 from fa_engine.surroundings import undisturbed
@@ -42,7 +43,7 @@ class Dataset:
     """Samples on one device.
 
     Attributes:
-        x_train: ``(n_train, n_features)``; pixels in [0, 1], coordinates about 0.
+        x_train: ``(n_train, n_features)``; pixels in [0, 1], coordinates about 0, or standardised.
         y_train: ``(n_train, c)``, one-hot; a teacher's outputs where they are to be matched.
         x_test: ``(n_test, n_features)``.
         y_test: ``(n_test, c)``.
@@ -118,7 +119,7 @@ def load_dataset(
             :func:`~fa_engine.data.datasets.default_data_dir`.
         device: where the tensors live.
         dtype: their floating-point type.
-        options: label noise and what else a data set may be asked for.
+        options: label noise, standardisation and what else a data set may be asked for.
 
     Raises:
         DatasetError: there is no such data set, or its files are neither there nor to be
@@ -145,6 +146,7 @@ def load_dataset(
         return torch.nn.functional.one_hot(indices, spec.n_classes).to(device, dtype)
 
     data = Dataset(samples(x_train), targets(y_train), samples(x_test), targets(y_test), options)
+    standardise_(data.x_train, data.x_test, options.standardise)
     check_shapes(name, data, options.train_samples)
     return data
 

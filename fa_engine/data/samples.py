@@ -28,6 +28,7 @@ class DataOptions:
             share; None: all.
         label_seed: what the noise is drawn from; None: what it always was.
         teacher_seed: what teacher and samples are drawn from; None: what they always were.
+        standardise: a key of :data:`fa_engine.data.standard.STANDARDS`.
     """
 
     label_noise: float = 0.0
@@ -36,6 +37,7 @@ class DataOptions:
     train_samples: int | None = None
     label_seed: Seed | None = None
     teacher_seed: Seed | None = None
+    standardise: str = "none"
 
 
 # float64 samples in [0, 1] or about 0, and labels or targets: train, then test

@@ -40,6 +40,7 @@ LEAST_SIDE = 0.5  # a surface's shorter side is at least this share of the longe
 SAME = (
     "dataset",
     "train_samples",
+    "standardise",
     "label_noise",
     "teacher_hidden",
     "hidden",

@@ -89,6 +89,7 @@ def data_options(config: RunConfig) -> DataOptions:
         # Only where they matter: samples that are equal are loaded once.
         label_seed=config.shared_seed("label") if config.label_noise else None,
         teacher_seed=config.shared_seed("teacher") if config.dataset == "teacher" else None,
+        standardise=config.standardise,
     )
 
 
@@ -106,9 +107,14 @@ def check_data(config: RunConfig, data: Dataset, dtype: torch.dtype) -> None:
         ("regression", "loss"),
         ("label_seed", "label_seed"),
         ("teacher_seed", "teacher_seed"),
+        ("standardise", "standardise"),
+        ("train_samples", "train_samples"),
     ):
-        if not option.startswith("label_") and config.dataset != "teacher":
+        of_teacher = option.startswith("teacher_") or option == "regression"
+        if of_teacher and config.dataset != "teacher":
             continue
+        if option == "train_samples" and config.standardise == "none":
+            continue  # fewer are taken of them; mean and variance would be of all
         given = getattr(data.options, option)
         if given != getattr(asked, option):
             allowed = f"what the data that were given were loaded with, {option} = {given}"

@@ -52,6 +52,7 @@ FIELDS = {
         "optimizer",
         "schedule",
         "weight_init",
+        "standardise",
         "feedback_init",
         "dtype",
     )

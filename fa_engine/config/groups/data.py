@@ -6,6 +6,7 @@ from pydantic import BaseModel
 
 from fa_engine.config.knob import knob
 from fa_engine.data.datasets import DATASETS
+from fa_engine.data.standard import STANDARDS
 
 
 class DataKnobs(BaseModel):
@@ -24,6 +25,14 @@ class DataKnobs(BaseModel):
         group="data",
         empty="all",
         ge=1,
+    )
+    standardise: str = knob(
+        "none",
+        "Standardise inputs",
+        "What is brought to mean 0 and variance 1 over the training samples that are used; a "
+        "feature that never varies becomes 0.",
+        rows=STANDARDS,
+        group="data",
     )
     label_noise: float = knob(
         0.0,

@@ -482,6 +482,12 @@ def test_one_diverged_replicate_does_not_stop_the_others():
         ({"label_noise": 0.2}, {}, "label_noise"),
         ({}, {"dataset": "teacher", "teacher_hidden": (8, 8)}, "teacher_hidden"),
         ({}, {"dataset": "teacher", "loss": "squared_error"}, "loss"),
+        ({}, {"standardise": "feature"}, "standardise"),
+        (
+            {"standardise": "all", "train_samples": 900},
+            {"standardise": "all", "train_samples": 800},
+            "train_samples",
+        ),
         ({"dtype": torch.float32}, {}, "dtype"),
     ],
 )
