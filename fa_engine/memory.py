@@ -33,6 +33,8 @@ FEW_BATCHES = 2  # an epoch of so few may end at a minimum of every batch
 _NO_MEMORY = ("can't allocate memory", "not enough memory")
 # Of what learns: copies that an optimiser of torch.optim keeps beside the gradient.
 _MOMENTS = {"sgd": 1, "nesterov": 1, "rmsprop": 1, "adam": 2, "adamw": 2}
+# Activations whose input is kept beside their output.
+_KEEP_INPUT = ("gelu", "erf")
 # Copies in float64 of the largest matrix while it is drawn.
 _DRAWN, _DRAWN_OTHERWISE = 3, 5  # normal or uniform; orthogonal, or with zeros
 
@@ -241,7 +243,8 @@ class _Reckoned:
             whole = heavy or self.config.weight_decay > 0
             update = self.learns if whole else max(size.weights for size in self.sizes) * self.item
         redrawn = self.drawing() if self.matrix.is_drawn and self.matrix.follows_weights else 0
-        transient = max(update, self._down(), self._mirror(), redrawn)
+        slope = self._widest() if self.config.activation == "erf" else 0
+        transient = max(update, self._down(), self._mirror(), redrawn, slope)
         return self._batch() + self._deltas() + transient
 
     def measuring(self) -> int:
@@ -271,7 +274,7 @@ class _Reckoned:
     def _batch(self) -> int:
         """What a forward pass leaves, with samples, targets and errors."""
         n, spec = self.config.batch_size, self.spec
-        keeps_input = self.config.activation == "gelu"
+        keeps_input = self.config.activation in _KEEP_INPUT
         values = n * (spec.n_features + spec.n_classes) + self.sizes[-1].delta
         values += sum(size.input for size in self.sizes)
         for size in self.sizes[:-1]:

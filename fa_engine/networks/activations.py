@@ -6,6 +6,7 @@ the same numbers. Most need only the activation's output, so that the forward pa
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -46,6 +47,10 @@ def _gelu(a: Tensor) -> tuple[Tensor, Tensor]:
     return torch.nn.functional.gelu(a), a
 
 
+def _erf(a: Tensor) -> tuple[Tensor, Tensor]:
+    return (a * 0.5**0.5).erf_(), a
+
+
 def _leaky_relu_(a: Tensor) -> Tensor:
     return torch.nn.functional.leaky_relu_(a, LEAK)
 
@@ -80,6 +85,10 @@ def _gelu_pullback_(delta: Tensor, a: Tensor) -> Tensor:
     return delta
 
 
+def _erf_pullback_(delta: Tensor, a: Tensor) -> Tensor:
+    return delta.mul_(a.square().mul_(-0.5).exp_().mul_((2 / math.pi) ** 0.5))
+
+
 def _linear_pullback_(delta: Tensor, _h: Tensor) -> Tensor:
     return delta
 
@@ -91,6 +100,8 @@ ACTIVATIONS: Registry[Activation] = Registry(
     leaky_relu=Activation("Leaky ReLU", _keeping_output(_leaky_relu_), _leaky_relu_pullback_, True),
     sigmoid=Activation("Sigmoid", _keeping_output(torch.sigmoid_), _sigmoid_pullback_),
     gelu=Activation("GELU", _gelu, _gelu_pullback_),
+    # Saad and Solla 1995
+    erf=Activation("Error function, erf(a / √2)", _erf, _erf_pullback_),
     linear=Activation("Linear", _keeping_output(_same), _linear_pullback_, True),
 )
 """An :class:`Activation` by name."""

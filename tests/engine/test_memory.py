@@ -25,6 +25,7 @@ BANK = {
     "backpropagation": LONG | {"scheme": "bp", "dtype": "float64"},
     "walk": LONG | {"walk": True},
     "walk, relu": LONG | {"walk": True, "activation": "relu"},
+    "erf": LONG | {"activation": "erf"},
     "gelu, direct": LONG | {"activation": "gelu", "scheme": "dfa"},
     "gradient alone": LONG | {"measures": "gradient"},
     "delay": LONG | {"delay_modules": 4, "batch_size": 750},

@@ -23,6 +23,7 @@ PHI = {
     "leaky_relu": functional.leaky_relu,
     "sigmoid": torch.sigmoid,
     "gelu": functional.gelu,
+    "erf": lambda a: torch.erf(a / 2**0.5),
     "linear": lambda a: a,
 }
 LOSS = {

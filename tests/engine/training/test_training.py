@@ -22,6 +22,7 @@ PHI = {
     "leaky_relu": lambda a: torch.where(a > 0, a, 0.01 * a),
     "sigmoid": torch.sigmoid,
     "gelu": lambda a: a * (1 + torch.erf(a / 2**0.5)) / 2,
+    "erf": lambda a: torch.erf(a / 2**0.5),
     "linear": lambda a: a,
 }
 PHI_PRIME = {
@@ -32,6 +33,7 @@ PHI_PRIME = {
     "gelu": lambda a: (
         (1 + torch.erf(a / 2**0.5)) / 2 + a * torch.exp(-(a**2) / 2) / (2 * torch.pi) ** 0.5
     ),
+    "erf": lambda a: (2 / torch.pi) ** 0.5 * torch.exp(-(a**2) / 2),
     "linear": torch.ones_like,
 }
 
