@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -270,10 +271,12 @@ class Schedule:
         title: the name a person reads.
         factor: what the rate is multiplied by, from the epochs so far (a fraction too), the epochs
             in all, the period in epochs and the factor that were chosen.
+        takes_list: in the place of the period it gets the list of epochs.
     """
 
     title: str
-    factor: Callable[[float, int, int, float], float]
+    factor: Callable[[float, int, Any, float], float]
+    takes_list: bool = False
 
 
 SCHEDULES: Registry[Schedule] = Registry(
@@ -286,6 +289,11 @@ SCHEDULES: Registry[Schedule] = Registry(
     cosine=Schedule(
         "Cosine: from full to nothing over the run",
         lambda epoch, epochs, _every, _by: (1 + math.cos(math.pi * min(epoch / epochs, 1))) / 2,
+    ),
+    multi_step=Schedule(
+        "Multi-step: times a factor at chosen epochs",
+        lambda epoch, _epochs, at, by: by ** bisect_right(at, epoch),
+        takes_list=True,
     ),
 )
 """A :class:`Schedule` by name."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from fa_engine.config.groups import Knobs
@@ -31,7 +32,7 @@ def parsed_value(name: str, value: Any) -> Any:
         return parse(value)
     if name in SCALES:
         return parse_scale(value)
-    if name in {"frozen", "teacher_hidden"}:
+    if name in {"frozen", "teacher_hidden", "schedule_at"}:
         if isinstance(value, str):
             value = [whole(entry) for entry in entries(value)]
         elif isinstance(value, int):
@@ -57,6 +58,9 @@ def is_in_words(name: str, accepted: Any, limits: Limits | None = None) -> bool:
         return accepted in options or (accepted is None and field.default is None)
     if name == "frozen":
         return len(accepted) <= MOST_FROZEN and all(layer >= 1 for layer in accepted)
+    if name == "schedule_at":
+        rising = all(a < b for a, b in pairwise((0, *accepted)))
+        return len(accepted) <= MOST_FROZEN and rising
     if name == "teacher_hidden":
         return len(accepted) <= 8 and all(1 <= width <= 4096 for width in accepted)
     return name != "epochs" or accepted <= (limits or Limits()).max_epochs

@@ -36,6 +36,7 @@ from fa_engine.feedback.matrices import MATRICES, ROUTES
 from fa_engine.feedback.schemes import SCHEMES, Scheme
 from fa_engine.memory import in_words, peak_bytes
 from fa_engine.networks.layers import Layer, LayerError, build_layers
+from fa_engine.optimizers import SCHEDULES
 from fa_engine.plugins import load as load_plugins
 from fa_engine.registry import Registry
 from fa_engine.scales import is_undefined, stds
@@ -207,6 +208,11 @@ class RunConfig(Knobs):
                 self.label_noise > 0 and (self.dataset, self.loss) == ("teacher", "squared_error"),
                 "label_noise",
                 "0 with dataset = 'teacher' and loss = 'squared_error', which has no labels",
+            ),
+            (
+                SCHEDULES[self.schedule].takes_list and not self.schedule_at,
+                "schedule_at",
+                f"at least one epoch with schedule = {self.schedule!r}",
             ),
             (
                 self.optimizer == "nesterov" and self.momentum == 0,

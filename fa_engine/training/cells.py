@@ -73,18 +73,18 @@ class Cells:
         names = ("learning_rate", "momentum", "weight_decay", "bias_rate", "schedule_factor")
         return self._each(names, lambda c: StepOptions(c.momentum, c.weight_decay, c.bias_rate))
 
-    def rate(self, learning_rate: float, epoch: float) -> float | Float64[Tensor, " R"]:
+    def rate(self, learning_rate: float, step: int) -> float | Float64[Tensor, " R"]:
         """The learning rate of a step, ``(R,)`` where it differs.
 
         Args:
             learning_rate: the one in force, where it is one for all.
-            epoch: passes over the training set so far.
+            step: steps taken so far.
         """
         factor: float | Tensor
         if self._own_factors:
-            factor = _vector(_scheduled(config, epoch) for config in self.of_networks)
+            factor = _vector(_scheduled(config, step) for config in self.of_networks)
         else:
-            factor = _scheduled(self._cells[0], epoch)
+            factor = _scheduled(self._cells[0], step)
         return factor * (learning_rate if self._rates is None else self._rates)
 
     def _each(self, names: Sequence[str], make: Callable[[RunConfig], T]) -> T | tuple[T, ...]:
@@ -98,6 +98,11 @@ def _vector(values: Iterable[float]) -> Float64[Tensor, " R"]:
     return torch.tensor([*values], dtype=torch.float64)
 
 
-def _scheduled(config: RunConfig, epoch: float) -> float:
-    factor = SCHEDULES[config.schedule].factor
-    return factor(epoch, config.epochs, config.schedule_every, config.schedule_factor)
+def _scheduled(config: RunConfig, step: int) -> float:
+    """What the learning rate is multiplied by."""
+    row, a_pass = SCHEDULES[config.schedule], config.steps_per_epoch
+    every = config.schedule_at if row.takes_list else config.schedule_every
+    factor = row.factor(step / a_pass, config.epochs, every, config.schedule_factor)
+    if not config.warmup_epochs:
+        return factor
+    return factor * min(1.0, (step + 1) / (config.warmup_epochs * a_pass))

@@ -296,7 +296,7 @@ class Trainer:
         self.feedback.recall(looked.asked)  # a measure, or who was handed it, may have asked too
         follows = walker is not None and measurement is not None
         true = moment.true_deltas if follows else []  # of the weights before the step
-        self.optimizer.rate = self._cells.rate(self._learning_rate, self.epoch)
+        self.optimizer.rate = self._cells.rate(self._learning_rate, self.step)
         self.optimizer.update(directions, self.feedback.learned(directions, past))
         self.feedback.took_step()
         self.step += 1

@@ -48,6 +48,10 @@ BAD = [
     ("frozen", (0,), "numbers of layers"),
     ("frozen", (4,), "from 1 to 3"),
     ("schedule", "warmup", "constant, step, cosine"),
+    ("schedule_at", (0,), "whole numbers from 1"),
+    ("schedule_at", "5, 5", "each above the one before"),
+    ("schedule_at", "5, 2.5", "whole numbers from 1"),
+    ("warmup_epochs", -1, "from 0"),
     ("label_noise", 1.5, "at most 1"),
     ("teacher_hidden", (0,), "up to 8 widths"),
     ("replicates", 1.5, "a whole number from 1"),
@@ -104,6 +108,7 @@ def test_a_bad_value_is_refused_by_name(field, value, expected):
         ({"scheme": "frsf", "feedback_rank": 3}, "feedback_rank", "empty with matrix = 'signed_r"),
         ({"scheme": "brsf", "feedback_rank": 3}, "feedback_rank", "empty with matrix = 'signed_r"),
         ({"optimizer": "nesterov"}, "momentum", "above 0"),
+        ({"schedule": "multi_step"}, "schedule_at", "at least one epoch"),
         ({"optimizer": "adam", "momentum": 0.9}, "momentum", "0 with optimizer"),
         ({"hidden": (8,), "delay_modules": 3}, "delay_modules", "at most 2"),
         (

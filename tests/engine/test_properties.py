@@ -30,6 +30,8 @@ FIELDS = {
     "weight_std": st.sampled_from([None, 0.0, 0.1, 3.0, "he", (0.1, 0.5)]),
     "feedback_std": st.sampled_from([None, 0.0, 0.1, 3.0, "xavier", (0.1, 0.5)]),
     "weight_gain": st.sampled_from([1.0, 0.0, 2.0]),
+    "warmup_epochs": st.sampled_from([0.0, 0.2]),
+    "schedule_at": st.sampled_from([(), (1,)]),
     "bias_init": st.sampled_from([0.0, 0.1]),
     "feedback_density": st.sampled_from([1.0, 0.3]),
     "feedback_rank": st.sampled_from([None, None, 1, 2]),

@@ -80,6 +80,15 @@ class StepKnobs(BaseModel):
         ge=1,
         group="step",
     )
+    schedule_at: tuple[int, ...] = knob(
+        (),
+        "Schedule epochs",
+        "Epochs after which the multi-step schedule takes a step.",
+        unit="epochs",
+        allowed="whole numbers from 1, each above the one before, such as 10, 15; or empty",
+        empty="none",
+        group="step",
+    )
     schedule_factor: float = knob(
         0.5,
         "Schedule factor",
@@ -89,4 +98,14 @@ class StepKnobs(BaseModel):
         le=1,
         group="step",
         varies=True,
+    )
+    warmup_epochs: float = knob(
+        0.0,
+        "Warm-up",
+        "Epochs over which the learning rate rises in equal steps to what the schedule says; 0: it "
+        "begins there.",
+        unit="epochs",
+        ge=0,
+        le=10_000,
+        group="step",
     )
