@@ -60,7 +60,7 @@ class NetworkKnobs(BaseModel):
     )
     weight_gain: float = knob(
         1.0,
-        "Initial weight gain",
+        "Weight gain",
         "What the initial weight scale is multiplied by.",
         unit="times",
         ge=0,
