@@ -389,8 +389,8 @@ class RunConfig(Knobs):
 
     @property
     def weight_stds(self) -> float | tuple[float, ...] | None:
-        """Standard deviation of the initial weights before the gain: of each layer, where they are
-        given so or by a rule, or of all; None: ``1 / sqrt(fan_in)``."""
+        """Standard deviation of the initial weights, before the gain. That of each layer, where
+        they are given so or by a rule, or of all; None is ``1 / sqrt(fan_in)``."""
         return stds(self.weight_std, [(one.fan_in, one.fan_out) for one in self.layers])
 
     @property

@@ -28,7 +28,7 @@ class DataOptions:
             share; None: all.
         label_seed: what the noise is drawn from; None: what it always was.
         teacher_seed: what teacher and samples are drawn from; None: what they always were.
-        standardise: a key of :data:`fa_engine.data.standard.STANDARDS`.
+        standardise: a key of ``fa_engine.data.standard.STANDARDS``.
     """
 
     label_noise: float = 0.0
