@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from browser_helpers import ENDLESS, Site, until, wait
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 pytestmark = pytest.mark.browser
 
@@ -96,6 +96,33 @@ def test_a_run_is_found_renamed_noted_deleted_and_brought_back(
     cell(page, apple, "name").get_by_role("link").click()
     until(page, "id => location.search === `?run=${id}`", apple)
     expect(page.locator(".field-hidden input")).to_have_value("8")
+
+
+def test_nothing_can_be_ticked_before_it_is_there(
+    page: Page, site: Site, runs: dict[str, str]
+) -> None:
+    """A tick in a row that waits for its run would be gone when the run comes."""
+    held: list[Route] = []
+    late = True
+
+    def hold(route: Route) -> None:
+        if late and "getRowsResponse" in (route.request.post_data or ""):
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/_dash-update-component*", hold)
+    page.goto(f"{site.url}/runs")
+    box = page.locator(".ag-row input[type=checkbox]").first
+    expect(page.locator(".ag-row .runs-coming")).to_be_visible()
+    expect(box).to_be_hidden()
+    wait(lambda: page.evaluate("1") and held)
+    late = False
+    for route in held:
+        route.continue_()
+    expect(cell(page, runs["pear"], "name")).to_contain_text("pear")
+    box.check()
+    expect(page.locator("#runs-ticked")).to_have_text("1 ticked:")
 
 
 def test_many_runs_are_pinned_tagged_stopped_and_led_to_a_comparison(
