@@ -9,6 +9,7 @@ from browser_helpers import Site, until, wait
 from playwright.sync_api import Browser, Page, Route, expect
 
 from app.components.form import COMMON
+from fa_engine import RunConfig
 
 pytestmark = pytest.mark.browser
 
@@ -243,3 +244,18 @@ def test_the_lab_names_its_run_in_the_address(page: Page, site: Site, address: s
     until(page, f"() => location.search === '?run={run_id}'")
     page.go_back()
     assert page.url.rstrip("/") == site.url  # no step in between
+
+
+def test_a_field_says_what_it_is_under_the_pointer(page: Page, site: Site) -> None:
+    page.goto(site.url)
+    # Others are told what happens to what they stand beside; a tooltip is not (assets/lean.js).
+    told = """() => Object.entries(window.dash_mantine_components)
+        .filter(([, part]) => part?.dashChildrenUpdate).map(([name]) => name)"""
+    names = page.evaluate(told)
+    assert names
+    assert "Tooltip" not in names
+    page.locator(".field-epochs input").hover()
+    said = page.get_by_role("tooltip").filter(has_text=RunConfig.model_fields["epochs"].description)
+    expect(said).to_be_visible()
+    page.locator("#nav").hover()
+    expect(said).to_have_count(0)
