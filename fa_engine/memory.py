@@ -164,13 +164,12 @@ class _Reckoned:
         self.parameters = self.weights + biases
         self.matrices = self.matrix.copies * sum(self.fed) * self.item
         self.learns = self.parameters + (self.matrices if self.matrix.learns else 0)
-        varied, has_momentum = (
-            set(config.varied),
-            config.momentum > 0 or "momentum" in config.varied,
-        )
+        varied = set(config.varied)
+        has_momentum = config.momentum > 0 or "momentum" in varied
         self.is_plain = config.optimizer == "sgd" and not has_momentum
         # The update times the rate of each network: of a layer after the other.
-        self.scaled = not varied.isdisjoint(("learning_rate", "weight_decay", "schedule_factor"))
+        own_steps = ("learning_rate", "weight_decay", "bias_rate", "schedule_factor")
+        self.scaled = not varied.isdisjoint(own_steps)
         moments = _MOMENTS[config.optimizer] + (config.optimizer == "rmsprop" and has_momentum)
         self.optimizer = 0 if self.is_plain else (1 + moments) * self.learns
         samples = config.n_train + self.spec.n_test
