@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from browser_helpers import Site, frames, until, wait
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from app.pages import PAGES
 
@@ -33,9 +33,9 @@ def run(site: Site) -> str:
 
 @pytest.mark.parametrize("path", [page.path for page in PAGES])
 def test_a_page_asks_for_nothing_that_its_policy_forbids(
-    context: BrowserContext, page: Page, site: Site, run: str, path: str
+    page: Page, site: Site, run: str, path: str
 ) -> None:
-    context.add_init_script(LISTEN)
+    page.add_init_script(LISTEN)
     which = "runs" if path == "/compare" else "run"
     if path == "/report":
         charts = [{"comparison": f"runs={run}", "panel": "loss", "text": "Loss, by step."}]
@@ -49,8 +49,8 @@ def test_a_page_asks_for_nothing_that_its_policy_forbids(
     assert page.evaluate(STOPPED) == []
 
 
-def test_mathematics_is_set(page: Page, context: BrowserContext, site: Site, run: str) -> None:
-    context.add_init_script(LISTEN)
+def test_mathematics_is_set(page: Page, site: Site, run: str) -> None:
+    page.add_init_script(LISTEN)
     page.goto(f"{site.url}/stability?run={run}")
     for details in page.locator("#page details:not([open]) > summary").all():
         details.click()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from browser_helpers import Site, until, wait
-from playwright.sync_api import BrowserContext
+from playwright.sync_api import Page
 
 pytestmark = pytest.mark.browser
 
@@ -35,12 +35,11 @@ LATE = """() => {
     ],
 )
 def test_late_answers_are_shown_all_the_same(
-    context: BrowserContext, site: Site, address: str, shown: str
+    page: Page, site: Site, address: str, shown: str
 ) -> None:
     """Dash drops an answer that a newer question has overtaken."""
     run_id = site.start(hidden=[10, 8], epochs=3, replicates=2, walk=True)
     wait(lambda: site.get(f"/api/runs/{run_id}")["ended"])
-    context.add_init_script(f"({LATE})()")
-    page = context.new_page()
+    page.add_init_script(f"({LATE})()")
     page.goto(f"{site.url}{address}?run={run_id}")
     until(page, shown)

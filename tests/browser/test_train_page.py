@@ -530,11 +530,10 @@ def test_tabs_share_a_stream_and_see_the_same(context: BrowserContext, site: Sit
     [("SharedWorker", "frames"), ("SharedWorker,EventSource", "fetches")],
 )
 def test_browsers_that_lack_something_are_served_too(
-    context: BrowserContext, site: Site, missing: str, left: str
+    page: Page, site: Site, missing: str, left: str
 ) -> None:
     for name in missing.split(","):
-        context.add_init_script(f"delete window.{name}")
-    page = context.new_page()
+        page.add_init_script(f"delete window.{name}")
     run_id = site.start(**LONG)
     open_run(page, site, run_id)
     before = points(page)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from browser_helpers import Site, until
-from playwright.sync_api import Page
+from playwright.sync_api import BrowserContext
 
 BYTES = """() => {
     const all = [...performance.getEntriesByType("navigation"),
@@ -14,7 +14,10 @@ BYTES = """() => {
 }"""
 
 
-def test_a_page_is_a_third_on_the_wire_and_next_to_nothing_again(page: Page, site: Site) -> None:
+def test_a_page_is_a_third_on_the_wire_and_next_to_nothing_again(
+    fresh: BrowserContext, site: Site
+) -> None:
+    page = fresh.new_page()
     page.goto(f"{site.url}/plane")
     until(page, "() => document.querySelectorAll('.js-plotly-plot .main-svg').length > 2")
     cold = page.evaluate(BYTES)
