@@ -53,12 +53,13 @@ def mnist_dir():
 def pytest_collection_modifyitems(items):
     """Says what pytest-xdist must not run side by side.
 
-    A dashboard, its worker and a browser are a core's work each, so that those who start them
-    follow one another; and there is one PostgreSQL server at most.
+    A file that drives a dashboard, a worker or a browser stays together, in one process, which has
+    one of each for all of its files: those that have most tests begin first, and a process that is
+    free takes the next. And there is one PostgreSQL server at most.
     """
     for item in items:
         folder = item.path.relative_to(HERE).parent
         if folder in (Path("browser"), Path("app/worker")):
-            item.add_marker(pytest.mark.xdist_group("processes"))
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
         elif "postgresql" in item.name:
             item.add_marker(pytest.mark.xdist_group("postgresql"))
