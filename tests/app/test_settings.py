@@ -34,7 +34,9 @@ def test_every_field_has_a_default_and_a_description() -> None:
     assert settings.cache_url is None
     assert settings.threads >= 1
     # Memory is what the machine has free: tests/app/test_machine.py.
-    assert settings.limits == Limits(max_bytes=ANY, bytes_set_by="FA_MAX_RUN_MB")
+    assert settings.limits == Limits(
+        max_bytes=ANY, bytes_set_by="FA_MAX_RUN_MB", max_networks=256, max_cells=1
+    )
     assert all(field.description for field in Settings.model_fields.values())
 
 
@@ -73,7 +75,12 @@ def test_the_environment_sets_every_field(monkeypatch: pytest.MonkeyPatch, tmp_p
     secret = {name: SecretStr(str(given[name])) for name in ("control_token", "view_token")}
     assert Settings().model_dump() == given | secret
     assert Settings().limits == Limits(
-        max_parameters=1000, max_bytes=2 * 10**9, max_epochs=7, bytes_set_by="FA_MAX_RUN_MB"
+        max_parameters=1000,
+        max_bytes=2 * 10**9,
+        max_epochs=7,
+        bytes_set_by="FA_MAX_RUN_MB",
+        max_networks=256,
+        max_cells=1,
     )
 
 
