@@ -7,8 +7,10 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Callable
+from types import FrameType
 
-from app.private import be_private
+from app.private import be_private, keep_private
 from app.worker.template import Template
 
 
@@ -44,8 +46,7 @@ def serve() -> None:
     from sqlalchemy.exc import SQLAlchemyError
 
     from app.links import address, shown, with_tokens
-    from app.server import create_app
-    from app.serving import Patience, PortTaken, Service, raise_file_limit
+    from app.listening import Listening, PortTaken
     from app.store import why_not
     from app.worker.supervisor import Supervisor
 
@@ -53,27 +54,33 @@ def serve() -> None:
     if made:
         settings = with_tokens(settings)
     try:
-        app = create_app(settings)
-    except (OSError, SQLAlchemyError) as error:  # no right to write, a database that is away
-        raise SystemExit(
-            f"The dashboard cannot start: {why_not(error, settings.shown()['database_url'])}"
-        ) from None
-    patience = Patience(connections=raise_file_limit())
-    try:
-        service = Service(app, settings.host, settings.port, patience)
+        listening = Listening(settings.host, settings.port)
     except (OSError, PortTaken) as error:
         raise SystemExit(f"The dashboard cannot start: {error}") from None
 
     supervisor = Supervisor(settings) if settings.workers else None
+    _on_signals(_leave)
+    try:
+        keep_private(settings)
+        if supervisor:
+            supervisor.start()  # runs that were left are taken up while the web is imported
 
-    def end(_number: int, _frame: object) -> None:
-        service.end()
+        from app.server import create_app
+        from app.serving import Patience, Service, raise_file_limit
 
-    signal.signal(signal.SIGINT, end)
-    signal.signal(signal.SIGTERM, end)
-    if supervisor:
-        supervisor.start()
-    port = service.port
+        app = create_app(settings)
+        service = Service(app, listening, Patience(connections=raise_file_limit()))
+    except BaseException as error:
+        listening.close()
+        if supervisor:
+            supervisor.stop()
+        if isinstance(error, OSError | SQLAlchemyError):  # no right to write, a database is away
+            why = why_not(error, settings.shown()["database_url"])
+            raise SystemExit(f"The dashboard cannot start: {why}") from None
+        raise
+
+    _on_signals(lambda *_: service.end())
+    port = listening.port
     print(f"Feedback alignment is at {address(settings, port)} (Ctrl-C ends it)")
     # Tokens that were set are known to who set them, and what is no terminal may be a log.
     if made or (settings.control_token and sys.stdout.isatty()):
@@ -95,6 +102,18 @@ def serve() -> None:
     # A thread that waits for a locked database would be waited for, and Python takes half a second
     # to take everything to pieces.
     os._exit(0)
+
+
+def _on_signals(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
+    """What Ctrl-C and SIGTERM are to do from now on."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handler)
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    """Ends a start that is under way; a second signal does not cut that short."""
+    _on_signals(signal.SIG_IGN)
+    raise SystemExit
 
 
 if __name__ == "__main__":

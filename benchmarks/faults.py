@@ -255,14 +255,16 @@ def web_kills() -> Outcome:
     """The web process, and the supervisor in it, killed and started again: the run is taken up."""
     found, chance = Outcome("SIGKILL of the web process and its supervisor"), random.Random(SEED)
     run_id = ""
-    before, endless = 0, {"FA_MAX_EPOCHS": str(ENDLESS)}
+    before, endless, beyond = 0, {"FA_MAX_EPOCHS": str(ENDLESS)}, list[float]()
     with tempfile.TemporaryDirectory() as state:
         while found.tries < WEB_KILLS:
             began = time.monotonic()
             with dashboard(FA_STATE_DIR=state, **endless) as site:
                 if run_id:
-                    site.goes_on(run_id, before)
+                    wait(lambda: site.trains(run_id))  # noqa: B023
                     found.seconds.append(time.monotonic() - began)
+                    site.goes_on(run_id, before)
+                    beyond.append(time.monotonic() - began)
                     found.tries += 1
                 else:
                     run_id = site.start(CONFIG, epochs=ENDLESS)
@@ -277,7 +279,10 @@ def web_kills() -> Outcome:
         with dashboard(FA_STATE_DIR=state, **endless) as site:
             site.stop(run_id)
             found.wrong = site.disagreements(run_id)
-    found.note = f"from the start of the next one; seed {SEED}"
+    found.note = (
+        "from the start of the next one until it is taken up; beyond where it was after "
+        f"{statistics.median(beyond):.1f} s, at most {max(beyond):.1f} s; seed {SEED}"
+    )
     return found
 
 

@@ -5,9 +5,9 @@
 
 from app.serving.front import Front
 from app.serving.patience import Patience, raise_file_limit
-from app.serving.service import PortTaken, Service, served
+from app.serving.service import Service, served
 
-__all__ = ["Front", "Patience", "PortTaken", "Service", "create_asgi", "raise_file_limit", "served"]
+__all__ = ["Front", "Patience", "Service", "create_asgi", "raise_file_limit", "served"]
 
 
 def create_asgi() -> Front:

@@ -3,55 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-import os
 import socket
-import stat
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 
 import uvicorn
 
 from app.hub import Hub
+from app.listening import Listening
 from app.server import WebApp
 from app.serving.front import Front
 from app.serving.patience import USUAL, Patience
 from app.serving.wire import PatientProtocol
 
-_BACKLOG = 2048
 _LATE_S = 0.5
 
 
-class PortTaken(Exception):
-    """Somebody else listens there."""
-
-
 class Service:
-    """Serves ``app``; it listens from the moment that it is made, and answers in :meth:`run`.
+    """Serves ``app``, and answers in :meth:`run`.
 
     Args:
         app: the dashboard.
-        host, port: where it listens; port 0 takes a free one. A host that begins with ``unix:`` is
-            the path of a socket.
+        listening: where; it is closed when the service has ended.
         patience: the limits.
-
-    Attributes:
-        port: that it listens on; 0 for a path.
-
-    Raises:
-        PortTaken: somebody else listens there.
-        OSError: nobody can.
     """
 
-    def __init__(self, app: WebApp, host: str, port: int, patience: Patience = USUAL) -> None:
+    def __init__(self, app: WebApp, listening: Listening, patience: Patience = USUAL) -> None:
         self._app = app
-        self._path = Path(host.removeprefix("unix:")) if host.startswith("unix:") else None
-        self._socket = _at_path(self._path) if self._path else _at_port(host, port)
-        self.port = 0 if self._path else int(self._socket.getsockname()[1])
+        self._listening = listening
         self._front = Front(app, patience)
         protocol = partial(PatientProtocol, patience=patience, waiting={})
         config = uvicorn.Config(
@@ -64,7 +46,7 @@ class Service:
             server_header=False,
             access_log=False,
             log_config=None,
-            backlog=_BACKLOG,
+            backlog=listening.backlog,
             timeout_keep_alive=patience.idle_s,  # type: ignore[arg-type]  # seconds, for call_later
             timeout_graceful_shutdown=patience.end_s,  # type: ignore[arg-type]
         )
@@ -73,12 +55,10 @@ class Service:
     def run(self) -> None:
         """Until :meth:`end`."""
         try:
-            asyncio.run(self._server.serve([self._socket]))
+            asyncio.run(self._server.serve([self._listening.socket]))
         finally:
             self._app.hub.close()
-            self._socket.close()
-            if self._path:
-                self._path.unlink(missing_ok=True)
+            self._listening.close()
 
     def end(self) -> None:
         """Has it end: streams at once, what is on its way within a second or so. From whichever
@@ -126,48 +106,13 @@ def served(
     app: WebApp, host: str = "127.0.0.1", port: int = 0, patience: Patience = USUAL
 ) -> Iterator[str]:
     """The address of ``app``, served by a thread meanwhile."""
-    service = Service(app, host, port, patience)
+    listening = Listening(host, port)
+    service = Service(app, listening, patience)
     thread = threading.Thread(target=service.run)
     thread.start()
     try:
-        yield f"http://{host}:{service.port}"
+        yield f"http://{host}:{listening.port}"
     finally:
         service.end()
         thread.join()
         service.close()
-
-
-def _at_port(host: str, port: int) -> socket.socket:
-    name = host.strip("[]")
-    family = socket.AF_INET6 if ":" in name else socket.AF_INET
-    try:
-        return socket.create_server((name, port), family=family, backlog=_BACKLOG)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise PortTaken(f"port {port} of {host} is taken; set FA_PORT to another") from None
-        raise
-
-
-def _at_path(path: Path) -> socket.socket:
-    if path.exists() and stat.S_ISSOCK(path.stat().st_mode) and not _answers(path):
-        path.unlink()  # of a server that could not tidy up
-    found = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        found.bind(os.fspath(path))
-    except OSError as error:
-        found.close()
-        if error.errno == errno.EADDRINUSE:
-            raise PortTaken(f"{path} is taken; set FA_HOST to another") from None
-        raise
-    path.chmod(0o660)  # whoever is in its group, a proxy for one; the state folder stays closed
-    found.listen(_BACKLOG)
-    return found
-
-
-def _answers(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asked:
-        try:
-            asked.connect(os.fspath(path))
-        except OSError:
-            return False
-    return True

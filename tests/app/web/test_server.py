@@ -228,6 +228,47 @@ def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
     )
 
 
+def test_who_comes_while_it_starts_waits_and_is_answered(tmp_path: Path) -> None:
+    path = tmp_path / "socket"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "app"],
+        cwd=ROOT,
+        env=environment(tmp_path / "state", FA_HOST=f"unix:{path}", FA_WORKERS="1", FA_OPEN="yes"),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    with process.stdout:
+        wait(lambda: process.poll() is not None or listens(path))
+        assert b'"status":"ok"' in get(path, "/healthz")
+        # Nobody had been told to come yet.
+        assert process.stdout.readline().startswith("Feedback alignment is at")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE_S) == 0
+
+
+def test_a_start_that_is_ended_leaves_nobody_behind(tmp_path: Path) -> None:
+    path = tmp_path / "socket"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "app"],
+        cwd=ROOT,
+        env=environment(tmp_path / "state", FA_HOST=f"unix:{path}", FA_WORKERS="1", FA_OPEN="yes"),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    with process.stdout:
+        wait(lambda: process.poll() is not None or listens(path))
+        started = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout.read() == ""  # it had not been there yet
+        assert process.wait(PATIENCE_S) == 0
+    assert started  # the template at the least
+    _, alive = psutil.wait_procs(started, PATIENCE_S)
+    assert not alive
+    assert not path.exists()
+
+
 @pytest.mark.parametrize("how", ["by the module", "by uvicorn"])
 def test_it_is_served_on_a_unix_socket(tmp_path: Path, how: str) -> None:
     path = tmp_path / "socket"
