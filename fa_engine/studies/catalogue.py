@@ -1,0 +1,9 @@
+"""All experiments, by name. Others add theirs with ``EXPERIMENTS.add(name, experiment)``."""
+
+from __future__ import annotations
+
+from fa_engine.registry import Registry
+from fa_engine.studies.experiment import Experiment
+from fa_engine.studies.paper import CLAIMS
+
+EXPERIMENTS: Registry[Experiment] = Registry("experiment", **CLAIMS)
