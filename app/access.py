@@ -114,6 +114,7 @@ def guard_changes(store: Store, room: Room) -> None:
         "keep": store.keep,
         "copies": store.copies,
         "reports": store.reports,
+        "outcomes": store.outcomes,
         "tasks": store.tasks,
         "workers": store.workers,
         "rules": store.rules,
@@ -129,7 +130,9 @@ _WATCHERS_MAY = {
     "keep": "count deleted_ids names page revision sizes",
     "copies": "controls parts",
     "reports": "report reports",
-    "tasks": "ask forget leave",  # what they have computed changes nothing that somebody made
+    "outcomes": "known told",
+    # What they have computed changes nothing that somebody made.
+    "tasks": "ask current forget leave",
     "workers": "all census",
     "rules": "rule",
     "room": "lately of_runs rule taken",

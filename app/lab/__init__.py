@@ -9,10 +9,11 @@ from app.lab.computations import (
     compute,
     unstable_of,
 )
-from app.lab.desk import Answer, Desk
+from app.lab.desk import Answer, Desk, key_of
 from app.lab.params import (
     CheckpointParams,
     DiffusionParams,
+    ExperimentParams,
     KickParams,
     LandscapeParams,
     Params,
@@ -32,6 +33,7 @@ __all__ = [
     "Computation",
     "Desk",
     "DiffusionParams",
+    "ExperimentParams",
     "KickParams",
     "LandscapeParams",
     "LeftOff",
@@ -43,6 +45,7 @@ __all__ = [
     "WalkParams",
     "checked",
     "compute",
+    "key_of",
     "pack_arrays",
     "titled",
     "unpack_arrays",

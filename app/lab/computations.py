@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,16 +17,18 @@ from app.lab.params import (
     OWN,
     CheckpointParams,
     DiffusionParams,
+    ExperimentParams,
     KickParams,
     LandscapeParams,
     Params,
     ProbeParams,
     SpectrumParams,
     WalkParams,
+    Wanted,
 )
 from app.lab.walk import WalkRows, median, walk_lines
 from app.store import Unstable
-from fa_engine import CheckpointError, NotAllowed, RunConfig, Trainer
+from fa_engine import CheckpointError, Dataset, NotAllowed, RunConfig, Trainer
 from fa_engine.dynamics.branching import fork
 from fa_engine.dynamics.decides import decision
 from fa_engine.dynamics.diffusion import LEAST_SNAPSHOTS, mean_squared_displacement, power_law
@@ -32,7 +36,13 @@ from fa_engine.dynamics.landscape import landscape
 from fa_engine.dynamics.perturbation import perturb_and_return
 from fa_engine.dynamics.probes import probe_bytes
 from fa_engine.dynamics.stability import probe_set, spectrum
+from fa_engine.files.collected import Collected
 from fa_engine.memory import peak_bytes
+from fa_engine.studies.catalogue import EXPERIMENTS
+from fa_engine.studies.curves import curves
+from fa_engine.studies.running import run
+
+SHOWN_S = 1.0  # between two looks at the curves of an experiment that is under way
 
 
 class LeftOff(Exception):
@@ -42,8 +52,12 @@ class LeftOff(Exception):
 class Progress(Protocol):
     """Told how far a computation is, from 0 to 1."""
 
-    def __call__(self, share: float) -> None:
+    def __call__(self, share: float, so_far: Mapping[str, Any] | None = None) -> None:
         """Notes it.
+
+        Args:
+            share: that is done.
+            so_far: what may be shown meanwhile.
 
         Raises:
             LeftOff: nobody wants the result any more.
@@ -55,6 +69,13 @@ class Shelf(Protocol):
 
     def trajectory(self, run_id: str) -> Path:
         """The file of a run's trajectory, :class:`fa_engine.dynamics.diffusion.Trajectory`."""
+
+    def samples(self, config: RunConfig) -> Dataset:
+        """What a configuration trains on.
+
+        Raises:
+            DatasetError: they cannot be had.
+        """
 
     def series(self, run_id: str, until: int) -> WalkRows:
         """What a run has measured up to an event."""
@@ -210,6 +231,24 @@ def _landscape(params: LandscapeParams, shelf: Shelf, progress: Progress) -> Map
     }
 
 
+def _experiment(params: ExperimentParams, shelf: Shelf, progress: Progress) -> Mapping[str, Any]:
+    shows = EXPERIMENTS[params.experiment].shows
+    told_at = time.monotonic()
+
+    def tell(share: float, collected: Mapping[str, Collected]) -> bool:
+        nonlocal told_at
+        if time.monotonic() - told_at < SHOWN_S:
+            progress(share)
+            return True
+        seen = {name: curves(each.series(), shows) for name, each in collected.items()}
+        progress(share, {"arms": json.dumps(seen)})
+        told_at = time.monotonic()
+        return True
+
+    found = run(params.experiment, params.dataset, samples=shelf.samples, tell=tell)
+    return {"outcome": json.dumps(found.to_dict(), allow_nan=False)}
+
+
 def _place(params: CheckpointParams) -> tuple[str, int]:
     return params.run_id, params.step
 
@@ -250,15 +289,18 @@ class Computation:
         params: what it takes.
         run: what it does.
         lengthy: it may take minutes; the others are computed in between.
+        longest: it takes longer still: lengthy ones are computed in between too.
     """
 
-    params: type[Params]
+    params: type[Wanted]
     run: Callable[[Any, Shelf, Progress], Mapping[str, Any]]
     lengthy: bool = False
+    longest: bool = False
 
 
 COMPUTATIONS: dict[str, Computation] = {
     "diffusion": Computation(DiffusionParams, _diffusion),
+    "experiment": Computation(ExperimentParams, _experiment, lengthy=True, longest=True),
     "kick": Computation(KickParams, _kick, lengthy=True),
     "landscape": Computation(LandscapeParams, _landscape, lengthy=True),
     "spectrum": Computation(SpectrumParams, _spectrum),
@@ -266,7 +308,7 @@ COMPUTATIONS: dict[str, Computation] = {
 }
 
 
-def kind_of(params: Params) -> str:
+def kind_of(params: Wanted) -> str:
     """The name of the computation that takes such parameters."""
     return next(name for name, known in COMPUTATIONS.items() if known.params is type(params))
 
@@ -286,7 +328,7 @@ def compute(
     try:
         return found.run(given, shelf, progress)
     except NotAllowed as error:
-        if error.problem.field != "replicate":
+        if error.problem.field != "replicate" or not isinstance(given, Params):
             raise
         # The engine counts replicates from 0.
         raise NotAllowed("replicate", given.replicate, error.problem.allowed) from error

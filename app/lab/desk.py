@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from app.cache import PageCache
 from app.lab.computations import kind_of
-from app.lab.params import Params
+from app.lab.params import Params, Wanted
 from app.lab.results import Arrays, unpack_arrays
 from app.store import Ask, Store, Task, TaskState
 
@@ -62,7 +62,7 @@ class Desk:
         What is missing goes on being computed as long as it is asked for again every few seconds,
         and longer where nothing else is asked for.
         """
-        keys = [_key(params) for params in wanted]
+        keys = [key_of(params) for params in wanted]
         found = [self._kept(key) for key in keys]
         asks = [
             Ask(key, kind_of(params), params.model_dump(), rank=min(place, 1))
@@ -77,11 +77,11 @@ class Desk:
 
     def again(self, params: Params) -> None:
         """Has something computed anew that failed."""
-        self._store.tasks.forget(_key(params))
+        self._store.tasks.forget(key_of(params))
 
     def leave(self, params: Params) -> None:
         """Has something left off that is being computed, unless others go on asking for it."""
-        self._store.tasks.leave(_key(params))
+        self._store.tasks.leave(key_of(params))
 
     def _answer(self, task: Task | None) -> Answer:
         if task is None:
@@ -101,6 +101,7 @@ class Desk:
         self._cache.set(f"lab/{key}", result)
 
 
-def _key(params: Params) -> str:
+def key_of(params: Wanted) -> str:
+    """What names the result of a computation: the same parameters, the same result."""
     named = json.dumps([_FORMAT, kind_of(params), params.model_dump()], sort_keys=True)
     return hashlib.sha256(named.encode()).hexdigest()

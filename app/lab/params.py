@@ -14,12 +14,14 @@ from pydantic import (
     ValidationInfo,
     ValidatorFunctionWrapHandler,
     field_validator,
+    model_validator,
 )
 
-from fa_engine import SCHEMES, NotAllowed, Problem, RunConfig, problems
+from fa_engine import DATASETS, SCHEMES, NotAllowed, Problem, RunConfig, problems
 from fa_engine.config import knob, knob_of, refusal
 from fa_engine.dynamics.probes import check_samples, most_samples
 from fa_engine.dynamics.stability import PATIENCE
+from fa_engine.studies.catalogue import EXPERIMENTS
 from fa_engine.typed import hint, number
 
 
@@ -41,11 +43,8 @@ def _whole(default: int, low: int, high: int, title: str, description: str, unit
     return _param(default, title, description, allowed, unit=unit, ge=low, le=high)
 
 
-class Params(BaseModel):
-    """Parameters of one computation on checkpoints.
-
-    Attributes:
-        replicate: which network of the run, from 1.
+class Wanted(BaseModel):
+    """Parameters of one computation.
 
     Raises:
         pydantic.ValidationError: ``fa_engine.problems(error)`` names field, value and what is
@@ -53,6 +52,29 @@ class Params(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _named(cls, value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+        """One message for whatever a field objects to: its name, its value, what is allowed."""
+        name = str(info.field_name)
+        about = knob_of(cls.model_fields[name])
+        try:
+            accepted = handler(number(cls.model_fields[name].annotation, value))
+            if about.options is not None and accepted not in about.options:
+                raise ValueError(name)
+        except ValueError as error:
+            allowed = (about.allowed or "a checkpoint's own") + hint(error)
+            raise refusal(name, value, allowed) from None
+        return accepted
+
+
+class Params(Wanted):
+    """Parameters of one computation on checkpoints.
+
+    Attributes:
+        replicate: which network of the run, from 1.
+    """
 
     replicate: int = _whole(1, 1, 1_000_000, "Network", "Which of the run's networks.")
 
@@ -82,21 +104,6 @@ class Params(BaseModel):
         if self.replicate > config.replicates:
             whose = f", the networks of {run}" if run else ""
             raise NotAllowed("replicate", self.replicate, f"from 1 to {config.replicates}{whose}")
-
-    @field_validator("*", mode="wrap")
-    @classmethod
-    def _named(cls, value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
-        """One message for whatever a field objects to: its name, its value, what is allowed."""
-        name = str(info.field_name)
-        about = knob_of(cls.model_fields[name])
-        try:
-            accepted = handler(number(cls.model_fields[name].annotation, value))
-            if about.options is not None and accepted not in about.options:
-                raise ValueError(name)
-        except ValueError as error:
-            allowed = (about.allowed or "a checkpoint's own") + hint(error)
-            raise refusal(name, value, allowed) from None
-        return accepted
 
 
 class CheckpointParams(Params):
@@ -276,6 +283,32 @@ class LandscapeParams(PathParams):
             raise NotAllowed("through", len(set(self.through)), "three checkpoints")
 
 
+class ExperimentParams(Wanted):
+    """Of an experiment with a verdict."""
+
+    experiment: str = _param(
+        "learns",
+        "Experiment",
+        "Which claim is tried.",
+        "one of " + ", ".join(EXPERIMENTS),
+        rows=EXPERIMENTS,
+    )
+    dataset: str = _param(
+        "digits",
+        "Data set",
+        "What its networks learn.",
+        "a data set that the experiment can be asked of",
+        rows=DATASETS,
+    )
+
+    @model_validator(mode="after")
+    def _can_be_asked(self) -> ExperimentParams:
+        settings = EXPERIMENTS[self.experiment].settings
+        if self.dataset not in settings:
+            raise refusal("dataset", self.dataset, f"one of {', '.join(settings)}")
+        return self
+
+
 _P = TypeVar("_P", bound=Params)
 
 
@@ -310,7 +343,7 @@ def checked(
     return params, {}
 
 
-def titled(kind: type[Params], problem: Problem) -> Problem:
+def titled(kind: type[Wanted], problem: Problem) -> Problem:
     """A problem under the title that the field has on its page."""
     field = kind.model_fields.get(problem.field)
     return replace(problem, called=(field.title if field else "") or problem.called)

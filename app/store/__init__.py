@@ -9,6 +9,7 @@ from app.store.engine import Changes
 from app.store.keep import Deleted, Heir, Keep
 from app.store.labels import Labels
 from app.store.listing import Condition, Listing
+from app.store.outcomes import Known, Outcomes
 from app.store.records import (
     LEASE_S,
     Checkpoint,
@@ -56,10 +57,12 @@ __all__ = [
     "Heir",
     "Incoming",
     "Keep",
+    "Known",
     "Labels",
     "LeaseLost",
     "Listing",
     "New",
+    "Outcomes",
     "Parent",
     "Past",
     "Progress",

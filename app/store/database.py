@@ -26,6 +26,7 @@ from app.store.commands import Command
 from app.store.copies import Copies
 from app.store.engine import Changes
 from app.store.keep import Keep
+from app.store.outcomes import Outcomes
 from app.store.past import past_of, steps_since
 from app.store.records import (
     ACTIVE,
@@ -80,6 +81,7 @@ class Store:
         copies: runs that leave and come piece by piece.
         workers: which are alive, and counts of what there is.
         reports: charts with a paragraph beside each.
+        outcomes: what experiments have come to.
         rules: by which old checkpoints make room.
     """
 
@@ -91,6 +93,7 @@ class Store:
         self.copies = Copies(self._reader, self._writer)
         self.workers = Workers(self._reader, self._writer)
         self.reports = Reports(self._reader, self._writer)
+        self.outcomes = Outcomes(self._reader, self._writer)
         self.rules = Rules(self._reader, self._writer)
 
     def close(self) -> None:

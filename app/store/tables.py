@@ -138,6 +138,18 @@ reports = Table(
     Column("deleted_at", Double),
 )
 
+outcomes = Table(
+    "outcomes",
+    metadata,
+    Column("experiment", String(64), primary_key=True),
+    Column("dataset", String(64), primary_key=True),
+    Column("verdict", String(32), nullable=False),
+    Column("networks", Integer, nullable=False),
+    Column("seconds", Double, nullable=False),
+    Column("ended_at", Double, nullable=False),
+    Column("told", JSON, nullable=False),
+)
+
 rules = Table(
     "rules",
     metadata,

@@ -78,7 +78,8 @@ class Task:
     Attributes:
         progress: share that is done, from 0 to 1.
         message: why it failed, for a person.
-        result: of a task that is done.
+        result: of a task that is done; of one that is computed, what it has shown so far, where it
+            shows anything.
     """
 
     number: int
@@ -155,11 +156,36 @@ class Tasks:
                 connection.execute(delete(tasks).where(old | forgotten))
                 connection.execute(insert(tasks), [_row(ask, until) for ask in new])
 
+    def start(self, ask: Ask, for_s: float) -> bool:
+        """Wants ``ask`` for so many seconds, whether or not anybody looks on. What is on its way
+        already goes on; what has ended is computed anew. False: there is no room for it now."""
+        ended = [state.value for state in TaskState if state.ended]
+        with self._writer.begin() as connection:
+            over = (tasks.c.key == ask.key) & tasks.c.state.in_(ended)
+            connection.execute(delete(tasks).where(over))
+        found = self.ask([ask])
+        with self._writer.begin() as connection:
+            connection.execute(
+                update(tasks).where(tasks.c.key == ask.key).values(wanted_until=time.time() + for_s)
+            )
+        return ask.key in found
+
+    def current(self, kind: str) -> list[Task]:
+        """Those of one kind that are there, the oldest first."""
+        query = select(*_COLUMNS).where(tasks.c.kind == kind).order_by(tasks.c.number)
+        with self._reader.connect() as connection:
+            return [_task(row) for row in connection.execute(query).mappings()]
+
     def forget(self, key: str) -> None:
         """Drops a failed task, so that asking begins anew."""
         failed = (tasks.c.key == key) & (tasks.c.state == TaskState.FAILED.value)
         with self._writer.begin() as connection:
             connection.execute(delete(tasks).where(failed))
+
+    def drop(self, key: str) -> None:
+        """Has a task left off, whoever wants it, or forgets why it failed."""
+        with self._writer.begin() as connection:
+            connection.execute(delete(tasks).where(tasks.c.key == key))
 
     def leave(self, key: str) -> None:
         """Has a task left off, unless somebody goes on wanting it."""
@@ -207,8 +233,23 @@ class Tasks:
             )
         return _task(row) if row else None
 
-    def report(self, number: int, owner: str, progress: float, lease_s: float) -> bool:
-        """Tells how far a task is and holds it; False where it should be left off."""
+    def report(
+        self,
+        number: int,
+        owner: str,
+        progress: float,
+        lease_s: float,
+        so_far: bytes | None = None,
+    ) -> bool:
+        """Tells how far a task is and holds it; False where it should be left off.
+
+        Args:
+            number, owner: of the task.
+            progress: share that is done.
+            lease_s: seconds until somebody else may have it.
+            so_far: what there is to show meanwhile; None: as before.
+        """
+        shown = {} if so_far is None else {"result": so_far}
         now = time.time()
         nothing_else = ~_wanted(now).exists()
         wanted = (tasks.c.wanted_until > now) | (
@@ -218,7 +259,7 @@ class Tasks:
             held = connection.execute(
                 update(tasks)
                 .where(_held(number, owner), wanted)
-                .values(progress=progress, lease_until=now + lease_s)
+                .values(progress=progress, lease_until=now + lease_s, **shown)
             )
         return held.rowcount == 1
 
@@ -248,11 +289,13 @@ class Tasks:
 
     def failed(self, number: int, owner: str, message: str) -> None:
         """Files why there is no result."""
-        self._end(number, owner, state=TaskState.FAILED.value, message=message)
+        values = {"state": TaskState.FAILED.value, "message": message, "result": None}
+        self._end(number, owner, **values)
 
     def put_back(self, number: int, owner: str) -> None:
         """Queues a task that was left off; it is begun anew when somebody wants it."""
-        self._end(number, owner, state=TaskState.QUEUED.value, progress=0.0, attempts=0)
+        again = {"state": TaskState.QUEUED.value, "progress": 0.0, "attempts": 0, "result": None}
+        self._end(number, owner, **again)
 
     def _end(self, number: int, owner: str, **values: Any) -> None:
         with self._writer.begin() as connection:
@@ -280,7 +323,7 @@ class Tasks:
                 return
         spent = held if failed else held & (tasks.c.attempts >= ATTEMPTS)
         message = failed or "the process that computed it ended, perhaps for want of memory"
-        free = {"owner": None, "lease_until": None, "progress": 0.0}
+        free = {"owner": None, "lease_until": None, "progress": 0.0, "result": None}
         with self._writer.begin() as connection:
             connection.execute(
                 update(tasks)

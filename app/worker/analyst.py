@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,13 +22,15 @@ from app.worker.data import DataSets
 from app.worker.keeping import check_kept, checkpoint_path, trajectory_path
 from app.worker.patience import RETRY_S, Outage, ends_if_damaged, patiently
 from app.worker.process import enter, opened
-from fa_engine import CheckpointError, DatasetError, NotAllowed, RunConfig, Trainer
+from fa_engine import CheckpointError, Dataset, DatasetError, NotAllowed, RunConfig, Trainer
 from fa_engine.devices import on_host
 from fa_engine.memory import in_words, is_out_of_memory, opened_bytes
+from fa_engine.progress import Cancelled
 
 LOOK_S = 0.05  # between two looks for a task
 REPORT_S = 0.25  # between two reports of a task's progress
 QUICK = [name for name, known in COMPUTATIONS.items() if not known.lengthy]
+LESS = [name for name, known in COMPUTATIONS.items() if not known.longest]
 UNFORESEEN = "This could not be computed; the log of the server says why."
 STARVED = "This could not be computed: the machine ran out of memory. Fewer samples take less."
 NICE = 5  # training goes first where both want the same core
@@ -90,11 +93,15 @@ class _Analyst:
         with _Holding(store, owner, task, self._stopping) as holding:
             progress: Progress = holding.progress
             if task.kind not in QUICK:
-                progress = self._with_quick_ones_between(progress)
+                shorter = QUICK if task.kind in LESS else LESS
+                progress = self._with_others_between(progress, shorter)
             try:
                 found = compute(task.kind, task.params, self._shelf, progress)
                 result, unstable = pack_arrays(found), unstable_of(task.kind, task.params, found)
-            except LeftOff:
+                if task.kind == "experiment":
+                    told = json.loads(found["outcome"])
+                    patiently(lambda: store.outcomes.put(told), self._stopping)
+            except (LeftOff, Cancelled):
                 patiently(lambda: store.tasks.put_back(task.number, owner), self._stopping)
             except (NotAllowed, CheckpointError, DatasetError, StoreError) as error:
                 # A person knows runs and steps, and not where their files are.
@@ -116,16 +123,16 @@ class _Analyst:
                     lambda: store.tasks.done(task.number, owner, result, unstable), self._stopping
                 )
 
-    def _with_quick_ones_between(self, progress: Progress) -> Progress:
+    def _with_others_between(self, progress: Progress, kinds: Collection[str]) -> Progress:
         """Progress of a lengthy task, which makes way for what somebody else waits for."""
         looked_at = time.monotonic()
 
-        def tell(share: float) -> None:
+        def tell(share: float, so_far: Mapping[str, Any] | None = None) -> None:
             nonlocal looked_at
-            progress(share)
+            progress(share, so_far)
             if time.monotonic() - looked_at >= LOOK_S:
                 with suppress(*AWAY):  # they wait, and this one does not for them
-                    self.work_on_next(QUICK)
+                    self.work_on_next(kinds)
                 looked_at = time.monotonic()
 
         return tell
@@ -148,6 +155,9 @@ class _Shelf:
                 "(FA_CHECKPOINT_TOTAL_MB)."
             )
         return path
+
+    def samples(self, config: RunConfig) -> Dataset:
+        return self._data_sets.request(config).result()
 
     def series(self, run_id: str, until: int) -> Series:
         return self._store.series(run_id, until=until)
@@ -176,21 +186,25 @@ class _Holding:
         self._store, self._owner, self._number = store, owner, task.number
         self._stopping = stopping
         self._share = 0.0
+        self._so_far: Mapping[str, Any] | None = None
         self._wanted = True
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="holding", daemon=True)
 
-    def progress(self, share: float) -> None:
+    def progress(self, share: float, so_far: Mapping[str, Any] | None = None) -> None:
         """See :class:`app.lab.Progress`."""
         self._share = share
+        self._so_far = so_far or self._so_far
         if not self._wanted or self._stopping():
             raise LeftOff
 
     def _run(self) -> None:
         while not self._over.wait(REPORT_S):
+            so_far, self._so_far = self._so_far, None
+            packed = None if so_far is None else pack_arrays(so_far)
             try:
                 self._wanted = self._store.tasks.report(
-                    self._number, self._owner, self._share, LEASE_S
+                    self._number, self._owner, self._share, LEASE_S, packed
                 )
             except SQLAlchemyError:
                 # The lease outlives many reports; the next one may get through.

@@ -36,24 +36,24 @@ class Shown:
     trainer: Trainer
     trajectory: Trajectory | None = None
 
-    def at(self, measure: str, step: int) -> Float64[Array, "R *L"]:
+    def at(self, measure: str, step: int) -> Float64[Array, "R ..."]:
         """A measure at the first of its measurements from ``step`` on; nan: there is none."""
         values = np.asarray(self.series[measure], dtype=float)
         measured = ~np.isnan(values).reshape(len(values), -1).all(1)
         found = np.flatnonzero(measured & (self.series["step"] >= step))
         return values[found[0]] if len(found) else np.full(values.shape[1:], np.nan)
 
-    def first(self, measure: str) -> Float64[Array, "R *L"]:
+    def first(self, measure: str) -> Float64[Array, "R ..."]:
         """A measure the first time that it was taken."""
         return self.at(measure, 0)
 
-    def last(self, measure: str) -> Float64[Array, "R *L"]:
+    def last(self, measure: str) -> Float64[Array, "R ..."]:
         """A measure the last time that it was taken; nan for a network that had diverged."""
         values = np.asarray(self.series[measure], dtype=float)
         measured = np.flatnonzero(~np.isnan(values).reshape(len(values), -1).all(1))
         return values[measured[-1]] if len(measured) else np.full(values.shape[1:], np.nan)
 
-    def at_rest(self, measure: str) -> Float64[Array, "R *L"]:
+    def at_rest(self, measure: str) -> Float64[Array, "R ..."]:
         """A measure where each network came nearest to rest: at the measurement with the shortest
         update of all hidden layers together."""
         length = (np.asarray(self.series["update_norm"], dtype=float) ** 2).sum(2)
@@ -88,7 +88,7 @@ class Shown:
                 found[network] = lowered[-1] / lowered.sum()
         return found
 
-    def late_mean(self, measure: str) -> Float64[Array, "R *L"]:
+    def late_mean(self, measure: str) -> Float64[Array, "R ..."]:
         """The mean of a measure over the last quarter of its measurements."""
         values = np.asarray(self.series[measure], dtype=float)
         found: Array = values[-(-3 * len(values) // 4) :].mean(0)

@@ -91,6 +91,9 @@ class Experiment:
         """
         if dataset not in self.settings:
             raise NotAllowed("dataset", dataset, f"one of {', '.join(self.settings)}")
-        shared = {"dataset": dataset, "replicates": replicates, "draws": 2}
+        shared: dict[str, Any] = {"dataset": dataset, "replicates": replicates, "draws": 2}
         shared |= self.settings[dataset]
-        return {name: RunConfig(**shared | arm.changes | changes) for name, arm in self.arms.items()}
+        return {
+            name: RunConfig(**{**shared, **arm.changes, **changes})
+            for name, arm in self.arms.items()
+        }

@@ -124,7 +124,7 @@ def with_unit(value: float, unit: str) -> str:
 
     Args:
         value: in the unit of a measure.
-        unit: ``share`` is shown in percent, ``times`` as a multiple.
+        unit: ``share`` is shown in percent, ``times`` as a multiple (×).
     """
     match unit:
         case "share":
@@ -132,5 +132,5 @@ def with_unit(value: float, unit: str) -> str:
         case "°":
             return f"{value:.3g}°"
         case "times":
-            return f"{value:.3g} times"
+            return f"{value:.3g} ×"
     return f"{value:.3g} {unit}".rstrip()

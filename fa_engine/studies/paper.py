@@ -7,6 +7,8 @@ another, both are asked.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Float64
 
@@ -17,7 +19,7 @@ from fa_engine.studies.verdicts import Rule
 
 CHU = "Chu and Bacho 2024"
 
-_MNIST = {
+_MNIST: dict[str, Any] = {
     "hidden": (256, 256),
     "learning_rate": 0.1,
     "batch_size": 128,
@@ -25,12 +27,12 @@ _MNIST = {
     "measure_every": 20,
     "evaluate_every": 400,
 }
-_BOTH = {
-    "digits": {"learning_rate": 0.1, "epochs": 60, "measure_every": 20, "evaluate_every": 440},
+_BOTH: dict[str, dict[str, Any]] = {
+    "digits": {"learning_rate": 0.1, "epochs": 60, "measure_every": 20, "evaluate_every": 60},
     "mnist": _MNIST,
 }
 # Few enough samples to be fitted to the last digit, in full batches: an epoch is a step.
-_FORTY = {
+_FORTY: dict[str, Any] = {
     "loss": "squared_error",
     "train_samples": 40,
     "batch_size": 40,
@@ -39,7 +41,7 @@ _FORTY = {
     "measure_every": 100,
     "evaluate_every": 100_000,
 }
-_FITTED = {"digits": _FORTY, "mnist": _FORTY | {"learning_rate": 0.02}}
+_FITTED: dict[str, dict[str, Any]] = {"digits": _FORTY, "mnist": _FORTY | {"learning_rate": 0.02}}
 
 
 def _left(shown: Shown, measure: str) -> Float64[Array, " R"]:
@@ -160,7 +162,7 @@ STABLE = Experiment(
         ),
     ],
     shows=["loss", "hidden_angle_deg"],
-    look_for="Handed over at the minimum, the loss goes up first: with the angle beyond 90° the "
+    look_for="Handed over at the minimum, the angle goes beyond 90° and the loss goes up: the "
     "update leads uphill.",
 )
 

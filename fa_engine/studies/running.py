@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from fa_engine.config import RunConfig
+from fa_engine.data.datasets import Dataset
 from fa_engine.dynamics.diffusion import Trajectory
 from fa_engine.files.collected import Collected
 from fa_engine.measures.alignment import Array
@@ -22,6 +23,9 @@ from fa_engine.studies.outcome import Answer, Outcome
 from fa_engine.studies.verdicts import judge
 from fa_engine.training.trainer import Trainer
 
+Samples = Callable[[RunConfig], Dataset]
+"""Where the samples of a run come from."""
+
 Tell = Callable[[float, Mapping[str, Collected]], bool]
 """``(share of the steps that are taken, what each arm has measured) -> whether to go on``."""
 
@@ -33,6 +37,7 @@ def run(
     replicates: int = REPLICATES,
     device: str = "cpu",
     data_dir: Path | str | None = None,
+    samples: Samples | None = None,
     tell: Tell | None = None,
 ) -> Outcome:
     """Trains all arms and gives the verdict.
@@ -44,6 +49,7 @@ def run(
             have more.
         device: ``auto``, ``cpu`` or ``cuda``.
         data_dir: as for :class:`~fa_engine.Trainer`.
+        samples: gives them where they are loaded already.
         tell: is told of every measurement.
 
     Raises:
@@ -55,7 +61,7 @@ def run(
     """
     experiment, began = EXPERIMENTS[name], time.monotonic()
     configs = experiment.configs(dataset, replicates, device=device)
-    evidence = train(experiment, configs, data_dir=data_dir, tell=tell)
+    evidence = train(experiment, configs, data_dir=data_dir, samples=samples, tell=tell)
     answers = tuple(
         Answer(prediction, judge(_effect(prediction, evidence), prediction.rule))
         for prediction in experiment.predictions
@@ -79,6 +85,7 @@ def train(
     configs: Mapping[str, RunConfig],
     *,
     data_dir: Path | str | None = None,
+    samples: Samples | None = None,
     tell: Tell | None = None,
 ) -> Evidence:
     """What the arms show.
@@ -86,7 +93,7 @@ def train(
     Args:
         experiment: whose arms they are.
         configs: of each arm, in the order of the experiment.
-        data_dir, tell: as for :func:`run`.
+        data_dir, samples, tell: as for :func:`run`.
 
     Raises:
         DatasetError, Cancelled: see :func:`run`.
@@ -96,7 +103,8 @@ def train(
     for name, config in configs.items():
         after = experiment.arms[name].after
         weights = shown[after].trainer.network.state() if after else None
-        trainer = Trainer(config, data_dir=data_dir, weights=weights)
+        data = samples(config) if samples else None
+        trainer = Trainer(config, data_dir=data_dir, data=data, weights=weights)
         trajectory = Trajectory(trainer.network) if config.walk else None
         collected[name] = Collected(config)
         while not trainer.finished:
