@@ -251,6 +251,78 @@ class ReportPage(BaseModel):
     reports: list[ReportView]
 
 
+class Predicted(BaseModel):
+    """What is to be seen of every network."""
+
+    words: str
+    of: str = Field(description="the number that is asked of every network")
+    unit: str = Field(description="of that number; a share is from 0 to 1, times is a multiple")
+    rule: str = Field(description="by which the networks decide, fixed before they are trained")
+
+
+class GoingView(BaseModel):
+    """An experiment that waits or is under way, or could not be run."""
+
+    dataset: str
+    progress: float = Field(description="share of the steps that are taken")
+    waiting: bool = Field(description="whether it has not begun")
+    problem: str = Field(description="why it could not be run; empty where it goes on")
+
+
+class OutcomeView(BaseModel):
+    """What an experiment has come to, in short."""
+
+    experiment: str
+    dataset: str
+    verdict: str = Field(description="borne out, not borne out or undecided")
+    networks: int = Field(description="of each arm")
+    seconds: float = Field(description="that it took")
+    ended_at: float = Field(description="unix seconds")
+
+
+class ExperimentView(BaseModel):
+    """A claim, and how it is tried."""
+
+    name: str
+    title: str
+    question: str
+    claim: str
+    source: str
+    datasets: list[str] = Field(description="that it can be asked of")
+    predictions: list[Predicted]
+    outcomes: list[OutcomeView]
+    going: list[GoingView]
+
+
+class ExperimentPage(BaseModel):
+    """All experiments."""
+
+    experiments: list[ExperimentView]
+
+
+class OfDataset(BaseModel):
+    """Which data set."""
+
+    dataset: str = Field(default="digits", description="one that the experiment can be asked of")
+
+
+class Started(BaseModel):
+    """Which experiment it is."""
+
+    experiment: str
+    dataset: str
+
+
+class ExperimentState(Started):
+    """How an experiment stands on a data set."""
+
+    going: GoingView | None
+    outcome: dict[str, Any] | None = Field(
+        description="its newest outcome: verdict, predictions with their values, intervals and "
+        "verdicts, arms with configuration and curves; null: it has not been run to its end"
+    )
+
+
 class Wrong(BaseModel):
     """One thing that is wrong."""
 

@@ -10,8 +10,6 @@ from app.lab import ExperimentParams, key_of, unpack_arrays
 from app.store import Ask, Known, Store, StoreError, Task, TaskState
 
 KIND = "experiment"
-LONGEST_S = 6 * 3600.0
-"""How long one is wanted that somebody has started, whether or not anybody looks on."""
 
 
 class NoRoom(StoreError):
@@ -57,8 +55,9 @@ class Experiments:
         Raises:
             NoRoom: too much is to be computed already.
         """
-        ask = Ask(key_of(params), KIND, params.model_dump())
-        if not self._store.tasks.start(ask, LONGEST_S):
+        # What a person looks at is computed in between, and before it.
+        ask = Ask(key_of(params), KIND, params.model_dump(), rank=1)
+        if not self._store.tasks.start(ask):
             raise NoRoom
 
     def stop(self, params: ExperimentParams) -> None:

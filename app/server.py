@@ -27,6 +27,7 @@ from app.cache import make_cache
 from app.compare import Comparer
 from app.components import shell as frame
 from app.document import document_blueprint
+from app.experiments_api import experiments_blueprint
 from app.export import export_blueprint
 from app.gate import keep_gate
 from app.headers import keep_headers
@@ -125,6 +126,7 @@ def create_app(settings: Settings | None = None) -> WebApp:
     comparer = Comparer(flask.store)
     flask.register_blueprint(races_blueprint(flask.store, settings, comparer))
     flask.register_blueprint(reports_blueprint(flask.store, comparer))
+    flask.register_blueprint(experiments_blueprint(flask.store))
     flask.register_blueprint(document_blueprint())
     flask.register_blueprint(export_blueprint(flask.store, settings, backfills))
     flask.register_blueprint(import_blueprint(flask.store))

@@ -27,6 +27,8 @@ LINGERS_S = 150.0
 """How much longer what was begun goes on where nothing else is wanted, in seconds: browsers let a
 tab that is hidden ask once a minute, and a page on a busy machine is late."""
 
+_FOR_GOOD = 1e12  # unix seconds: what is wanted until it is done or dropped
+
 ATTEMPTS = 2  # a task whose analyst died twice is the likely cause
 FORGOTTEN_S = 3600.0  # after its last wish a task that was never begun is removed
 KEPT = 400  # finished tasks, the newest
@@ -156,18 +158,19 @@ class Tasks:
                 connection.execute(delete(tasks).where(old | forgotten))
                 connection.execute(insert(tasks), [_row(ask, until) for ask in new])
 
-    def start(self, ask: Ask, for_s: float) -> bool:
-        """Wants ``ask`` for so many seconds, whether or not anybody looks on. What is on its way
-        already goes on; what has ended is computed anew. False: there is no room for it now."""
+    def start(self, ask: Ask) -> bool:
+        """Wants ``ask`` until it is done or dropped, whether or not anybody looks on; what is
+        started first is computed first. What is on its way already goes on, what has ended is
+        computed anew. False: there is no room for it now.
+        """
         ended = [state.value for state in TaskState if state.ended]
         with self._writer.begin() as connection:
             over = (tasks.c.key == ask.key) & tasks.c.state.in_(ended)
             connection.execute(delete(tasks).where(over))
         found = self.ask([ask])
         with self._writer.begin() as connection:
-            connection.execute(
-                update(tasks).where(tasks.c.key == ask.key).values(wanted_until=time.time() + for_s)
-            )
+            there = tasks.c.key == ask.key
+            connection.execute(update(tasks).where(there).values(wanted_until=_FOR_GOOD))
         return ask.key in found
 
     def current(self, kind: str) -> list[Task]:

@@ -13,11 +13,12 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 pytestmark = pytest.mark.browser
 
 CHARTED = ("/", "/compare", "/stability", "/walk", "/plane")
-PAGES = ("/runs", "/report", "/system", *CHARTED)
+PAGES = ("/runs", "/report", "/claims", "/system", *CHARTED)
 # Every chart of the page has been drawn once, and every notice of it has come to rest.
 SETTLED = """() => {
     const charts = [...document.querySelectorAll('.chart')];
     return document.querySelector('main h1') && charts.every(chart => {
+        if (chart.offsetParent === null) return true;  // it has nothing to show yet
         const gd = chart.querySelector('.js-plotly-plot');
         return gd && gd._fullLayout && gd.getBoundingClientRect().height > 0;
     });

@@ -29,7 +29,7 @@ THERE = {
 }
 """What says of a page that it shows what it is about."""
 
-DRIVES = ("/", "/runs", "/compare", "/stability", "/report")
+DRIVES = ("/", "/runs", "/compare", "/stability", "/claims", "/report")
 """Pages on which something can be changed."""
 
 _MARK = "[data-drives]"

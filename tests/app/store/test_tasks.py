@@ -215,3 +215,46 @@ def test_only_so_many_are_wanted_at_once(store: Store, clock: Clock) -> None:
     # What nobody wants any more makes room.
     clock.pass_by(WANTED_S + 1)
     assert len(store.tasks.ask([ask("late", rank=1)])) == 1
+
+
+def test_what_is_started_goes_on_without_anybody_who_looks_on(store: Store, clock: Clock) -> None:
+    assert store.tasks.start(ask("long"))
+    assert store.tasks.start(ask("later"))
+    clock.pass_by(90_000.0)
+    claimed = store.tasks.claim("one", LEASE_S)
+    assert claimed is not None
+    assert store.tasks.report(claimed.number, "one", 0.5, LEASE_S, b"so far")
+    current, later = store.tasks.current("spectrum")
+    assert (current.key, current.progress, current.result) == ("long", 0.5, b"so far")
+    assert (later.key, later.state) == ("later", TaskState.QUEUED)
+    store.tasks.drop("later")
+    # Started again it goes on, from where it is; a look tells the same.
+    assert store.tasks.start(ask("long"))
+    assert store.tasks.report(claimed.number, "one", 0.6, LEASE_S)
+    assert store.tasks.current("spectrum")[0].result == b"so far"
+    assert store.tasks.current("kick") == []
+    store.tasks.done(claimed.number, "one", b"whole")
+    assert store.tasks.current("spectrum")[0].result == b"whole"
+    # What has ended is computed anew.
+    assert store.tasks.start(ask("long"))
+    (anew,) = store.tasks.current("spectrum")
+    assert (anew.state, anew.result) == (TaskState.QUEUED, None)
+
+
+def test_what_is_dropped_is_left_off_whoever_wants_it(store: Store) -> None:
+    store.tasks.start(ask("long"))
+    claimed = store.tasks.claim("one", LEASE_S)
+    assert claimed is not None
+    store.tasks.drop("long")
+    assert not store.tasks.report(claimed.number, "one", 0.5, LEASE_S, b"so far")
+    assert store.tasks.current("spectrum") == []
+
+
+def test_what_was_shown_of_a_task_that_is_put_back_is_gone(store: Store) -> None:
+    store.tasks.start(ask("long"))
+    claimed = store.tasks.claim("one", LEASE_S)
+    assert claimed is not None
+    assert store.tasks.report(claimed.number, "one", 0.5, LEASE_S, b"so far")
+    store.tasks.release("one")
+    (current,) = store.tasks.current("spectrum")
+    assert (current.state, current.result) == (TaskState.QUEUED, None)
