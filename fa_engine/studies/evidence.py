@@ -51,16 +51,16 @@ class Shown:
         """A measure the last time that it was taken; nan for a network that had diverged."""
         values = np.asarray(self.series[measure], dtype=float)
         measured = np.flatnonzero(~np.isnan(values).reshape(len(values), -1).all(1))
-        return values[measured[-1]] if len(measured) else np.full(values.shape[1:], np.nan)
+        found = values[measured[-1]] if len(measured) else np.full(values.shape[1:], np.nan)
+        return self._of_those_left(found)
 
     def at_rest(self, measure: str) -> Float64[Array, "R ..."]:
         """A measure where each network came nearest to rest: at the measurement with the shortest
-        update of all hidden layers together."""
+        update of all hidden layers together; nan for a network that had diverged."""
         length = (np.asarray(self.series["update_norm"], dtype=float) ** 2).sum(2)
         quiet = np.where(np.isnan(length), np.inf, length).argmin(0)
         values = np.asarray(self.series[measure], dtype=float)
-        found: Array = values[quiet, np.arange(len(quiet))]
-        return found
+        return self._of_those_left(values[quiet, np.arange(len(quiet))])
 
     def output_share(self, step: int) -> Float64[Array, " R"]:
         """The output layer's share of the rate at which the loss falls, to first order."""
@@ -89,10 +89,10 @@ class Shown:
         return found
 
     def late_mean(self, measure: str) -> Float64[Array, "R ..."]:
-        """The mean of a measure over the last quarter of its measurements."""
+        """The mean of a measure over the last quarter of its measurements; nan for a network that
+        had diverged."""
         values = np.asarray(self.series[measure], dtype=float)
-        found: Array = values[-(-3 * len(values) // 4) :].mean(0)
-        return found
+        return self._of_those_left(values[-(-3 * len(values) // 4) :].mean(0))
 
     def unstable_share(self, scheme: str) -> Float64[Array, " R"]:
         """The share of the modes of ``K``, or of ``H K`` where the loss has a curvature, that are
@@ -111,7 +111,7 @@ class Shown:
         probe = probe_set(trainer.data, min(MOST_SAMPLES, len(trainer.data.x_train)))
         found = spectrum(trainer, probe, symmetric=False)
         share = found.error_unstable_share
-        return found.unstable_share if share is None else share
+        return self._of_those_left(found.unstable_share if share is None else share)
 
     def exponent(self, layer: int = 0) -> Float64[Array, " R"]:
         """Of the mean squared displacement of a layer's weights with the lag: 1 for a random walk,
@@ -126,7 +126,15 @@ class Shown:
         if self.trajectory is None:
             raise ValueError("the walk of this arm was not followed: walk is to be on")
         snapshots = self.trajectory.snapshots(layer)
-        return mean_squared_displacement(self.trajectory.steps, snapshots).exponent
+        found = mean_squared_displacement(self.trajectory.steps, snapshots).exponent
+        return self._of_those_left(found)
+
+    def _of_those_left(self, found: Array) -> Float64[Array, "R ..."]:
+        """nan for each network that has diverged. What it measured before says nothing of where it
+        ended, and a run in which all have diverged ends there: its last values are no ends."""
+        gone = self.trainer.diverged.reshape(-1, *(1,) * (found.ndim - 1))
+        kept: Array = np.where(gone, np.nan, found)
+        return kept
 
 
 Evidence = Mapping[str, Shown]
