@@ -1,4 +1,4 @@
-"""``fa-engine schemes``, ``measures`` and ``datasets``: what there is to choose from."""
+"""``fa-engine schemes``, ``measures`` and so on: what there is to choose from."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from rich.text import Text
 from fa_engine.data.datasets import DATASETS
 from fa_engine.feedback.schemes import SCHEMES
 from fa_engine.measures.catalogue import MEASURES
+from fa_engine.plugins import load as load_plugins
+from fa_engine.studies.catalogue import EXPERIMENTS
 
 _SHAPES = {"R": "network", "H": "hidden layer", "L": "layer"}
 
 
 def schemes() -> None:
     """Every row of ``SCHEMES``."""
+    load_plugins()
     _show(
         {
             "name": name,
@@ -34,6 +37,7 @@ def schemes() -> None:
 
 def measures() -> None:
     """Every row of ``MEASURES``."""
+    load_plugins()
     _show(
         {
             "name": name,
@@ -49,6 +53,7 @@ def measures() -> None:
 
 def datasets() -> None:
     """Every row of ``DATASETS``."""
+    load_plugins()
     _show(
         {
             "name": name,
@@ -60,6 +65,22 @@ def datasets() -> None:
             "test samples": f"{row.n_test}",
         }
         for name, row in DATASETS.items()
+    )
+
+
+def experiments() -> None:
+    """Every row of ``EXPERIMENTS``."""
+    load_plugins()
+    _show(
+        {
+            "name": name,
+            "title": row.title,
+            "sentence": row.question,
+            "predictions": f"{len(row.predictions)}",
+            "data sets": ", ".join(row.settings),
+            "source": row.source,
+        }
+        for name, row in EXPERIMENTS.items()
     )
 
 

@@ -51,6 +51,24 @@ commas between them, so that lists have semicolons: --vary "hidden=64;64,64"."""
 fa-engine sweep --vary learning_rate=0.01,0.03,0.1 --vary scheme=fa,dfa --csv sweep.csv
 fa-engine sweep --vary "hidden=64;64,64;64,64,64" --vary weight_std=0.05,0.2,1""",
     ),
+    "experiment": Text(
+        "experiment",
+        """Put a claim to the test, and get a verdict.
+
+An experiment trains arms that differ in one thing, several networks each. What is predicted, and by
+which rule it will be decided, is shown before anything is trained: each network gives a number, and
+a prediction is borne out where the interval of their median, which holds that of all networks there
+could be with at least 95 %, lies whole on the side of the bound that was named; not borne out where
+it lies on the other; undecided where it holds the bound, where a network diverged, or where there
+are too few. fa-engine experiments lists what there is. Ctrl-C ends it, and nothing is written.
+
+Exit status: 0, it ran, whatever the verdict; 1, it cannot be, or a file cannot be written; 2,
+something that was typed is not allowed; 130, interrupted.""",
+        """fa-engine experiment learns
+fa-engine experiment extrema --plot extrema.svg --json extrema.json
+fa-engine experiment drives --dataset mnist --device auto
+fa-engine experiment suffices --replicates 20""",
+    ),
     "export": Text(
         "export",
         """Take weights, configuration or a script out of a checkpoint.
@@ -83,6 +101,14 @@ terminal: a line each, tabs between.""",
 Files that are missing are downloaded once, into FA_DATA_DIR or the user's cache. Elsewhere than on
 a terminal: a line each, tabs between.""",
         "fa-engine datasets",
+    ),
+    "experiments": Text(
+        "tables",
+        """List the experiments.
+
+What each asks, after whom, of how many predictions and of which data sets. fa-engine experiment
+runs one. Elsewhere than on a terminal: a line each, tabs between.""",
+        "fa-engine experiments",
     ),
 }
 """By name, in the order of the list."""

@@ -7,3 +7,4 @@ from fa_engine.studies.experiment import Experiment
 from fa_engine.studies.paper import CLAIMS
 
 EXPERIMENTS: Registry[Experiment] = Registry("experiment", **CLAIMS)
+"""By name, in the order in which they are told of."""
