@@ -13,7 +13,7 @@ export TORCH
 parallel := --numprocesses auto --maxprocesses 4 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help run test docs thorough bench reproduce faults pictures audit lock format clean
+.PHONY: help run test docs thorough bench reproduce claims faults pictures audit lock format clean
 
 help:  ## list the commands
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1	\2/p' Makefile | expand -t 16
@@ -40,6 +40,13 @@ bench: $(dev)  ## measure against the peers, side by side
 
 reproduce: $(runtime)  ## run a published table again: RECIPE=name, SHORT=1 for minutes; no name lists them
 	@$(python) -m recipes $(RECIPE) $(if $(SHORT),--short)
+
+OUT ?= claims
+claims: $(runtime)  ## put every claim to the test on digits, in minutes: OUT=folder for JSON and pictures
+	@mkdir -p $(OUT)
+	@for name in $$($(python) -m fa_engine experiments | sed 1d | cut -f1); do \
+	  $(python) -m fa_engine experiment $$name --json $(OUT)/$$name.json --plot $(OUT)/$$name.svg || exit; echo; \
+	done
 
 faults: $(dev)  ## kill, lock, fill and restart what a dashboard stands on
 	$(python) -m benchmarks faults

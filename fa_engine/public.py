@@ -31,6 +31,10 @@ from fa_engine.optimizers import StepOptions, make_optimizer
 from fa_engine.plugins import PluginError
 from fa_engine.registry import RegistryError
 from fa_engine.seeding import Draw
+from fa_engine.studies.catalogue import EXPERIMENTS
+from fa_engine.studies.experiment import Arm, Experiment, Prediction
+from fa_engine.studies.running import run as run_experiment
+from fa_engine.studies.verdicts import Rule
 from fa_engine.training.checkpoint import CheckpointError
 from fa_engine.training.measurement import Measurement
 from fa_engine.training.trainer import Trainer
@@ -38,6 +42,7 @@ from fa_engine.training.trainer import Trainer
 __all__ = [
     "ACTIVATIONS",
     "DATASETS",
+    "EXPERIMENTS",
     "LOSSES",
     "MATRICES",
     "MEASURES",
@@ -45,12 +50,14 @@ __all__ = [
     "SIGNALS",
     "Activation",
     "Alignment",
+    "Arm",
     "CheckpointError",
     "DataOptions",
     "Dataset",
     "DatasetError",
     "DatasetSpec",
     "Draw",
+    "Experiment",
     "Feedback",
     "FeedbackOptions",
     "Limits",
@@ -64,10 +71,12 @@ __all__ = [
     "NotAllowed",
     "Pass",
     "PluginError",
+    "Prediction",
     "Probe",
     "Problem",
     "Product",
     "RegistryError",
+    "Rule",
     "RunConfig",
     "Scheme",
     "Signal",
@@ -85,6 +94,7 @@ __all__ = [
     "probe_set",
     "problems",
     "register",
+    "run_experiment",
     "spectrum",
 ]
 

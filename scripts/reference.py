@@ -128,8 +128,26 @@ PAGES = {
             "fa_engine.progress",
         ),
     ),
+    "studies": Page(
+        "Studies",
+        "An experiment is a question, what is trained to answer it, and predictions with rules "
+        "that stand before anything is trained; those that come along are in the :doc:`catalogue`. "
+        "Networks decide: the section *Verdicts* of :doc:`/docs/MATH` says how.",
+        ("run_experiment", "Experiment", "Arm", "Prediction", "Rule"),
+        (),
+        ("fa_engine.studies.evidence", "fa_engine.studies.verdicts", "fa_engine.studies.outcome"),
+    ),
 }
-TABLES = ("SCHEMES", "SIGNALS", "MATRICES", "MEASURES", "DATASETS", "ACTIVATIONS", "LOSSES")
+TABLES = (
+    "SCHEMES",
+    "SIGNALS",
+    "MATRICES",
+    "MEASURES",
+    "DATASETS",
+    "ACTIVATIONS",
+    "LOSSES",
+    "EXPERIMENTS",
+)
 """Names of the top that are tables of rows: they stand in the catalogue."""
 TABLES_BESIDE = (
     "fa_engine.feedback.matrices.ROUTES",
@@ -303,6 +321,7 @@ def catalogue() -> str:
         "DATASETS": "Data sets",
         "ACTIVATIONS": "Activations",
         "LOSSES": "Losses",
+        "EXPERIMENTS": "Experiments",
         "OPTIMIZERS": "Optimisers",
         "SCHEDULES": "Schedules",
         "DISTRIBUTIONS": "Distributions",
@@ -338,6 +357,10 @@ def row_of(table_name: str, key: str, row: Any) -> dict[str, str]:
         cells["outputs"] = str(row.n_classes)
         cells["training, test"] = f"{row.n_train:,}, {row.n_test:,}"
         cells["values"] = escaped(row.text)
+    elif table_name == "EXPERIMENTS":
+        cells["question"] = escaped(row.question)
+        cells["predictions"] = escaped("; ".join(each.words for each in row.predictions))
+        cells["source"] = escaped(row.source)
     elif table_name == "SIGNALS":
         cells["fades with the error"] = "yes" if row.fades else "no"
     elif table_name == "MATRICES":

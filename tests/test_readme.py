@@ -122,11 +122,13 @@ def test_the_commands_of_the_engine_do_what_they_say(tmp_path: Path) -> None:
         )
         assert (done.returncode, done.stderr) == (0, ""), line
         assert done.stdout
-    written = re.findall(r"--(?:csv|plot|save|weights|script) (\S+)", "\n".join(typed))
+    written = re.findall(r"--(?:csv|json|plot|save|weights|script) (\S+)", "\n".join(typed))
     assert {path.name for path in tmp_path.iterdir()} == set(written)
     assert run_code(block('"run.csv"'), tmp_path)
     told = set(
-        re.findall(r"`(?:fa-engine )?(train|sweep|export|schemes|measures|datasets)", README)
+        re.findall(
+            r"`(?:fa-engine )?(train|sweep|export|schemes|measures|datasets|experiments)", README
+        )
     )
     assert told | {line.split()[0] for line in typed} == set(COMMANDS)
 

@@ -15,7 +15,12 @@ from fa_engine.studies.verdicts import Finding, Verdict, together
 
 @dataclass(frozen=True)
 class Answer:
-    """A prediction, and what the networks said of it."""
+    """A prediction, and what the networks said of it.
+
+    Attributes:
+        prediction: with its rule.
+        finding: the number of each network, their interval, the verdict.
+    """
 
     prediction: Prediction
     finding: Finding
@@ -110,7 +115,11 @@ def _told(answer: Answer) -> dict[str, Any]:
 
 
 def in_words(prediction: Prediction) -> str:
-    """The rule of a prediction, for a person."""
+    """The rule of a prediction, for a person.
+
+    Args:
+        prediction: whose rule it is.
+    """
     bound = with_unit(prediction.rule.bound, prediction.unit)
     side, other = ("above", "below") if prediction.rule.above else ("below", "above")
     return (

@@ -54,7 +54,11 @@ class Rule:
     above: bool
 
     def decide(self, interval: Interval) -> Verdict:
-        """What the interval says."""
+        """What the interval says.
+
+        Args:
+            interval: of the median.
+        """
         if interval.low > self.bound:
             return Verdict.BORNE_OUT if self.above else Verdict.NOT_BORNE_OUT
         if interval.high < self.bound:
@@ -80,7 +84,11 @@ class Finding:
 
 
 def least_networks(level: float = LEVEL) -> int:
-    """How many networks it takes for an interval of the median."""
+    """How many networks it takes for an interval of the median.
+
+    Args:
+        level: how sure it is to be, above 0 and below 1.
+    """
     return int(np.ceil(np.log2(2 / (1 - level))))
 
 
@@ -133,7 +141,11 @@ def judge(values: Float64[Array, " R"], rule: Rule) -> Finding:
 
 
 def together(verdicts: list[Verdict]) -> Verdict:
-    """Of an experiment: borne out where all its predictions are, not where one is not."""
+    """Of an experiment: borne out where all its predictions are, not where one is not.
+
+    Args:
+        verdicts: of its predictions; without any it is undecided.
+    """
     if Verdict.NOT_BORNE_OUT in verdicts:
         return Verdict.NOT_BORNE_OUT
     if Verdict.UNDECIDED in verdicts or not verdicts:
