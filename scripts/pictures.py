@@ -148,6 +148,18 @@ def _raced(site: Site) -> str:
     return race
 
 
+def claims(site: Site, page: Page) -> Locator | None:
+    """A claim of the paper, and what the networks say of it."""
+    page.goto(f"{site.url}/claims?claim=stable")
+    page.click("#claims-run")
+    expect(page.locator(".claim-came-to")).to_be_visible()
+    page.wait_for_function(
+        """() => [...document.querySelectorAll('.claims-page .js-plotly-plot')]
+            .filter(gd => gd.data?.length > 5).length === 2"""
+    )
+    return None
+
+
 @dataclass(frozen=True)
 class Picture:
     """One picture.
@@ -191,6 +203,12 @@ PICTURES = {
         stability,
         (1180, 1400),
         (*_LAB, "app/figures/stability.py", "app/figures/spectrum.py"),
+    ),
+    "claims": Picture(
+        "/claims",
+        claims,
+        (1180, 1400),
+        (*_LAB, "assets/css/9-claims.css", "app/figures/experiment.py"),
     ),
     "walk": Picture("/walk", walk, (1180, 1400), (*_LAB, "app/figures/walk.py")),
     "compare": Picture(
