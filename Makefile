@@ -44,7 +44,8 @@ reproduce: $(runtime)  ## run a published table again: RECIPE=name, SHORT=1 for 
 OUT ?= claims
 claims: $(runtime)  ## put every claim to the test on digits, in minutes: OUT=folder for JSON and pictures
 	@mkdir -p $(OUT)
-	@for name in $$($(python) -m fa_engine experiments | sed 1d | cut -f1); do \
+	@names=$$($(python) -m fa_engine experiments) || exit; \
+	for name in $$(echo "$$names" | sed 1d | cut -f1); do \
 	  $(python) -m fa_engine experiment $$name --json $(OUT)/$$name.json --plot $(OUT)/$$name.svg || exit; echo; \
 	done
 

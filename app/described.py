@@ -303,7 +303,9 @@ class ExperimentPage(BaseModel):
 class OfDataset(BaseModel):
     """Which data set."""
 
-    dataset: str = Field(default="digits", description="one that the experiment can be asked of")
+    dataset: str | None = Field(
+        default=None, description="one that the experiment can be asked of; null: the first"
+    )
 
 
 class Started(BaseModel):

@@ -66,7 +66,7 @@ class Experiments:
 
     def going(self) -> list[Going]:
         """Those that have no outcome yet, in the order in which they were started."""
-        return [_going(task) for task in self._store.tasks.current(KIND) if not _is_done(task)]
+        return [_going(task) for task in self._store.tasks.current(KIND)]
 
     def known(self) -> list[Known]:
         """Verdicts that there are."""
@@ -76,10 +76,6 @@ class Experiments:
         """What one has come to, as :meth:`fa_engine.studies.outcome.Outcome.to_dict` told it;
         None: it was never run to its end."""
         return self._store.outcomes.told(params.experiment, params.dataset)
-
-
-def _is_done(task: Task) -> bool:
-    return task.state is TaskState.DONE
 
 
 def _going(task: Task) -> Going:

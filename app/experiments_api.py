@@ -8,7 +8,7 @@ from flask import Blueprint, jsonify, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app.asked import body_of_request
-from app.experiments import Experiments, Going
+from app.experiments import Experiments, Going, NoRoom
 from app.lab import ExperimentParams
 from app.store import Store
 from fa_engine import NotAllowed
@@ -34,6 +34,10 @@ def experiments_blueprint(store: Store) -> Blueprint:
     def unknown(error: UnknownExperiment) -> ResponseReturnValue:
         return jsonify({"error": str(error)}), 404
 
+    @blueprint.errorhandler(NoRoom)
+    def full(error: NoRoom) -> ResponseReturnValue:
+        return jsonify({"error": str(error)}), 429
+
     @blueprint.get("/api/experiments")
     def all_experiments() -> ResponseReturnValue:
         """The experiments, their predictions, and what they have come to here."""
@@ -43,7 +47,7 @@ def experiments_blueprint(store: Store) -> Blueprint:
                 "experiments": [
                     _about(name)
                     | {
-                        "outcomes": [{**vars(one)} for one in known if one.experiment == name],
+                        "outcomes": [vars(one) for one in known if one.experiment == name],
                         "going": [_going(one) for one in going if one.experiment == name],
                     }
                     for name in EXPERIMENTS
@@ -63,14 +67,14 @@ def experiments_blueprint(store: Store) -> Blueprint:
     @blueprint.delete("/api/experiments/<name>")
     def stop(name: str) -> ResponseReturnValue:
         """Has one that waits or is under way left off; what it had come to before stays."""
-        params = _params(name, request.args.get("dataset", "digits"))
+        params = _params(name, request.args.get("dataset"))
         experiments.stop(params)
         return jsonify({"experiment": name, "dataset": params.dataset})
 
     @blueprint.get("/api/experiments/<name>")
     def experiment(name: str) -> ResponseReturnValue:
         """How one stands on a data set: how far it is, and its newest outcome."""
-        params = _params(name, request.args.get("dataset", "digits"))
+        params = _params(name, request.args.get("dataset"))
         going = [
             _going(one)
             for one in experiments.going()
@@ -88,16 +92,18 @@ def experiments_blueprint(store: Store) -> Blueprint:
     return blueprint
 
 
-def _params(name: str, dataset: Any) -> ExperimentParams:
+def _params(name: str, dataset: Any = None) -> ExperimentParams:
+    """Without a data set it is the first that the experiment can be asked of."""
     if name not in EXPERIMENTS:
         raise UnknownExperiment(name)
-    return ExperimentParams(experiment=name, dataset=dataset)
+    of = {} if dataset is None else {"dataset": dataset}
+    return ExperimentParams(experiment=name, **of)
 
 
 def _dataset_of(body: dict[str, Any]) -> Any:
     for name in body.keys() - {"dataset"}:
         raise NotAllowed(name, body[name], "the field dataset alone")
-    return body.get("dataset", "digits")
+    return body.get("dataset")
 
 
 def _about(name: str) -> dict[str, Any]:

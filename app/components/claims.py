@@ -28,8 +28,8 @@ _CLASSES = {
 
 
 def page_of(experiment: str, dataset: str) -> str:
-    """The address of an experiment on a data set."""
-    return address(f"/claims?claim={experiment}&dataset={dataset}")
+    """The address of an experiment on a data set; empty: the first that it can be asked of."""
+    return address(f"/claims?claim={experiment}" + (f"&dataset={dataset}" if dataset else ""))
 
 
 def verdict_word(verdict: str) -> Component:
@@ -59,7 +59,7 @@ def claims_list(
                     className="claim-verdicts",
                 ),
             ],
-            href=page_of(name, chosen[1] if chosen[1] in experiment.settings else "digits"),
+            href=page_of(name, chosen[1] if chosen[1] in experiment.settings else ""),
             underline="never",
             className="claim here" if name == chosen[0] else "claim",
             **_here(name == chosen[0]),
@@ -81,8 +81,10 @@ def _state(
 ) -> list[Component]:
     place = (name, dataset)
     called = html.Span(DATASETS[dataset].title, className="soft")
-    if place in under_way and not under_way[place].problem:
-        return [called, html.Span(progress_words(under_way[place]), className="verdict")]
+    if place in under_way:
+        problem = under_way[place].problem
+        words = "could not be run" if problem else progress_words(under_way[place])
+        return [called, html.Span(words, className="verdict")]
     if place in verdicts:
         return [called, verdict_word(verdicts[place])]
     return [called, html.Span("not run yet", className="verdict verdict-none")]
@@ -146,41 +148,52 @@ def verdict_line(outcome: Mapping[str, Any] | None, going: Going | None) -> list
 
 
 def predictions_table(experiment: Experiment, outcome: Mapping[str, Any] | None) -> Component:
-    """What was predicted, by which rule, and what the networks said."""
-    told = outcome["predictions"] if outcome else [None] * len(experiment.predictions)
-    rows = []
-    for number, (prediction, found) in enumerate(
-        zip(experiment.predictions, told, strict=True), start=1
-    ):
-        rule = html.Span(in_words(prediction), className="soft claim-rule")
-        cells = [html.Td("–"), html.Td("–")]  # nothing yet
-        if found is not None:
-            cells = [html.Td(_interval(found)), html.Td(verdict_word(found["verdict"]))]
-        rows.append(
-            html.Tr(
-                [
-                    html.Td(str(number)),
-                    html.Td([html.Div(prediction.words), rule]),
-                    *cells,
-                ]
-            )
+    """What was predicted, by which rule, and what the networks said. Of an outcome all of it is as
+    it was when it was decided."""
+    now: list[dict[str, Any]] = [
+        {"words": one.words, "rule": in_words(one), "interval": None, "reason": "–", "verdict": ""}
+        for one in experiment.predictions
+    ]
+    told: list[dict[str, Any]] = outcome["predictions"] if outcome else now
+    rows = [
+        html.Tr(
+            [
+                html.Td(str(number)),
+                html.Th(
+                    [
+                        html.Div(found["words"]),
+                        html.Span(found["rule"], className="soft claim-rule"),
+                    ],
+                    scope="row",
+                ),
+                html.Td(_interval(found)),
+                html.Td(verdict_word(found["verdict"]) if found["verdict"] else "–"),
+            ]
         )
-    levels = [found["interval"]["level"] for found in told if found and found["interval"]]
+        for number, found in enumerate(told, start=1)
+    ]
+    levels = [found["interval"]["level"] for found in told if found["interval"]]
     interval = f"Median ({100 * levels[0]:.1f} % interval)" if levels else "Median (interval)"
-    heads = ("", "Predicted", interval, "Verdict")
-    return html.Table(
+    heads = ("No.", "Predicted", interval, "Verdict")
+    table = html.Table(
         [
             html.Thead(html.Tr([html.Th(head, scope="col") for head in heads])),
             html.Tbody(rows),
         ],
         className="claim-predictions",
     )
+    rules = [(found["words"], found["rule"]) for found in told]
+    if rules == [(one["words"], one["rule"]) for one in now]:
+        return table
+    older = "It was decided by rules that have changed since: run it again."
+    return html.Div([html.P(older, className="claim-problem"), table])
 
 
 def _interval(found: Mapping[str, Any]) -> str:
-    interval, unit = found["interval"], found["unit"]
+    interval = found["interval"]
     if interval is None:
         return str(found["reason"])
+    unit = found["unit"]
     low, middle, high = (
         with_unit(interval[key], unit).replace("-", "−") for key in ("low", "middle", "high")
     )

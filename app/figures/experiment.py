@@ -152,7 +152,7 @@ def effects_figure(
         base(
             colours,
             meta=picture(f"{name}: what the networks say"),
-            margin={"l": 16, "r": 16, "t": 30, "b": 30},
+            margin={"l": 16, "r": 16, "t": 30, "b": 46},  # where the buttons lie
             **layout,
         ),
     )

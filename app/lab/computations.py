@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -28,7 +29,7 @@ from app.lab.params import (
 )
 from app.lab.walk import WalkRows, median, walk_lines
 from app.store import Unstable
-from fa_engine import CheckpointError, Dataset, NotAllowed, RunConfig, Trainer
+from fa_engine import CheckpointError, Dataset, DatasetError, NotAllowed, RunConfig, Trainer
 from fa_engine.dynamics.branching import fork
 from fa_engine.dynamics.decides import decision
 from fa_engine.dynamics.diffusion import LEAST_SNAPSHOTS, mean_squared_displacement, power_law
@@ -40,8 +41,9 @@ from fa_engine.files.collected import Collected
 from fa_engine.memory import peak_bytes
 from fa_engine.studies.catalogue import EXPERIMENTS
 from fa_engine.studies.curves import curves
-from fa_engine.studies.running import run
+from fa_engine.studies.running import run, undecided
 
+LOADING_S = 0.2  # between two looks whether samples are there
 SHOWN_S = 1.0  # between two looks at the curves of an experiment that is under way
 
 
@@ -70,12 +72,8 @@ class Shelf(Protocol):
     def trajectory(self, run_id: str) -> Path:
         """The file of a run's trajectory, :class:`fa_engine.dynamics.diffusion.Trajectory`."""
 
-    def samples(self, config: RunConfig) -> Dataset:
-        """What a configuration trains on.
-
-        Raises:
-            DatasetError: they cannot be had.
-        """
+    def samples(self, config: RunConfig) -> Future[Dataset]:
+        """What a configuration trains on: there already, on its way, or an error."""
 
     def series(self, run_id: str, until: int) -> WalkRows:
         """What a run has measured up to an event."""
@@ -233,10 +231,17 @@ def _landscape(params: LandscapeParams, shelf: Shelf, progress: Progress) -> Map
 
 def _experiment(params: ExperimentParams, shelf: Shelf, progress: Progress) -> Mapping[str, Any]:
     shows = EXPERIMENTS[params.experiment].shows
-    told_at = time.monotonic()
+    told_at, done = time.monotonic(), 0.0
+
+    def samples(config: RunConfig) -> Dataset:
+        coming = shelf.samples(config)
+        while not wait([coming], timeout=LOADING_S).done:  # it may have to come from far away
+            progress(done)
+        return coming.result()
 
     def tell(share: float, collected: Mapping[str, Collected]) -> bool:
-        nonlocal told_at
+        nonlocal told_at, done
+        done = share
         if time.monotonic() - told_at < SHOWN_S:
             progress(share)
             return True
@@ -245,7 +250,11 @@ def _experiment(params: ExperimentParams, shelf: Shelf, progress: Progress) -> M
         told_at = time.monotonic()
         return True
 
-    found = run(params.experiment, params.dataset, samples=shelf.samples, tell=tell)
+    try:
+        found = run(params.experiment, params.dataset, samples=samples, tell=tell)
+    except DatasetError as error:
+        found = undecided(params.experiment, params.dataset, str(error))
+    progress(1.0)  # who has stopped it meanwhile wants no outcome
     return {"outcome": json.dumps(found.to_dict(), allow_nan=False)}
 
 

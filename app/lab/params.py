@@ -301,6 +301,15 @@ class ExperimentParams(Wanted):
         rows=DATASETS,
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_its_first(cls, given: Any) -> Any:
+        """Without a data set it is the first that the experiment can be asked of."""
+        if not isinstance(given, dict) or "dataset" in given:
+            return given
+        asked = EXPERIMENTS.get(given.get("experiment", "learns"))
+        return given if asked is None else {**given, "dataset": next(iter(asked.settings))}
+
     @model_validator(mode="after")
     def _can_be_asked(self) -> ExperimentParams:
         settings = EXPERIMENTS[self.experiment].settings

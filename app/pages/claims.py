@@ -83,9 +83,10 @@ def layout(_context: Context) -> Component:
             html.Div(
                 [
                     html.P(
-                        "Six claims about feedback alignment, each with what it predicts and the "
-                        "rule by which the networks decide, fixed before they are trained. Run "
-                        "them: the verdict is computed from what is measured here.",
+                        "What is claimed of feedback alignment: the paper's six claims first, then "
+                        "what others found. Each has its predictions and the rule by which the "
+                        "networks decide, fixed before they are trained. Run them: the verdict is "
+                        "computed from what is measured here.",
                         className="lab-lead",
                     ),
                     copy_link(),
@@ -123,8 +124,17 @@ def _detail() -> list[Component]:
         html.Div(
             [
                 dmc.Button("Run it", id="claims-run", size="sm", **drives()),
-                dmc.Button("Stop", id="claims-stop", size="sm", variant="default", **drives()),
-                dmc.Progress(id="claims-progress", value=0, size="sm", **aria("Progress")),
+                dmc.Button(
+                    "Stop",
+                    id="claims-stop",
+                    size="sm",
+                    variant="default",
+                    style=_GONE,
+                    **drives(),
+                ),
+                dmc.Progress(
+                    id="claims-progress", value=0, size="sm", style=_GONE, **aria("Progress")
+                ),
                 html.Span(id="claims-progress-words", className="soft"),
             ],
             className="claims-acts",
@@ -219,7 +229,8 @@ def register(app: Dash, context: Context) -> None:
         new = {key for key, value in now.items() if (seen or {}).get(key) != value}
         if not new and not under_way:
             raise PreventUpdate
-        outcome = experiments.outcome(params) if new & {"outcome", "curves"} else None
+        wanted = own is None and new & {"outcome", "curves"}
+        outcome = experiments.outcome(params) if wanted else None
         parts: dict[str, Any] = dict.fromkeys(_SHOWN, no_update)
         if "list" in new:
             parts["list"] = claims_list(EXPERIMENTS, known, going, place)
@@ -231,11 +242,11 @@ def register(app: Dash, context: Context) -> None:
             wrong = wrong_with(search)
             parts["wrong"], parts["wrong_hide"] = address_words(wrong), not wrong
         if "outcome" in new:
-            shown = None if under_way else outcome
+            shown = None if own is not None else outcome
             parts["verdict"] = verdict_line(shown, own)
             parts["predictions"] = predictions_table(experiment, shown)
             parts |= _effects(experiment, shown, theme)
-            parts["run"] = "Run it again" if outcome else "Run it"
+            parts["run"] = "Run it again" if ended else "Run it"
         if "curves" in new:
             arms = _arms(experiment, params, own) if under_way else (outcome or {}).get("arms")
             parts |= _curves(experiment, arms, theme)
@@ -296,22 +307,21 @@ def _arms(
             "title": arm.title,
             "after": arm.after,
             "config": {"scheme": configs[name].scheme},
-            "curves": curves[name],
+            "curves": curves.get(name, []),
         }
         for name, arm in experiment.arms.items()
-        if name in curves
     }
 
 
 def _effects(
     experiment: Experiment, outcome: Mapping[str, Any] | None, theme: str
 ) -> dict[str, Any]:
-    if outcome is None:
+    found = outcome["predictions"] if outcome else []
+    if not any(one["values"] for one in found):
         return {"effects": BLANK, "effects_box": _GONE, "effects_key": True}
-    found = outcome["predictions"]
     return {
         "effects": effects_figure(found, experiment.title, theme),
-        "effects_box": {"height": EFFECT_PX * len(found) + 40},
+        "effects_box": {"height": EFFECT_PX * len(found) + 56},
         "effects_key": False,
     }
 

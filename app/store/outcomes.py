@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import delete, insert, select
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 
 from app.store.tables import outcomes
 
@@ -45,13 +45,8 @@ class Outcomes:
         Args:
             told: of :meth:`fa_engine.studies.outcome.Outcome.to_dict`.
         """
-        place = {name: told[name] for name in ("experiment", "dataset")}
-        values = {name: told[name] for name in ("verdict", "networks", "seconds")}
-        older = [outcomes.c[name] == value for name, value in place.items()]
         with self._writer.begin() as connection:
-            connection.execute(delete(outcomes).where(*older))
-            row = {**place, **values, "ended_at": time.time(), "told": dict(told)}
-            connection.execute(insert(outcomes).values(**row))
+            put_outcome(connection, told)
 
     def known(self) -> list[Known]:
         """All that there are, in short."""
@@ -67,3 +62,13 @@ class Outcomes:
         with self._reader.connect() as connection:
             found: dict[str, Any] | None = connection.execute(query).scalar_one_or_none()
         return found
+
+
+def put_outcome(connection: Connection, told: Mapping[str, Any]) -> None:
+    """The same, in somebody's transaction."""
+    place = {name: told[name] for name in ("experiment", "dataset")}
+    values = {name: told[name] for name in ("verdict", "networks", "seconds")}
+    older = [outcomes.c[name] == value for name, value in place.items()]
+    connection.execute(delete(outcomes).where(*older))
+    row = {**place, **values, "ended_at": time.time(), "told": dict(told)}
+    connection.execute(insert(outcomes).values(**row))

@@ -9,7 +9,7 @@ a lease, as a worker holds a run.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -18,6 +18,7 @@ from sqlalchemy import bindparam, delete, func, insert, select, true, update
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
+from app.store.outcomes import put_outcome
 from app.store.tables import one_more_edit, runs, tasks
 
 WANTED_S = 8.0
@@ -109,7 +110,7 @@ class Unstable:
 
 
 class Tasks:
-    """The tasks of a store. Every method is one transaction."""
+    """The tasks of a store. Every method but :meth:`ask` and :meth:`start` is one transaction."""
 
     def __init__(self, reader: Engine, writer: Engine) -> None:
         self._reader, self._writer = reader, writer
@@ -174,8 +175,9 @@ class Tasks:
         return ask.key in found
 
     def current(self, kind: str) -> list[Task]:
-        """Those of one kind that are there, the oldest first."""
-        query = select(*_COLUMNS).where(tasks.c.kind == kind).order_by(tasks.c.number)
+        """Those of one kind that are wanted and not done, the oldest first."""
+        going = (tasks.c.state != TaskState.DONE.value) & (tasks.c.wanted_until > time.time())
+        query = select(*_COLUMNS).where(tasks.c.kind == kind, going).order_by(tasks.c.number)
         with self._reader.connect() as connection:
             return [_task(row) for row in connection.execute(query).mappings()]
 
@@ -187,8 +189,12 @@ class Tasks:
 
     def drop(self, key: str) -> None:
         """Has a task left off, whoever wants it, or forgets why it failed."""
+        running = tasks.c.state == TaskState.RUNNING.value
         with self._writer.begin() as connection:
-            connection.execute(delete(tasks).where(tasks.c.key == key))
+            connection.execute(delete(tasks).where(tasks.c.key == key, ~running))
+            # Its number is not given away while somebody holds it.
+            unwanted = update(tasks).where(tasks.c.key == key)
+            connection.execute(unwanted.values(wanted_until=_long_ago()))
 
     def leave(self, key: str) -> None:
         """Has a task left off, unless somebody goes on wanting it."""
@@ -267,18 +273,27 @@ class Tasks:
         return held.rowcount == 1
 
     def done(
-        self, number: int, owner: str, result: bytes, unstable: Unstable | None = None
+        self,
+        number: int,
+        owner: str,
+        result: bytes,
+        unstable: Unstable | None = None,
+        outcome: Mapping[str, Any] | None = None,
     ) -> None:
-        """Files the result of a task, if it is still ``owner``'s.
+        """Files the result of a task, if it is still ``owner``'s and wanted.
 
         Args:
             number, owner, result: of the task.
             unstable: what it says of its run, which the list shows unless it knows of a later
                 checkpoint.
+            outcome: of an experiment, kept in the place of an older one.
         """
         values = {"state": TaskState.DONE.value, "progress": 1.0, "result": result}
         with self._writer.begin() as connection:
-            if _end(connection, number, owner, **values) and unstable is not None:
+            filed = _end(connection, number, owner, **values)
+            if filed and outcome is not None:
+                put_outcome(connection, outcome)
+            if filed and unstable is not None:
                 later = runs.c.unstable_step > unstable.step
                 connection.execute(
                     update(runs)

@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -98,9 +99,10 @@ class _Analyst:
             try:
                 found = compute(task.kind, task.params, self._shelf, progress)
                 result, unstable = pack_arrays(found), unstable_of(task.kind, task.params, found)
-                if task.kind == "experiment":
-                    told = json.loads(found["outcome"])
-                    patiently(lambda: store.outcomes.put(told), self._stopping)
+                outcome = None
+                if "outcome" in found:  # it is kept by itself
+                    whole = without_folders(found["outcome"], self._directory, self._data_dir)
+                    outcome, result = json.loads(whole), b""
             except (LeftOff, Cancelled):
                 patiently(lambda: store.tasks.put_back(task.number, owner), self._stopping)
             except (NotAllowed, CheckpointError, DatasetError, StoreError) as error:
@@ -120,7 +122,8 @@ class _Analyst:
                 fail(STARVED if is_out_of_memory(error) else UNFORESEEN)
             else:
                 patiently(
-                    lambda: store.tasks.done(task.number, owner, result, unstable), self._stopping
+                    lambda: store.tasks.done(task.number, owner, result, unstable, outcome),
+                    self._stopping,
                 )
 
     def _with_others_between(self, progress: Progress, kinds: Collection[str]) -> Progress:
@@ -156,8 +159,8 @@ class _Shelf:
             )
         return path
 
-    def samples(self, config: RunConfig) -> Dataset:
-        return self._data_sets.request(config).result()
+    def samples(self, config: RunConfig) -> Future[Dataset]:
+        return self._data_sets.request(config)
 
     def series(self, run_id: str, until: int) -> Series:
         return self._store.series(run_id, until=until)

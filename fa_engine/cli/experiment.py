@@ -32,7 +32,7 @@ from fa_engine.progress import Cancelled
 from fa_engine.studies.catalogue import EXPERIMENTS
 from fa_engine.studies.experiment import REPLICATES, Experiment
 from fa_engine.studies.outcome import Answer, Outcome, in_words, with_unit
-from fa_engine.studies.running import run
+from fa_engine.studies.running import run, undecided
 from fa_engine.studies.verdicts import Verdict, least_networks
 
 _LINE_S = 10.0  # without a terminal, at most this long between two lines
@@ -102,7 +102,7 @@ def experiment(
             outcome = None
         except DatasetError as error:
             complain(error)
-            return FAILED
+            outcome = undecided(name, dataset, str(error), networks)
     if outcome is None or interrupts.number:
         complain("Interrupted: there is no verdict, and nothing was written")
         return interrupts.status
@@ -115,7 +115,7 @@ def experiment(
     for path in (json, plot):
         if path is not None:
             console.file.write(f"wrote {path}\n")
-    return 0
+    return 0 if any(len(each.finding.values) for each in outcome.answers) else FAILED
 
 
 def _configs(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from fa_engine.registry import Registry
 from fa_engine.studies.experiment import Experiment
+from fa_engine.studies.further import FURTHER
 from fa_engine.studies.paper import CLAIMS
 
-EXPERIMENTS: Registry[Experiment] = Registry("experiment", **CLAIMS)
+EXPERIMENTS: Registry[Experiment] = Registry("experiment", **CLAIMS, **FURTHER)
 """By name, in the order in which they are told of."""

@@ -13,14 +13,13 @@ from fa_engine.config import RunConfig
 from fa_engine.data.datasets import Dataset
 from fa_engine.dynamics.diffusion import Trajectory
 from fa_engine.files.collected import Collected
-from fa_engine.measures.alignment import Array
 from fa_engine.progress import Cancelled
 from fa_engine.studies.catalogue import EXPERIMENTS
 from fa_engine.studies.curves import curves
 from fa_engine.studies.evidence import Evidence, Shown
 from fa_engine.studies.experiment import REPLICATES, Experiment, Prediction
 from fa_engine.studies.outcome import Answer, Outcome
-from fa_engine.studies.verdicts import judge
+from fa_engine.studies.verdicts import Finding, Verdict, judge
 from fa_engine.training.trainer import Trainer
 
 Samples = Callable[[RunConfig], Dataset]
@@ -62,10 +61,7 @@ def run(
     experiment, began = EXPERIMENTS[name], time.monotonic()
     configs = experiment.configs(dataset, replicates, device=device)
     evidence = train(experiment, configs, data_dir=data_dir, samples=samples, tell=tell)
-    answers = tuple(
-        Answer(prediction, judge(_effect(prediction, evidence), prediction.rule))
-        for prediction in experiment.predictions
-    )
+    answers = tuple(answer(prediction, evidence) for prediction in experiment.predictions)
     lost = {name: int(shown.trainer.diverged.sum()) for name, shown in evidence.items()}
     return Outcome(
         name=name,
@@ -78,6 +74,45 @@ def run(
         seconds=time.monotonic() - began,
         ended_at=datetime.now(UTC),
     )
+
+
+def undecided(name: str, dataset: str, reason: str, replicates: int = REPLICATES) -> Outcome:
+    """The outcome of an experiment that could not be run.
+
+    Args:
+        name, dataset, replicates: as for :func:`run`.
+        reason: why it could not.
+    """
+    experiment = EXPERIMENTS[name]
+    nothing = Finding(np.full(0, np.nan), None, Verdict.UNDECIDED, reason)
+    return Outcome(
+        name=name,
+        experiment=experiment,
+        dataset=dataset,
+        configs=experiment.configs(dataset, replicates),
+        answers=tuple(Answer(prediction, nothing) for prediction in experiment.predictions),
+        curves={arm: [] for arm in experiment.arms},
+        lost={},
+        seconds=0.0,
+        ended_at=datetime.now(UTC),
+    )
+
+
+def answer(prediction: Prediction, evidence: Evidence) -> Answer:
+    """What the networks say of a prediction. One that cannot be computed is undecided: of a network
+    that diverged there is no number, whatever is made of nan.
+
+    Args:
+        prediction: whose effect is asked for.
+        evidence: what the arms have shown.
+    """
+    try:
+        with np.errstate(all="ignore"):
+            values = np.asarray(prediction.effect(evidence), dtype=float)
+    except Exception as error:  # of others' experiments, or of what diverged at once
+        reason = f"it could not be computed: {error or type(error).__name__}"
+        return Answer(prediction, Finding(np.full(0, np.nan), None, Verdict.UNDECIDED, reason))
+    return Answer(prediction, judge(values, prediction.rule))
 
 
 def train(
@@ -119,9 +154,3 @@ def train(
         done += config.total_steps
         shown[name] = Shown(config, collected[name].series(), trainer, trajectory)
     return shown
-
-
-def _effect(prediction: Prediction, evidence: Evidence) -> Array:
-    """A number of each network; of one that diverged there is none, whatever is made of nan."""
-    with np.errstate(all="ignore"):
-        return np.asarray(prediction.effect(evidence), dtype=float)

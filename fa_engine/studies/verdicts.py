@@ -15,6 +15,10 @@ LEVEL = 0.95
 """How sure an interval is to hold the median of all networks there could be, at the least."""
 
 
+LEAST = 8
+"""Networks that decide anything."""
+
+
 class Verdict(StrEnum):
     """What became of a prediction, or of all of an experiment."""
 
@@ -128,7 +132,7 @@ def judge(values: Float64[Array, " R"], rule: Rule) -> Finding:
         rule: of the prediction.
     """
     values = np.asarray(values, dtype=float)
-    lost, least = int((~np.isfinite(values)).sum()), least_networks()
+    lost, least = int((~np.isfinite(values)).sum()), max(LEAST, least_networks())
     if lost:
         # Those that are left are the ones that something favoured, and no fair draw of all.
         reason = f"{lost} of {len(values)} networks diverged or have no value"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +13,9 @@ import pytest
 from pydantic import ValidationError
 
 from app.experiments import Experiments
-from app.lab import ExperimentParams
+from app.lab import ExperimentParams, computations
 from app.settings import Settings
-from app.store import Store, TaskState
+from app.store import Store
 from app.worker.analyst import _Analyst
 from fa_engine import problems
 from fa_engine.studies.catalogue import EXPERIMENTS
@@ -68,6 +69,9 @@ def test_an_experiment_is_started_computed_and_kept(store: Store, settings: Sett
     experiments.start(SHORT)
     assert experiments.going()[0].waiting
     assert experiments.outcome(SHORT) == outcome
+    experiments.stop(SHORT)
+    assert experiments.going() == []
+    assert experiments.outcome(SHORT) == outcome
 
 
 @pytest.mark.usefixtures("short")
@@ -106,13 +110,35 @@ def test_why_one_cannot_be_run_is_said(store: Store, settings: Settings, tmp_pat
     experiments = Experiments(store)
     experiments.start(params)
     assert analyst(store, nowhere).work_on_next()
-    (going,) = experiments.going()
-    assert not going.waiting
-    assert going.problem
-    assert str(tmp_path) not in going.problem
-    # Tried again it is no failure any more.
-    experiments.start(params)
-    assert experiments.going()[0].problem == ""
+    assert experiments.going() == []
+    outcome = experiments.outcome(params)
+    assert outcome is not None
+    assert outcome["verdict"] == "undecided"
+    for told in outcome["predictions"]:
+        assert (told["values"], told["interval"], told["verdict"]) == ([], None, "undecided")
+        assert "train-images" in told["reason"]
+        assert str(tmp_path) not in told["reason"]
+
+
+@pytest.mark.usefixtures("short")
+def test_one_that_is_stopped_at_its_very_end_has_no_outcome(
+    store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiments = Experiments(store)
+    monkeypatch.setattr("app.worker.analyst.REPORT_S", 0.001)
+
+    def stopping(*arguments: Any, **more: Any) -> Any:
+        outcome = real(*arguments, **more)
+        experiments.stop(SHORT)
+        time.sleep(0.1)  # the holder looks in meanwhile
+        return outcome
+
+    real = computations.run
+    monkeypatch.setattr(computations, "run", stopping)
+    experiments.start(SHORT)
+    assert analyst(store, settings).work_on_next()
+    assert experiments.outcome(SHORT) is None
+    assert experiments.going() == []
 
 
 def test_an_experiment_whose_networks_diverge_is_undecided(
@@ -170,4 +196,4 @@ def test_a_short_question_is_answered_meanwhile(store: Store, settings: Settings
     assert made.work_on_next()
     assert "landscape" in between[1]
     assert "experiment" not in between[1]
-    assert store.tasks.current("experiment")[0].state is TaskState.DONE
+    assert experiments.going() == []

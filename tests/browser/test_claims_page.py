@@ -8,6 +8,8 @@ import pytest
 from browser_helpers import Site, until, wait
 from playwright.sync_api import Page, expect
 
+from fa_engine.studies.catalogue import EXPERIMENTS
+
 pytestmark = pytest.mark.browser
 
 LINES = """id => (document.querySelector(`#${id} .js-plotly-plot`)?.data || [])
@@ -16,7 +18,7 @@ LINES = """id => (document.querySelector(`#${id} .js-plotly-plot`)?.data || [])
 
 def test_a_claim_is_run_and_answered(page: Page, site: Site) -> None:
     page.goto(f"{site.url}/claims")
-    expect(page.locator(".claim")).to_have_count(6)
+    expect(page.locator(".claim")).to_have_count(len(EXPERIMENTS))
     page.get_by_role("link", name="Alignment does not always drive the descent").click()
     expect(page.locator(".claims-one h2")).to_have_text(
         "Alignment does not always drive the descent"
@@ -58,7 +60,8 @@ def test_all_are_started_and_one_is_stopped(page: Page, site: Site) -> None:
     page.click("#claims-stop")
     expect(page.locator("#claims-verdict")).to_contain_text("not been run on this installation")
     going = [one for one in site.get("/api/experiments")["experiments"] if one["going"]]
-    assert [one["name"] for one in going][-1] == "drives"  # the rest is left, in its order
+    assert len(going) >= len(EXPERIMENTS) - 3  # the rest is left, in its order
+    assert all(one["going"][0]["waiting"] for one in going[2:])
     for one in going:
         page.request.delete(f"{site.url}/api/experiments/{one['name']}")
     wait(lambda: not any(one["going"] for one in site.get("/api/experiments")["experiments"]))

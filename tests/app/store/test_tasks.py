@@ -234,7 +234,7 @@ def test_what_is_started_goes_on_without_anybody_who_looks_on(store: Store, cloc
     assert store.tasks.current("spectrum")[0].result == b"so far"
     assert store.tasks.current("kick") == []
     store.tasks.done(claimed.number, "one", b"whole")
-    assert store.tasks.current("spectrum")[0].result == b"whole"
+    assert store.tasks.current("spectrum") == []
     # What has ended is computed anew.
     assert store.tasks.start(ask("long"))
     (anew,) = store.tasks.current("spectrum")
@@ -246,8 +246,28 @@ def test_what_is_dropped_is_left_off_whoever_wants_it(store: Store) -> None:
     claimed = store.tasks.claim("one", LEASE_S)
     assert claimed is not None
     store.tasks.drop("long")
-    assert not store.tasks.report(claimed.number, "one", 0.5, LEASE_S, b"so far")
     assert store.tasks.current("spectrum") == []
+    # Its number is nobody else's while it is held.
+    store.tasks.ask([ask("another")])
+    other = store.tasks.claim("one", LEASE_S)
+    assert other is not None
+    assert other.number != claimed.number
+    assert not store.tasks.report(claimed.number, "one", 0.5, LEASE_S, b"so far")
+    store.tasks.put_back(claimed.number, "one")
+    assert store.tasks.claim("one", LEASE_S) is None
+    assert [task.key for task in store.tasks.current("spectrum")] == ["another"]
+
+
+def test_an_outcome_is_kept_of_who_still_holds_the_task(store: Store) -> None:
+    told = {"experiment": "learns", "dataset": "digits", "verdict": "borne out"}
+    told |= {"networks": 8, "seconds": 1.0}
+    store.tasks.start(ask("long"))
+    claimed = store.tasks.claim("one", LEASE_S)
+    assert claimed is not None
+    store.tasks.done(claimed.number, "two", b"", outcome=told)
+    assert store.outcomes.known() == []
+    store.tasks.done(claimed.number, "one", b"", outcome=told)
+    assert store.outcomes.told("learns", "digits") == told
 
 
 def test_what_was_shown_of_a_task_that_is_put_back_is_gone(store: Store) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from fa_engine.progress import Cancelled
 from fa_engine.studies.catalogue import EXPERIMENTS
 from fa_engine.studies.experiment import Arm, Experiment, Prediction
 from fa_engine.studies.outcome import in_words, with_unit
-from fa_engine.studies.running import run, train
+from fa_engine.studies.running import run, train, undecided
 from fa_engine.studies.verdicts import Rule, least_networks
 
 ASKED = [(name, dataset) for name, row in EXPERIMENTS.items() for dataset in row.settings]
@@ -112,6 +113,30 @@ def test_a_verdict_follows_what_the_networks_say(
     assert [*told["arms"]] == ["one", "other"]
     lines = {(line["measure"], line["layer"]) for line in told["arms"]["other"]["curves"]}
     assert lines == {("loss", None), ("gradient_norm", 1)}
+
+
+def test_an_effect_that_cannot_be_computed_leaves_its_prediction_undecided(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fails(_evidence: object) -> Any:
+        raise KeyError("no such arm")
+
+    whole = made_up([3.0] * 8, Rule(2, above=True))
+    broken = replace(whole.predictions[0], effect=fails)
+    both = replace(whole, predictions=[broken, whole.predictions[0]])
+    monkeypatch.setitem(EXPERIMENTS, "made_up", both)
+    outcome = run("made_up")
+    first, second = outcome.answers
+    assert first.finding.verdict == outcome.verdict == "undecided"
+    assert first.finding.reason == "it could not be computed: 'no such arm'"
+    assert second.finding.verdict == "borne out"
+
+
+def test_an_experiment_that_cannot_be_run_is_undecided_and_says_why() -> None:
+    told = undecided("learns", "mnist", "no samples").to_dict()
+    assert json.loads(json.dumps(told, allow_nan=False)) == told
+    assert (told["verdict"], told["dataset"], told["networks"]) == ("undecided", "mnist", 8)
+    assert {one["reason"] for one in told["predictions"]} == {"no samples"}
 
 
 def test_an_arm_goes_on_from_the_weights_of_another() -> None:

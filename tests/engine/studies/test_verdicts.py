@@ -98,17 +98,18 @@ def test_the_whole_interval_decides(low: float, high: float, above: str, below: 
     assert (judge(values, ABOVE).verdict, judge(values, BELOW).verdict) == (above, below)
 
 
-@given(st.lists(FINITE, min_size=6, max_size=30), FINITE)
+@given(st.lists(FINITE, min_size=8, max_size=30), FINITE)
 def test_what_is_borne_out_is_not_its_opposite(values: list[float], bound: float) -> None:
     one, other = (judge(np.array(values), Rule(bound, above=way)).verdict for way in (True, False))
     opposite = {BORNE_OUT: NOT, NOT: BORNE_OUT, UNDECIDED: UNDECIDED}
     assert other == opposite[one]
 
 
-def test_five_networks_decide_nothing() -> None:
-    found = judge(np.full(5, 100.0), ABOVE)
+@pytest.mark.parametrize("few", [1, 5, 7])
+def test_fewer_than_eight_networks_decide_nothing(few: int) -> None:
+    found = judge(np.full(few, 100.0), ABOVE)
     assert (found.verdict, found.interval) == (UNDECIDED, None)
-    assert found.reason == "5 networks are too few: it takes 6"
+    assert found.reason == f"{few} networks are too few: it takes 8"
 
 
 @pytest.mark.parametrize("none", [nan, inf, -inf])
