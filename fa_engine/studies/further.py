@@ -22,7 +22,7 @@ DEPTH = Experiment(
     claim="Angles grow from layer to layer on the way down; the matrix on top aligns first.",
     source="Lillicrap et al. 2016; Refinetti et al. 2021",
     settings=_DEEP,
-    arms={"fa": Arm("Feedback alignment, four hidden layers", {"scheme": "fa"})},
+    arms={"fa": Arm("Feedback alignment, four hidden layers", {"scheme": "fa"}), "bp": _BP},
     predictions=[
         Prediction(
             "The bottom layer stands further from its gradient than the top hidden one",
