@@ -154,7 +154,7 @@ STABLE = Experiment(
             Rule(1, above=True),
         ),
         Prediction(
-            "Where feedback alignment came to rest itself next to none is",
+            "Where feedback alignment came to rest itself hardly a mode is unstable",
             lambda e: e["fa"].unstable_share("fa"),
             "unstable modes of K",
             "share",
