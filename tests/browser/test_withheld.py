@@ -24,6 +24,7 @@ THERE = {
     "/stability": "#stab-tracking",
     "/walk": "#walk-surface",
     "/plane": ".plane-picture",
+    "/claims": "#claims-question h2",
     "/report": ".report-part",
     "/system": "#system-now section",
 }
