@@ -167,6 +167,8 @@ def sent(method: str, path: str, run_id: str) -> list[Any]:
         return [{"checkpoint_mb": 100}, {"checkpoint_mb": None}]
     if path == "/api/room/free":
         return [{"what": ["deleted", "cache"]}]
+    if path.startswith("/api/experiments/"):
+        return [{}, {"dataset": "digits"}]
     if path.startswith("/api/reports"):
         return [{}] if path.endswith("/restore") else [{"title": "Alignment", "charts": []}]
     if path.endswith("/restore"):
@@ -196,7 +198,7 @@ def test_a_request_of_the_readme_is_answered(method: str, path: str, url: str, r
     elif method != "GET" and ("<id>" in path or path in MANY):  # on a run of its own, which goes on
         long = {"config": {"hidden": [8], "epochs": 9000}}
         asked = json.loads(ask(f"{url}/api/runs", "POST", long))["run_id"]
-    address = url + path.replace("<id>", asked).replace("SEQ", "0")
+    address = url + path.replace("<id>", asked).replace("<name>", "drives").replace("SEQ", "0")
     if path == "/api/import":
         assert ask(address, method, json.loads(ask(f"{url}/api/runs/{run_id}/export.json")))
         return

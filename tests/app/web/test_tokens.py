@@ -43,7 +43,8 @@ CHANGES = {
     "keep": {"change", "delete", "restore", "purge", "shrink"},
     "copies": {"take_in"},
     "reports": {"create", "change", "delete", "restore"},
-    "tasks": set(),
+    "outcomes": {"put"},
+    "tasks": {"start", "drop"},
     "workers": {"beat"},
     "rules": {"change"},
     "room": {"change_rule", "free"},
@@ -276,7 +277,8 @@ def test_who_watches_is_refused_every_request_that_changes_something(guarded: We
 def parts(app: WebApp) -> dict[str, object]:
     store = app.store
     found = {"store": store, "keep": store.keep, "copies": store.copies, "tasks": store.tasks}
-    return found | {"reports": store.reports, "workers": store.workers}
+    found |= {"reports": store.reports, "outcomes": store.outcomes}
+    return found | {"workers": store.workers}
 
 
 def test_the_store_refuses_who_watches_whatever_is_not_listed(guarded: WebApp) -> None:
