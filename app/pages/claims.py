@@ -171,8 +171,7 @@ def _filling(id_: str, name: str) -> Component:
 
 def chosen_by(search: str | None) -> ExperimentParams:
     """The claim and the data set that an address names; what it names wrongly is left out."""
-    asked = parse_qs((search or "").lstrip("?"))
-    named = {name: asked[key][0] for name, key in _NAMED.items() if key in asked}
+    named = _named(search)
     for values in (named, {k: v for k, v in named.items() if k == "experiment"}, {}):
         try:
             return ExperimentParams(**values)
@@ -181,10 +180,14 @@ def chosen_by(search: str | None) -> ExperimentParams:
     raise AssertionError("the defaults are valid")
 
 
+def _named(search: str | None) -> dict[str, str]:
+    asked = parse_qs((search or "").lstrip("?"))
+    return {name: asked[key][0] for name, key in _NAMED.items() if key in asked}
+
+
 def wrong_with(search: str | None) -> list[Problem]:
     """What an address names wrongly."""
-    asked = parse_qs((search or "").lstrip("?"))
-    named = {name: asked[key][0] for name, key in _NAMED.items() if key in asked}
+    named = _named(search)
     try:
         ExperimentParams(**named)
     except ValidationError as error:
