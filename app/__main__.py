@@ -31,6 +31,7 @@ def main() -> None:
 
 def serve() -> None:
     """Serves until interrupted (Ctrl-C or SIGTERM), then ends the workers too."""
+    _on_signals(_leave)  # before there is anything that a signal could leave behind
     be_private()  # before a worker is started, which takes it over
     if os.environ.get("FA_WORKERS", "").strip() != "0":
         Template()  # imports torch while this process does, which has seconds to import itself
@@ -58,11 +59,11 @@ def serve() -> None:
     except (OSError, PortTaken) as error:
         raise SystemExit(f"The dashboard cannot start: {error}") from None
 
-    supervisor = Supervisor(settings) if settings.workers else None
-    _on_signals(_leave)
+    supervisor = None
     try:
         keep_private(settings)
-        if supervisor:
+        if settings.workers:
+            supervisor = Supervisor(settings)
             supervisor.start()  # runs that were left are taken up while the web is imported
 
         from app.server import create_app

@@ -63,13 +63,17 @@ def _at_path(path: Path) -> socket.socket:
     found = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         found.bind(os.fspath(path))
+        path.chmod(0o660)  # whoever is in its group, a proxy for one; the state folder stays closed
+        found.listen(_BACKLOG)
     except OSError as error:
         found.close()
         if error.errno == errno.EADDRINUSE:
             raise PortTaken(f"{path} is taken; set FA_HOST to another") from None
         raise
-    path.chmod(0o660)  # whoever is in its group, a proxy for one; the state folder stays closed
-    found.listen(_BACKLOG)
+    except BaseException:  # a signal that ends the start
+        found.close()
+        path.unlink(missing_ok=True)
+        raise
     return found
 
 

@@ -237,3 +237,9 @@ def test_every_script_that_the_makefile_calls_is_there():
     assert {name for name in called if not (ROOT / name).exists()} == set()
     modules = set(re.findall(r"-m (scripts|benchmarks)\.?(\w*)", (ROOT / "Makefile").read_text()))
     assert all((ROOT / folder / f"{name or '__main__'}.py").exists() for folder, name in modules)
+
+
+def test_no_two_files_of_tests_have_one_name():
+    """Of two, pytest loads the first and refuses the other."""
+    names = [path.name for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py"]
+    assert sorted(set(names)) == sorted(names)

@@ -258,12 +258,17 @@ def test_a_start_that_is_ended_leaves_nobody_behind(tmp_path: Path) -> None:
     )
     assert process.stdout is not None
     with process.stdout:
-        wait(lambda: process.poll() is not None or listens(path))
-        started = psutil.Process(process.pid).children(recursive=True)
+        started: list[psutil.Process] = []  # the template at the least
+
+        def begun() -> bool:
+            started[:] = psutil.Process(process.pid).children(recursive=True)
+            return bool(started) and listens(path)
+
+        wait(lambda: process.poll() is not None or begun())
         process.send_signal(signal.SIGTERM)
         assert process.stdout.read() == ""  # it had not been there yet
         assert process.wait(PATIENCE_S) == 0
-    assert started  # the template at the least
+    assert started
     _, alive = psutil.wait_procs(started, PATIENCE_S)
     assert not alive
     assert not path.exists()
