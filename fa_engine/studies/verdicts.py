@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import accumulate
+from math import comb
 
 import numpy as np
 from jaxtyping import Float64
-from scipy.stats import binom
 
 from fa_engine.measures.alignment import Array
 
@@ -114,7 +115,9 @@ def median_interval(values: Float64[Array, " R"], level: float = LEVEL) -> Inter
         raise ValueError(f"{len(found)} values: an interval of the median needs {least} or more")
     if not np.isfinite(found).all():
         raise ValueError("a value is not finite")
-    outside = binom.cdf(np.arange(len(found) // 2), len(found), 0.5)  # below the k-th value
+    tosses = len(found)
+    within = accumulate(comb(tosses, heads) for heads in range(tosses // 2))
+    outside = np.array([ways / 2**tosses for ways in within])  # below the k-th value
     cut = int(np.flatnonzero(2 * outside <= 1 - level).max())
     return Interval(
         low=float(found[cut]),
