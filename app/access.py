@@ -115,6 +115,7 @@ def guard_changes(store: Store, room: Room) -> None:
         "copies": store.copies,
         "reports": store.reports,
         "outcomes": store.outcomes,
+        "studies": store.studies,
         "tasks": store.tasks,
         "workers": store.workers,
         "rules": store.rules,
@@ -131,6 +132,7 @@ _WATCHERS_MAY = {
     "copies": "controls parts",
     "reports": "report reports",
     "outcomes": "known told",
+    "studies": "runs states studies study",
     # What they have computed changes nothing that somebody made.
     "tasks": "ask current forget leave",
     "workers": "all census",

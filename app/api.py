@@ -28,6 +28,7 @@ from app.store import (
     UnknownCheckpoint,
     UnknownReport,
     UnknownRun,
+    UnknownStudy,
     UnreadableRun,
     why_away,
 )
@@ -36,6 +37,7 @@ from app.store.texts import is_id
 from app.views import run_view
 from fa_engine import NotAllowed, Problem, RunConfig, problems
 from fa_engine.dynamics.branching import check_hand_over
+from fa_engine.studies.variation import WrongCells
 
 LONGEST_ECHO = 1_000
 """Characters of a wrong value that an answer repeats."""
@@ -145,6 +147,10 @@ def errors_as_json(flask: Flask) -> None:
     def bad_cursor(error: BadCursor) -> ResponseReturnValue:
         return _unprocessable([Problem("after", error.value, "a whole number from 0")])
 
+    @flask.errorhandler(WrongCells)
+    def wrong_cells(error: WrongCells) -> ResponseReturnValue:
+        return _unprocessable(error.problems)
+
     @flask.errorhandler(NotAllowed)
     def not_allowed(error: NotAllowed) -> ResponseReturnValue:
         return _unprocessable([error.problem])
@@ -152,6 +158,7 @@ def errors_as_json(flask: Flask) -> None:
     @flask.errorhandler(UnknownRun)
     @flask.errorhandler(UnknownCheckpoint)
     @flask.errorhandler(UnknownReport)
+    @flask.errorhandler(UnknownStudy)
     def unknown(error: StoreError) -> ResponseReturnValue:
         return jsonify({"error": str(error)}), 404
 

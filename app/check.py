@@ -151,7 +151,7 @@ def _check_file(path: Path) -> Iterator[Found]:
 def _check_runs(settings: Settings, quiet: bool) -> Iterator[Found]:
     try:
         with Store(settings.database_url) as store:
-            runs = store.runs(limit=10**9)
+            runs = store.runs(limit=10**9, of_studies=True)
             bad = 0
             for one in tqdm(runs, "runs", disable=quiet, leave=False):
                 problem = _of_events(store, one.id, one.revision)

@@ -325,6 +325,98 @@ class ExperimentState(Started):
     )
 
 
+class NewStudy(BaseModel):
+    """A study that is to be trained."""
+
+    fields: dict[str, Any] = Field(
+        description="what each field of a run takes: a list of values, a text of values with "
+        "commas between them (semicolons for lists of layers), or a range, log 0.01 1 5"
+    )
+    sampling: str = Field(default="grid", description="grid, random or sobol")
+    samples: int | None = Field(default=None, description="cells to draw, where they are drawn")
+    seed: int = Field(default=0, ge=0, description="of the draws")
+    title: str = Field(default="", description="empty: it says what varies")
+
+
+class Preview(BaseModel):
+    """What a study would train."""
+
+    title: str
+    varied: list[str]
+    cells: int
+    runs: int = Field(description="that train them, several cells side by side where that goes")
+    networks: int
+    bytes: int = Field(description="memory of the largest run at its peak, about")
+    seconds: float = Field(description="about, by how quick the last runs were")
+
+
+class StudyId(BaseModel):
+    """Which study."""
+
+    study_id: str
+
+
+class StudySent(StudyId):
+    """To how many of its runs something was sent."""
+
+    sent: int
+
+
+class StudyCommand(BaseModel):
+    """What all runs of a study are to do."""
+
+    command: str = Field(description="pause, resume or stop")
+
+
+class Titled(BaseModel):
+    """Another title."""
+
+    title: str
+
+
+class StudyView(BaseModel):
+    """A study."""
+
+    id: str
+    title: str
+    parts: list[dict[str, Any]] = Field(description="what was asked for, with what came later")
+    cells: int
+    created_at: float = Field(description="unix seconds")
+
+
+class ListedStudy(StudyView):
+    """A study in the list."""
+
+    ended: bool
+
+
+class StudyPage(BaseModel):
+    """The newest studies."""
+
+    studies: list[ListedStudy]
+
+
+class CellView(BaseModel):
+    """One cell and what it has come to."""
+
+    cell: int
+    run_id: str | None = Field(description="of the run that it is; null: that is gone")
+    state: str
+    fields: dict[str, Any] = Field(description="in which cells differ")
+    diverged: int = Field(description="networks that are no longer finite")
+    values: dict[str, list[float | None]] = Field(description="of each network")
+
+
+class StudyResults(StudyView):
+    """A study and what its cells have come to."""
+
+    varied: list[str]
+    progress: float
+    states: dict[str, int] = Field(description="how many cells are in each")
+    ended: bool
+    results: list[CellView]
+
+
 class Wrong(BaseModel):
     """One thing that is wrong."""
 

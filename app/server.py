@@ -47,6 +47,8 @@ from app.room import Room
 from app.settings import Settings, settings_or_exit
 from app.store import Store
 from app.strict import be_strict
+from app.studies import Results
+from app.studies_api import studies_blueprint
 from app.system import System
 from app.watching import only_watches
 
@@ -127,6 +129,8 @@ def create_app(settings: Settings | None = None) -> WebApp:
     flask.register_blueprint(races_blueprint(flask.store, settings, comparer))
     flask.register_blueprint(reports_blueprint(flask.store, comparer))
     flask.register_blueprint(experiments_blueprint(flask.store))
+    results = Results(flask.store, cache)
+    flask.register_blueprint(studies_blueprint(flask.store, settings, results))
     flask.register_blueprint(document_blueprint())
     flask.register_blueprint(export_blueprint(flask.store, settings, backfills))
     flask.register_blueprint(import_blueprint(flask.store))
@@ -134,7 +138,7 @@ def create_app(settings: Settings | None = None) -> WebApp:
     flask.register_blueprint(health_blueprint(system))
     flask.register_blueprint(metrics_blueprint(meters, flask.store, system, settings))
     flask.dash = _dash(
-        flask, Context(settings, flask.store, backfills, desk, room, comparer, system)
+        flask, Context(settings, flask.store, backfills, desk, room, comparer, system, results)
     )
     keep_headers(flask, settings, flask.dash.csp_hashes())
     _compress(flask)

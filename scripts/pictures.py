@@ -160,6 +160,18 @@ def claims(site: Site, page: Page) -> Locator | None:
     return None
 
 
+def studies(site: Site, page: Page) -> Locator | None:
+    """A study that has ended: where it is good, and what goes together."""
+    page.goto(f"{site.url}/studies")
+    page.click("#studies-ready-scale")
+    page.click("#study-start:not([disabled])")
+    expect(page.locator("#studies-state")).to_contain_text("25 finished")
+    page.wait_for_function(
+        "() => document.querySelector('#studies-parallel .js-plotly-plot')?.data?.length > 5"
+    )
+    return None
+
+
 @dataclass(frozen=True)
 class Picture:
     """One picture.
@@ -209,6 +221,12 @@ PICTURES = {
         claims,
         (1180, 1400),
         (*_LAB, "assets/css/9-claims.css", "app/figures/experiment.py"),
+    ),
+    "studies": Picture(
+        "/studies",
+        studies,
+        (1180, 1700),
+        (*_LAB, "assets/css/9-studies.css", "assets/studies.js", "app/figures/study.py"),
     ),
     "walk": Picture("/walk", walk, (1180, 1400), (*_LAB, "app/figures/walk.py")),
     "compare": Picture(

@@ -136,7 +136,7 @@ def test_the_commands_of_the_engine_do_what_they_say(tmp_path: Path) -> None:
 def test_the_readme_has_every_request_and_no_other(tmp_path: Path) -> None:
     app = create_app(Settings(state_dir=tmp_path, workers=0))
     served = {
-        (method, re.sub("<(run|report)_id>", "<id>", rule.rule))
+        (method, re.sub("<(run|report|study)_id>", "<id>", rule.rule))
         for rule in app.url_map.iter_rules()
         # Races are told of in prose, and a comparison is its page's own.
         if re.match(r"/api/(?!<path|races|compare)|/(health|ready)z|/metrics", rule.rule)
@@ -169,6 +169,8 @@ def sent(method: str, path: str, run_id: str) -> list[Any]:
         return [{"what": ["deleted", "cache"]}]
     if path.startswith("/api/experiments/"):
         return [{}, {"dataset": "digits"}]
+    if path.startswith("/api/studies"):
+        return studied(method, path)
     if path.startswith("/api/reports"):
         return [{}] if path.endswith("/restore") else [{"title": "Alignment", "charts": []}]
     if path.endswith("/restore"):
@@ -190,11 +192,28 @@ def sent(method: str, path: str, run_id: str) -> list[Any]:
     return [{"config": config}, named, named | {"parent": {"run_id": run_id, "step": 0}}]
 
 
+def studied(method: str, path: str) -> list[Any]:
+    """Bodies of the requests of studies."""
+    end = path.rpartition("/")[2]
+    if method == "PATCH":
+        return [{"title": "scale and rate"}]
+    if end == "commands":
+        return [{"command": name} for name in ("pause", "resume", "stop")]
+    fields = {"learning_rate": "log 0.01 0.1 2", "epochs": "1", "replicates": 1, "hidden": "4"}
+    if end == "cells":
+        return [{"fields": fields | {"learning_rate": [0.03]}}]
+    drawn = {"sampling": "sobol", "samples": 2, "title": "two"}
+    return [{}] if end == "restore" else [{"fields": fields}, {"fields": fields, **drawn}]
+
+
 @pytest.mark.parametrize(("method", "path"), REQUESTS)
 def test_a_request_of_the_readme_is_answered(method: str, path: str, url: str, run_id: str) -> None:
     asked = run_id
     if path.startswith("/api/reports/"):
         asked = json.loads(ask(f"{url}/api/reports", "POST", {}))["id"]
+    elif path.startswith("/api/studies/<id>"):
+        fields = studied("POST", "/api/studies")[0]
+        asked = json.loads(ask(f"{url}/api/studies", "POST", fields))["id"]
     elif method != "GET" and ("<id>" in path or path in MANY):  # on a run of its own, which goes on
         long = {"config": {"hidden": [8], "epochs": 9000}}
         asked = json.loads(ask(f"{url}/api/runs", "POST", long))["run_id"]

@@ -100,8 +100,8 @@ def whole_steps(last: int) -> dict[str, Any]:
 
 def words(
     text: str,
-    x: float,
-    y: float,
+    x: float | str,
+    y: float | str,
     colour: Rgb,
     xref: str = "paper",
     yref: str = "paper",

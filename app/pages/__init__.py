@@ -7,10 +7,11 @@ from app.pages.plane import PLANE
 from app.pages.report import REPORT
 from app.pages.runs import RUNS
 from app.pages.stability import STABILITY
+from app.pages.studies import STUDIES
 from app.pages.system import SYSTEM
 from app.pages.train import TRAIN
 from app.pages.walk import WALK
 
-PAGES = (TRAIN, RUNS, COMPARE, STABILITY, WALK, PLANE, CLAIMS, REPORT, SYSTEM)
+PAGES = (TRAIN, RUNS, COMPARE, STUDIES, STABILITY, WALK, PLANE, CLAIMS, REPORT, SYSTEM)
 
 __all__ = ["PAGES", "Context", "Page"]

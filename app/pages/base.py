@@ -14,6 +14,7 @@ from app.lab import Desk
 from app.room import Room
 from app.settings import Settings
 from app.store import Store
+from app.studies import Results
 from app.system import System
 
 
@@ -28,6 +29,7 @@ class Context:
     room: Room
     comparer: Comparer
     system: System
+    results: Results
 
 
 @dataclass(frozen=True)

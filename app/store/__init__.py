@@ -2,6 +2,7 @@
 
 from app.store.away import AWAY, is_damage, why_away, why_not
 from app.store.blocks import OWN, SHAPES, Series, pack, unpack
+from app.store.cells import cell_id, cells_in, networks_of
 from app.store.commands import COMMANDS, Command
 from app.store.copies import Incoming
 from app.store.database import Store
@@ -24,6 +25,7 @@ from app.store.records import (
     QueueFull,
     Run,
     RunEnded,
+    RunOfCells,
     RunState,
     StoreError,
     UnknownCheckpoint,
@@ -33,6 +35,7 @@ from app.store.records import (
 from app.store.reports import Report, Reports, UnknownReport
 from app.store.rows import AGAIN
 from app.store.rules import Rule, Rules
+from app.store.studies import Studies, Study, UnknownStudy
 from app.store.sweeping import Sweeper
 from app.store.tasks import Ask, Task, Tasks, TaskState, Unstable
 from app.store.workers import Census, Seen, Worker, Workers
@@ -73,11 +76,14 @@ __all__ = [
     "Rules",
     "Run",
     "RunEnded",
+    "RunOfCells",
     "RunState",
     "Seen",
     "Series",
     "Store",
     "StoreError",
+    "Studies",
+    "Study",
     "Sweeper",
     "Task",
     "TaskState",
@@ -85,11 +91,15 @@ __all__ = [
     "UnknownCheckpoint",
     "UnknownReport",
     "UnknownRun",
+    "UnknownStudy",
     "UnreadableRun",
     "Unstable",
     "Worker",
     "Workers",
+    "cell_id",
+    "cells_in",
     "is_damage",
+    "networks_of",
     "pack",
     "unpack",
     "why_away",

@@ -22,6 +22,7 @@ from sqlalchemy import bindparam, exists, func, select, update
 
 from app.store import engine
 from app.store.blocks import Series, joined
+from app.store.cells import event_of, networks_of, parted, run_of, series_of
 from app.store.commands import Command
 from app.store.copies import Copies
 from app.store.engine import Changes
@@ -31,14 +32,15 @@ from app.store.past import past_of, steps_since
 from app.store.records import (
     ACTIVE,
     Checkpoint,
+    CommandRefused,
     Draft,
     Event,
     LeaseLost,
     New,
     Parent,
     Past,
-    QueueFull,
     Run,
+    RunOfCells,
     RunState,
     UnknownCheckpoint,
     UnknownRun,
@@ -46,14 +48,17 @@ from app.store.records import (
 from app.store.reports import Reports
 from app.store.rows import (
     AGAIN,
+    OF_A_STUDY,
     RUN_COLUMNS,
     append,
     as_run,
     check_order,
+    check_queue,
     create,
     order,
 )
 from app.store.rules import Rules
+from app.store.studies import Studies
 from app.store.tables import commands, events, runs, tasks
 from app.store.tasks import Tasks
 from app.store.workers import Workers
@@ -83,6 +88,7 @@ class Store:
         reports: charts with a paragraph beside each.
         outcomes: what experiments have come to.
         rules: by which old checkpoints make room.
+        studies: questions of many runs.
     """
 
     def __init__(self, url: str, max_queued: int | None = None) -> None:
@@ -95,6 +101,7 @@ class Store:
         self.reports = Reports(self._reader, self._writer)
         self.outcomes = Outcomes(self._reader, self._writer)
         self.rules = Rules(self._reader, self._writer)
+        self.studies = Studies(self._reader, self._writer, max_queued)
 
     def close(self) -> None:
         """Closes all connections."""
@@ -127,17 +134,27 @@ class Store:
         """The run as it stands.
 
         Raises:
-            UnknownRun: there is none of that id.
+            UnknownRun: there is none of that id; RunOfCells: or it is several.
         """
+        whole, cell = parted(run_id)
+        run = self._run(whole)
+        if cell is not None:
+            return run_of(run, cell)
+        if run.config.get("vary"):
+            raise RunOfCells(run.name)
+        return run
+
+    def _run(self, run_id: str) -> Run:
         with self._reader.connect() as connection:
             row = connection.execute(_RUN, {"run_id": run_id}).mappings().one_or_none()
         if row is None:
             raise UnknownRun(run_id)
         return as_run(row)
 
-    def runs(self, limit: int = 100) -> list[Run]:
-        """The newest runs first, at most ``limit`` of them."""
-        query = select(*RUN_COLUMNS).where(_THERE).order_by(runs.c.number.desc()).limit(limit)
+    def runs(self, limit: int = 100, *, of_studies: bool = False) -> list[Run]:
+        """The newest runs first, at most ``limit`` of them; those of studies where asked."""
+        some = _THERE if of_studies else _THERE & runs.c.study_id.is_(None)
+        query = select(*RUN_COLUMNS).where(some).order_by(runs.c.number.desc()).limit(limit)
         with self._reader.connect() as connection:
             return [as_run(row) for row in connection.execute(query).mappings()]
 
@@ -161,7 +178,8 @@ class Store:
         Raises:
             UnknownRun: there is no such run.
         """
-        asked = {"run_id": run_id, "after": after}
+        whole, cell = parted(run_id)
+        asked = {"run_id": whole, "after": after}
         with self._reader.connect() as connection:
             if most_bytes is not None:  # their sizes are known without reading them
                 sizes = connection.execute(_SIZES.limit(limit), asked).scalars().all()
@@ -169,7 +187,11 @@ class Store:
             rows = connection.execute(_EVENTS.limit(limit), asked).all()
         if not rows:
             self.revision(run_id)
-        return [Event(*row) for row in rows]
+        found = [Event(*row) for row in rows]
+        if cell is None or not found:
+            return found
+        replicates = self.run(run_id).config["replicates"]
+        return [event_of(event, cell, replicates) for event in found]
 
     def series(self, run_id: str, after: int = 0, until: int | None = None) -> Series:
         """The measurements in events ``after < seq <= until``.
@@ -181,17 +203,21 @@ class Store:
             UnknownRun: there is no such run.
         """
         query = _BLOCKS if until is None else _BLOCKS.where(events.c.seq <= until)
+        whole, cell = parted(run_id)
         with self._reader.connect() as connection:
-            rows = connection.execute(query, {"run_id": run_id, "after": after}).all()
-        if rows:
+            rows = connection.execute(query, {"run_id": whole, "after": after}).all()
+        if not rows:
+            config = self._run(whole).run_config()
+            networks = config.replicates if cell is not None else config.networks
+            return Series.empty(networks, len(config.layers))
+        if cell is None:
             return joined(rows)
-        config = self.run(run_id).run_config()
-        return Series.empty(config.replicates, len(config.layers))
+        return series_of(joined(rows), networks_of(self._run(whole).config, cell))
 
     def clock(self, run_id: str) -> list[tuple[int, float]]:
         """Steps of a run, rising, with the seconds that it had trained by then."""
         with self._reader.connect() as connection:
-            headers = connection.execute(_HEADERS, {"run_id": run_id}).scalars()
+            headers = connection.execute(_HEADERS, {"run_id": parted(run_id)[0]}).scalars()
             told = [header.get("progress") or {} for header in headers]
         found: dict[int, float] = {}
         for progress in told:
@@ -201,6 +227,8 @@ class Store:
 
     def checkpoints(self, run_id: str) -> list[Checkpoint]:
         """The checkpoints that a run has kept, by step; of a step that was kept twice the last.
+
+        Those of a run of several cells are of all their networks, and none of a cell.
 
         Raises:
             UnknownRun: there is no such run.
@@ -237,9 +265,11 @@ class Store:
 
     def revisions(self, run_ids: Collection[str]) -> dict[str, int]:
         """The seq of the last event of each run, in one query; unknown ids are left out."""
+        of = {run_id: parted(run_id)[0] for run_id in run_ids}
         with self._reader.connect() as connection:
-            rows = connection.execute(_REVISIONS, {"run_ids": list(run_ids)})
-            return dict(rows.all())
+            rows = connection.execute(_REVISIONS, {"run_ids": [*set(of.values())]})
+            found: dict[str, int] = dict(rows.all())
+        return {run_id: found[whole] for run_id, whole in of.items() if whole in found}
 
     # -- the web's side -------------------------------------------------------------------------
 
@@ -282,10 +312,7 @@ class Store:
                 self.checkpoint(new.parent.run_id, new.parent.step)
             names.append(self.run(new.parent.run_id).name if new.parent else "")
         with self._writer.begin() as connection:
-            if self._max_queued is not None:
-                queued = connection.execute(_COUNT_QUEUED).scalar_one()
-                if queued + len(asked) > self._max_queued:
-                    raise QueueFull(queued, len(asked), self._max_queued)
+            check_queue(connection, len(asked), self._max_queued)
             return [
                 create(connection, new, handed_from, race_id)
                 for new, handed_from in zip(asked, names, strict=True)
@@ -305,17 +332,23 @@ class Store:
         """
         with self._writer.begin() as connection:
             # With the row locked, commands to a run are numbered in the order they can be seen.
-            query = select(*RUN_COLUMNS, runs.c.owner).where(runs.c.id == run_id, _THERE)
+            whole, cell = parted(run_id)
+            query = select(*RUN_COLUMNS, runs.c.owner).where(runs.c.id == whole, _THERE)
             row = connection.execute(query.with_for_update()).mappings().one_or_none()
             if row is None:
                 raise UnknownRun(run_id)
+            if cell is not None:
+                raise CommandRefused(OF_A_STUDY)
             check_order(row, command)
             return order(connection, row, command)
 
     # -- the worker's side ----------------------------------------------------------------------
 
     def claim(self, owner: str, lease_s: float) -> Run | None:
-        """Takes the oldest queued run for ``owner``, or None. No two owners get the same."""
+        """Takes the oldest queued run for ``owner``, or None. No two owners get the same.
+
+        Those of studies come last: a person waits for the others.
+        """
         with self._reader.connect() as connection:
             # Most of the time nothing is queued, and a look does not hold up any writer.
             if connection.execute(_ANY_QUEUED).one_or_none() is None:
@@ -323,7 +356,7 @@ class Store:
         oldest = (
             select(runs.c.id, runs.c.step)
             .where(runs.c.state == RunState.QUEUED.value)
-            .order_by(runs.c.number)
+            .order_by(runs.c.study_id.is_not(None), runs.c.number)
             .limit(1)
             .with_for_update(skip_locked=True)
         )
@@ -502,9 +535,6 @@ _REVISIONS = select(runs.c.id, runs.c.revision).where(
     runs.c.id.in_(bindparam("run_ids", expanding=True)), _THERE
 )
 _ANY_QUEUED = select(runs.c.id).where(runs.c.state == RunState.QUEUED.value).limit(1)
-_COUNT_QUEUED = (
-    select(func.count()).select_from(runs).where(runs.c.state == RunState.QUEUED.value, _THERE)
-)
 _COMMANDS = (
     select(commands.c.number, commands.c.body)
     .where(commands.c.run_id == bindparam("run_id"), commands.c.number > bindparam("after"))

@@ -145,7 +145,8 @@ def chosen(listing: Listing) -> ColumnElement[bool]:
     """Which runs a list has."""
     deleted = runs.c.deleted_at
     parts: list[ColumnElement[bool]] = [
-        deleted.is_not(None) if listing.deleted else deleted.is_(None)
+        deleted.is_not(None) if listing.deleted else deleted.is_(None),
+        runs.c.study_id.is_(None),  # those are listed with their study
     ]
     parts += [
         or_(

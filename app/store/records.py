@@ -62,6 +62,8 @@ class Run:
         revision: seq of its last event.
         parent_id, parent_step: the checkpoint whose weights it began with, or None.
         race_id: what the runs that were started together have in common, or None.
+        study_id: the study that it is of, or None.
+        cells: which cells of it the run trains, in order.
         note, tags, pinned: what people have put to it.
         best_accuracy, last_accuracy, last_angle_deg: see :func:`app.store.summary.summary_of`; None
             where nothing of the kind has been measured.
@@ -93,6 +95,8 @@ class Run:
     parent_id: str | None = None
     parent_step: int | None = None
     race_id: str | None = None
+    study_id: str | None = None
+    cells: list[int] | None = None
     note: str = ""
     tags: list[str] = field(default_factory=list)
     pinned: bool = False
@@ -224,12 +228,18 @@ class Draft:
 
 @dataclass(frozen=True)
 class New:
-    """A run that is to be queued; see :meth:`app.store.Store.create_run`."""
+    """A run that is to be queued; see :meth:`app.store.Store.create_run`.
+
+    Attributes:
+        study_id, cells: the study that it is of, and which of its cells it trains, in order.
+    """
 
     config: RunConfig
     name: str | None = None
     parent: Parent | None = None
     taken_up: bool = True
+    study_id: str | None = None
+    cells: Sequence[int] | None = None
 
 
 @dataclass(frozen=True)
@@ -258,6 +268,13 @@ class UnknownRun(StoreError):
 
     def __init__(self, run_id: str) -> None:
         super().__init__(f"There is no run {run_id!r}: it was deleted, or never was.")
+
+
+class RunOfCells(UnknownRun):
+    """A run trains several cells of a study, and is none that could be shown as one."""
+
+    def __init__(self, name: str) -> None:
+        StoreError.__init__(self, f"{name} trains several cells of a study; open one of them.")
 
 
 class UnreadableRun(UnknownRun):

@@ -11,12 +11,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import RowMapping, delete, insert, select, update
+from sqlalchemy import RowMapping, delete, func, insert, select, update
 from sqlalchemy.engine import Connection
 
 from app.store import naming
 from app.store.commands import SETTABLE, Command
-from app.store.records import CommandRefused, Draft, New, Parent, Run, RunEnded, RunState
+from app.store.records import (
+    CommandRefused,
+    Draft,
+    New,
+    Parent,
+    QueueFull,
+    Run,
+    RunEnded,
+    RunState,
+)
 from app.store.summary import SUMMARY, SUMMED_UP, described, measured, split_tags, words_of
 from app.store.tables import commands, events, runs
 from fa_engine import RunConfig
@@ -26,6 +35,7 @@ RUN_COLUMNS = [column for column in runs.c if column.name in Run.__dataclass_fie
 
 
 AGAIN = "to be taken up again"
+OF_A_STUDY = "It is a cell of a study, whose runs are paused, resumed and stopped together."
 _ID_LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"
 _ID_LENGTH = 10
 
@@ -172,20 +182,41 @@ def create(
         "learning_rate": config.learning_rate,
         "scheme": config.scheme,
         "revision": 1,
-        "diverged_at": [None] * config.replicates,
-        "replicates_left": config.replicates,
+        "diverged_at": [None] * config.networks,
+        "replicates_left": config.networks,
         "summed_up": SUMMED_UP,
         "pinned": False,
         **described(config),
         "parent_id": parent.run_id if parent else None,
         "parent_step": parent.step if parent else None,
         "race_id": race_id,
+        "study_id": new.study_id,
+        "cells": None if new.cells is None else [*new.cells],
         "taken_up": new.taken_up,
         "words": words_of(run_id, name, None, None),
     }
     made = connection.execute(insert(runs).values(row).returning(*RUN_COLUMNS)).mappings().one()
     write(connection, run_id, 0, [Draft.state(RunState.QUEUED, 0)])
     return as_run(made)
+
+
+def check_queue(connection: Connection, more: int, most: int | None) -> None:
+    """Refuses runs that would make too many that wait.
+
+    Args:
+        connection: with the lock of a writer.
+        more: runs that would join.
+        most: that may wait; None: any number.
+
+    Raises:
+        QueueFull: they are too many.
+    """
+    if most is None:
+        return
+    waiting = (runs.c.state == RunState.QUEUED.value) & runs.c.deleted_at.is_(None)
+    queued = connection.execute(select(func.count()).select_from(runs).where(waiting)).scalar_one()
+    if queued + more > most:
+        raise QueueFull(queued, more, most)
 
 
 def distinct_name(

@@ -70,8 +70,11 @@ runs = Table(
     Column("deaths", Integer),  # of its workers, one after the other, without a step between
     Column("death_step", BigInteger),
     Column("taken_up", Boolean),  # whether it is when its worker died; nothing: it is
+    Column("study_id", String(32)),
+    Column("cells", JSON),  # of the study, that it trains
     Index("runs_by_state", "state", "number"),
     Index("runs_by_race", "race_id", "number"),
+    Index("runs_by_study", "study_id", "number"),
     Index("runs_listed", "deleted_at", "pinned", "number"),
 )
 
@@ -135,6 +138,18 @@ reports = Table(
     Column("charts", JSON, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("changed_at", Double, nullable=False),
+    Column("deleted_at", Double),
+)
+
+studies = Table(
+    "studies",
+    metadata,
+    Column("number", _Number, primary_key=True, autoincrement=True),
+    Column("id", String(32), nullable=False, unique=True),
+    Column("title", String, nullable=False),
+    Column("varied", JSON, nullable=False),
+    Column("cells", Integer, nullable=False),
+    Column("created_at", Double, nullable=False),
     Column("deleted_at", Double),
 )
 

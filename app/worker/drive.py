@@ -121,7 +121,10 @@ def _why(error: Exception, run: Run, tools: Tools) -> str:
 
 def _make_room(store: Store, run: Run, tools: Tools) -> None:
     """For the checkpoints of a run that begins; those of runs that go on stay, and its parent's."""
-    keep = {run.id, *(other.id for other in store.runs() if not other.state.ended)}
+    keep = {
+        run.id,
+        *(other.id for other in store.runs(1000, of_studies=True) if not other.state.ended),
+    }
     if run.parent:
         keep.add(run.parent.run_id)
     room = max(0, tools.checkpoint_total_bytes - tools.checkpoint_bytes)

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 pytestmark = pytest.mark.browser
 
 CHARTED = ("/", "/compare", "/stability", "/walk", "/plane")
-PAGES = ("/runs", "/report", "/claims", "/system", *CHARTED)
+PAGES = ("/runs", "/report", "/claims", "/studies", "/system", *CHARTED)
 # Every chart of the page has been drawn once, and every notice of it has come to rest.
 SETTLED = """() => {
     const charts = [...document.querySelectorAll('.chart')];

@@ -25,12 +25,13 @@ THERE = {
     "/walk": "#walk-surface",
     "/plane": ".plane-picture",
     "/claims": "#claims-question h2",
+    "/studies": "#studies-title:has-text('Seed')",
     "/report": ".report-part",
     "/system": "#system-now section",
 }
 """What says of a page that it shows what it is about."""
 
-DRIVES = ("/", "/runs", "/compare", "/stability", "/claims", "/report")
+DRIVES = ("/", "/runs", "/compare", "/stability", "/claims", "/studies", "/report")
 """Pages on which something can be changed."""
 
 _MARK = "[data-drives]"
@@ -64,6 +65,7 @@ class Shown:
     going: str
     ended: str
     report: str
+    study: str
 
     def address(self, path: str) -> str:
         """Of a page, with what it is to show."""
@@ -73,6 +75,7 @@ class Shown:
             "/stability": f"?run={self.going}",
             "/walk": f"?run={self.ended}",
             "/report": f"?report={self.report}",
+            "/studies": f"?study={self.study}",
         }
         return path + named.get(path, "")
 
@@ -88,7 +91,9 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
         chart = {"comparison": f"runs={ended}", "text": "It falls."}
         charts = [chart | {"panel": name} for name in ("loss", "accuracy")]
         report = site.ask("/api/reports", {"title": "Two charts", "charts": charts})["id"]
-        yield Shown(site, going, ended, report)
+        seeds = {"hidden": "4", "epochs": "1", "replicates": "1", "seed": "0, 1"}
+        study = site.ask("/api/studies", {"fields": seeds})["id"]
+        yield Shown(site, going, ended, report, study)
         site.ask(f"/api/runs/{going}/commands", {"command": "stop"})
 
 

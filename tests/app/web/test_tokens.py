@@ -44,6 +44,7 @@ CHANGES = {
     "copies": {"take_in"},
     "reports": {"create", "change", "delete", "restore"},
     "outcomes": {"put"},
+    "studies": {"create", "extend", "rename", "send", "delete", "restore"},
     "tasks": {"start", "drop"},
     "workers": {"beat"},
     "rules": {"change"},
@@ -277,7 +278,7 @@ def test_who_watches_is_refused_every_request_that_changes_something(guarded: We
 def parts(app: WebApp) -> dict[str, object]:
     store = app.store
     found = {"store": store, "keep": store.keep, "copies": store.copies, "tasks": store.tasks}
-    found |= {"reports": store.reports, "outcomes": store.outcomes}
+    found |= {"reports": store.reports, "outcomes": store.outcomes, "studies": store.studies}
     return found | {"workers": store.workers}
 
 

@@ -1,0 +1,462 @@
+"""The Studies page: a question of many runs, and what they say of it while they come."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import dash_mantine_components as dmc
+from dash import ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash.development.base_component import Component
+from dash.exceptions import PreventUpdate
+
+from app.components import address, aria, drives
+from app.components.asking import one_at_a_time
+from app.components.lab_run import BLANK, graph, panel
+from app.components.share import address_note, address_words, copy_link
+from app.components.shell import note
+from app.components.studies import (
+    act,
+    best_table,
+    correlation_words,
+    dots_of,
+    field_select,
+    left_out_words,
+    scale_of,
+    state_words,
+    studies_list,
+    title_of,
+    value_select,
+)
+from app.components.study_address import AGAINST, MEASURE, Looked
+from app.figures.study import (
+    correlation,
+    heat_figure,
+    lines_figure,
+    parallel_figure,
+    scatter_figure,
+)
+from app.pages.base import Context, Page
+from app.pages.studies_new import new_study, register_new
+from app.store import StoreError, UnknownStudy
+from app.studies import Told
+
+_TICK_MS = 1500
+_GONE = {"display": "none"}
+_CHARTS = ("heat", "lines", "scatter", "parallel")
+
+_SHOWN = {
+    "title": Output("studies-title", "children"),
+    "state": Output("studies-state", "children"),
+    "progress": Output("studies-progress", "value"),
+    "progress_style": Output("studies-progress", "style"),
+    "export": Output("studies-export", "href"),
+    "more": Output("studies-more", "href"),
+    "pause": Output("studies-pause", "style"),
+    "resume": Output("studies-resume", "style"),
+    "stop": Output("studies-stop", "style"),
+    "x": Output("studies-x", "data"),
+    "x_value": Output("studies-x", "value"),
+    "y": Output("studies-y", "data"),
+    "y_value": Output("studies-y", "value"),
+    "measure": Output("studies-measure", "value"),
+    "against": Output("studies-against", "value"),
+    "heat": Output("studies-heat", "figure"),
+    "heat_box": Output("studies-heat-box", "style"),
+    "lines": Output("studies-lines", "figure"),
+    "scatter": Output("studies-scatter", "figure"),
+    "parallel": Output("studies-parallel", "figure"),
+    "correlation": Output("studies-correlation", "children"),
+    "left_out": Output("studies-left-out", "children"),
+    "best": Output("studies-best", "children"),
+}
+
+
+def layout(_context: Context) -> Component:
+    """The page as it is before the browser knows which study it is about."""
+    return html.Div(
+        [
+            dcc.Interval(id="studies-tick", interval=_TICK_MS),
+            dcc.Store(id="studies-seen"),
+            dcc.Store(id="studies-gone"),
+            address_note("studies-note-address"),
+            html.Div(
+                [
+                    html.P(
+                        "A question of many runs: say what varies, and every combination trains. "
+                        "The answers are drawn while they come, with every network and with those "
+                        "that diverged.",
+                        className="lab-lead",
+                    ),
+                    copy_link(),
+                ],
+                className="claims-head",
+            ),
+            html.Div(
+                [
+                    html.Nav(
+                        [
+                            dcc.Link("New study", href=address("/studies"), className="claim"),
+                            html.Div(id="studies-list"),
+                        ],
+                        className="claims-list",
+                        **aria("Studies"),
+                    ),
+                    html.Div(
+                        [
+                            html.Div(id="studies-said", role="status"),
+                            html.Button(
+                                "Undo",
+                                id="studies-undo",
+                                className="save-as",
+                                type="button",
+                                hidden=True,
+                                **drives(),
+                            ),
+                            html.Div(new_study(), id="studies-new", style=_GONE),
+                            html.Div(_one(), id="studies-one", style=_GONE),
+                        ]
+                    ),
+                ],
+                className="claims",
+            ),
+        ],
+        className="lab studies-page",
+    )
+
+
+def _one() -> list[Component]:
+    return [
+        html.Section(
+            [
+                html.H2(id="studies-title", dir="auto"),
+                html.Div(
+                    [
+                        act("Pause"),
+                        act("Resume"),
+                        act("Stop"),
+                        dcc.Link("Extend", id="studies-more", href="", className="save-as"),
+                        html.A("CSV", id="studies-export", className="save-as", download=""),
+                        act("Delete"),
+                    ],
+                    className="claims-acts",
+                ),
+                dmc.Progress(id="studies-progress", value=0, size="sm", **aria("Progress")),
+                html.P(id="studies-state", className="soft", role="status"),
+                html.Div(
+                    [
+                        value_select("measure", "Value", MEASURE),
+                        value_select("against", "Against", AGAINST),
+                        field_select("x", "Across"),
+                        field_select("y", "By"),
+                    ],
+                    className="studies-look",
+                ),
+                html.P(id="studies-left-out", className="soft"),
+            ],
+            className="panel",
+        ),
+        html.Div(
+            panel(
+                "Where is it good?",
+                "The median of the networks of each pair of values. A cross: every network there "
+                "diverged; a star: some did. A click opens the run.",
+                graph("studies-heat", 380, "Value over two fields", ""),
+            ),
+            id="studies-heat-box",
+        ),
+        panel(
+            "How does it change?",
+            "Medians along one field, a line a value of the other; the band reaches from the "
+            "lowest network to the highest.",
+            graph("studies-lines", 360, "Value along a field", ""),
+        ),
+        panel(
+            "Do they go together?",
+            "Every network a point; those that diverged have none. A click opens the run.",
+            html.P(id="studies-correlation", className="study-number"),
+            graph("studies-scatter", 380, "Two values against each other", ""),
+        ),
+        panel(
+            "All of it",
+            "A line a cell, through what was varied and what it came to. Drag a box over a part of "
+            "an axis to keep the cells that go through it, with Shift a second one; a double click "
+            "lets all go.",
+            graph("studies-parallel", 360, "Every cell", ""),
+        ),
+        html.Section(
+            [
+                html.H2("The best cells"),
+                html.P(
+                    "By the median over their networks, with the lowest and the highest; those "
+                    "that lost a network come last.",
+                    className="soft",
+                ),
+                html.Div(
+                    id="studies-best",
+                    className="compare-scroll",
+                    tabIndex=0,
+                    role="region",
+                    **aria("The best cells"),
+                ),
+            ],
+            className="panel",
+        ),
+    ]
+
+
+def register(app: Dash, context: Context) -> None:
+    """Callbacks of the page."""
+    studies, results = context.store.studies, context.results
+    register_new(app, context)
+
+    @app.callback(
+        Output("studies-new", "style"),
+        Output("studies-one", "style"),
+        Output("studies-note-address", "children"),
+        Output("studies-note-address", "hide"),
+        Output("studies-said", "children"),
+        Input("url", "search"),
+        Input("studies-gone", "data"),
+    )
+    def which(search: str | None, gone: dict[str, str] | None) -> Any:
+        looked = Looked.read(search)
+        said: Any = ""
+        there = bool(looked.study)
+        if there:
+            try:
+                studies.study(looked.study)
+            except UnknownStudy as error:
+                said, there = str(error), False
+        elif gone:
+            said = f"{gone['title']} is deleted."
+        wrong = list(looked.problems)
+        new = {} if not looked.study else _GONE
+        return new, {} if there else _GONE, address_words(wrong), not wrong, said
+
+    @one_at_a_time(
+        app,
+        "studies-tick",
+        _TICK_MS,
+        Output("studies-list", "children"),
+        *_SHOWN.values(),
+        Output("studies-seen", "data"),
+        Input("url", "search"),
+        Input("theme-now", "data"),
+        Input("studies-tick", "n_intervals"),
+        Input("studies-gone", "data"),
+        State("studies-seen", "data"),
+    )
+    def show(
+        search: str | None,
+        theme: str | None,
+        _tick: int | None,
+        _gone: Any,
+        seen: dict[str, Any] | None,
+    ) -> Any:
+        if theme is None:
+            raise PreventUpdate
+        looked = Looked.read(search)
+        listed, states = studies.studies(), studies.states()
+        now: dict[str, Any] = {
+            "look": (seen or {}).get("look"),
+            "list": json.dumps(
+                [looked.study, [(s.id, s.title, s.cells, states.get(s.id)) for s in listed]]
+            ),
+            "one": "",
+        }
+        told = None
+        if looked.study:
+            try:
+                now["one"] = f"{looked.search()} {theme} {results.revision(looked.study)}"
+                if (seen or {}).get("one") != now["one"]:
+                    told = results.told(looked.study)
+            except UnknownStudy:
+                pass
+        if seen == now:
+            raise PreventUpdate
+        parts: dict[str, Any] = dict.fromkeys(_SHOWN, no_update)
+        if told is not None:
+            parts |= _drawn(told, looked, theme)
+            first, second = _fields(told, looked) if told.varied else ("", None)
+            now["look"] = {
+                "measure": looked.measure,
+                "against": looked.against,
+                "x": first,
+                "y": second or "",
+            }
+        new_list: Any = no_update
+        if (seen or {}).get("list") != now["list"]:
+            new_list = studies_list(listed, states, looked.study)
+        return (new_list, *parts.values(), now)
+
+    @app.callback(
+        Output("url", "search", allow_duplicate=True),
+        Input("studies-measure", "value"),
+        Input("studies-against", "value"),
+        Input("studies-x", "value"),
+        Input("studies-y", "value"),
+        State("url", "search"),
+        State("studies-seen", "data"),
+        prevent_initial_call=True,
+    )
+    def look(
+        measure: str | None,
+        against: str | None,
+        x: str | None,
+        y: str | None,
+        search: str | None,
+        seen: dict[str, Any] | None,
+    ) -> Any:
+        before, shown = Looked.read(search), (seen or {}).get("look")
+        if not before.study or not shown:
+            raise PreventUpdate
+        now = {"measure": measure, "against": against, "x": x, "y": y}
+        changed = {name: value for name, value in now.items() if value and value != shown[name]}
+        if not changed:  # a control has been told what is shown
+            raise PreventUpdate
+        if now["x"] == now["y"]:  # they change places
+            changed |= {"x": shown["y"], "y": shown["x"]}
+        return Looked(**{"study": before.study, **shown, **changed}).search()
+
+    @app.callback(
+        Output("notes", "sendNotifications", allow_duplicate=True),
+        Output("studies-tick", "n_intervals"),
+        Output("studies-gone", "data"),
+        Output("url", "search", allow_duplicate=True),
+        Input("studies-pause", "n_clicks"),
+        Input("studies-resume", "n_clicks"),
+        Input("studies-stop", "n_clicks"),
+        Input("studies-delete", "n_clicks"),
+        Input("studies-undo", "n_clicks"),
+        State("url", "search"),
+        State("studies-gone", "data"),
+        prevent_initial_call=True,
+    )
+    def press(*given: Any) -> Any:
+        *_clicks, search, gone = given
+        name = str(ctx.triggered_id or "").removeprefix("studies-")
+        if not ctx.triggered or not ctx.triggered[0]["value"]:
+            raise PreventUpdate
+        study_id = Looked.read(search).study
+        try:
+            if name == "undo":
+                study = studies.restore(gone["id"])
+                return no_update, 0, None, Looked(study=study.id).search()
+            if name == "delete":
+                study = studies.study(study_id)
+                studies.delete(study_id)
+                return no_update, 0, {"id": study_id, "title": study.title}, ""
+            studies.send(study_id, name)
+        except StoreError as error:
+            return note(str(error)), no_update, no_update, no_update
+        return no_update, 0, no_update, no_update
+
+    @app.callback(
+        Output("studies-undo", "hidden"),
+        Input("studies-gone", "data"),
+        Input("url", "search"),
+    )
+    def undo_is_there(gone: Any, search: str | None) -> bool:
+        return not gone or bool(Looked.read(search).study)
+
+    @app.callback(
+        Output("url", "pathname", allow_duplicate=True),
+        Output("url", "search", allow_duplicate=True),
+        Input("studies-heat", "clickData"),
+        Input("studies-scatter", "clickData"),
+        Input("studies-parallel", "clickData"),
+        State("url", "search"),
+        State("studies-seen", "data"),
+        prevent_initial_call=True,
+    )
+    def open_run(*given: Any) -> Any:
+        *_clicks, search, seen = given
+        clicked = ctx.triggered[0]["value"] if ctx.triggered else None
+        point = ((clicked or {}).get("points") or [{}])[0]
+        run_id = point.get("customdata")
+        if ctx.triggered_id == "studies-heat" and point and seen and seen["look"]:
+            run_id = _at(results.told(Looked.read(search).study), seen["look"], point)
+        if not run_id:
+            raise PreventUpdate
+        return address("/"), f"?run={run_id}"
+
+    app.clientside_callback(
+        ClientsideFunction("studies", "brush"),
+        Input("studies-parallel", "selectedData"),
+        prevent_initial_call=True,
+    )
+
+
+def _at(told: Told, look: dict[str, str], point: dict[str, Any]) -> str:
+    """The run of the one cell that a box of the heat map shows; empty where it shows several."""
+    found = [
+        dots
+        for dots in dots_of(told)
+        if (dots.fields.get(look["x"]), dots.fields.get(look["y"]))
+        == (str(point.get("x")), str(point.get("y")))
+    ]
+    return found[0].run_id if len(found) == 1 else ""
+
+
+def _fields(told: Told, looked: Looked) -> tuple[str, str | None]:
+    """The two fields that charts are over; None where only one varies."""
+    varied = list(told.varied)
+    x = looked.x if looked.x in varied else ""
+    y = looked.y if looked.y in varied and looked.y != x else ""
+    # The last of a grid changes fastest: it is the one that people think of as going across.
+    x = x or next(name for name in reversed(varied) if name != y or len(varied) == 1)
+    return x, y or next((name for name in varied if name != x), None)
+
+
+def _drawn(told: Told, looked: Looked, theme: str) -> dict[str, Any]:
+    study, dots = told.study, dots_of(told)
+    up, across = scale_of(looked.measure), scale_of(looked.against)
+    options = [{"value": name, "label": title_of(name)} for name in told.varied]
+    part = study.varied["parts"][-1]
+    texts = {name: _text(value) for name, value in part["fields"].items()}
+    again = Looked(fields=texts, extend=study.id, sampling=part["sampling"])
+    going = not told.ended
+    paused = told.states.get("paused", 0) > 0
+    parts: dict[str, Any] = {
+        "title": study.title,
+        "state": state_words(told),
+        "progress": 100 * told.progress,
+        "progress_style": {} if going else _GONE,
+        "export": address(f"/api/studies/{study.id}/export.csv"),
+        "more": address("/studies" + again.search()),
+        "pause": {} if going and not paused else _GONE,
+        "resume": {} if paused or told.states.keys() & {"stopped", "interrupted"} else _GONE,
+        "stop": {} if going else _GONE,
+        "measure": looked.measure,
+        "against": looked.against,
+        "x": options,
+        "y": options,
+        "left_out": left_out_words(told, [looked.measure, looked.against]),
+        "best": best_table(told, looked.measure, looked.against),
+        "correlation": correlation_words(correlation(dots, across.name, up.name), across, up),
+    }
+    if not told.varied:  # cells of a study whose fields cannot be told any more
+        return parts | dict.fromkeys(_CHARTS, BLANK) | {"heat_box": _GONE}
+    first, second = _fields(told, looked)
+    x = (first, title_of(first))
+    y = (second, title_of(second)) if second else None
+    parts |= {"x_value": first, "y_value": second, "heat_box": {} if y else _GONE, "heat": BLANK}
+    if y:
+        parts["heat"] = heat_figure(dots, x, y, up, theme, study.title)
+    fields = {name: title_of(name) for name in told.varied}
+    both = [up] if up.name == across.name else [up, across]
+    return parts | {
+        "lines": lines_figure(dots, x, y, up, theme, study.title),
+        "scatter": scatter_figure(dots, across, up, y or x, theme, study.title),
+        "parallel": parallel_figure(dots, fields, both, theme, study.title),
+    }
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else "; ".join(map(str, value))
+
+
+STUDIES = Page(
+    "/studies", "Studies", "Studies · Feedback alignment", layout, register, of_run=False
+)
