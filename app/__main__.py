@@ -16,6 +16,7 @@ from app.worker.template import Template
 
 def main() -> None:
     """Reads the command line, where there is one: without, serving begins at once."""
+    be_private()  # before anything is written, and before a worker is started, which takes it over
     words = sys.argv[1:]
     try:
         if words:
@@ -32,7 +33,6 @@ def main() -> None:
 def serve() -> None:
     """Serves until interrupted (Ctrl-C or SIGTERM), then ends the workers too."""
     _on_signals(_leave)  # before there is anything that a signal could leave behind
-    be_private()  # before a worker is started, which takes it over
     if os.environ.get("FA_WORKERS", "").strip() != "0":
         Template()  # imports torch while this process does, which has seconds to import itself
 

@@ -207,6 +207,8 @@ def _ask_for_tokens(flask: Flask, settings: Settings) -> None:
     def let_in() -> ResponseReturnValue | None:
         if request.path in _OPEN_PATHS:
             g.stranger = not current_user.is_authenticated
+            # What it says to who holds a token says whether that is one.
+            g.wrong_token = g.stranger and _bearer(request) is not None
             return None
         given = request.environ.get(_GIVEN)
         if given is not None and request.method in _SAFE:

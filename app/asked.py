@@ -9,11 +9,13 @@ from flask import request
 from werkzeug.datastructures import MultiDict
 
 from app.store import Condition, Listing
+from app.store.keep import MOST_AT_ONCE
 from app.store.texts import is_id
 from fa_engine import NotAllowed
 
 MAX_BODY_BYTES = 1_000_000
 
+_MOST_CONDITIONS = 20
 _LISTED = ("search", "where", "sort", "limit", "offset", "deleted")
 
 
@@ -49,7 +51,9 @@ def ids_of(body: dict[str, Any]) -> list[str]:
     ids = body.pop("ids", None)
     if not isinstance(ids, list) or not ids or not all(map(is_id, ids)):
         raise NotAllowed("ids", ids, 'a list of ids of runs, such as ["abc"]')
-    return ids
+    if len(ids) > MOST_AT_ONCE:
+        raise NotAllowed("ids", len(ids), f"1 to {MOST_AT_ONCE:,} runs at once")
+    return [*dict.fromkeys(ids)]
 
 
 def asked_listing(given: MultiDict[str, str]) -> Listing:
@@ -61,12 +65,15 @@ def asked_listing(given: MultiDict[str, str]) -> Listing:
     for name in given:
         if name not in _LISTED:
             raise NotAllowed(name, given[name], "one of the parameters " + ", ".join(_LISTED))
+    conditions = given.getlist("where")
+    if len(conditions) > _MOST_CONDITIONS:
+        raise NotAllowed("where", len(conditions), f"at most {_MOST_CONDITIONS} conditions")
     deleted = given.get("deleted", "0")
     if deleted not in ("0", "1"):
         raise NotAllowed("deleted", deleted, "0 or 1")
     return Listing(
         search=given.get("search", ""),
-        where=tuple(Condition.read(text) for text in given.getlist("where")),
+        where=tuple(Condition.read(text) for text in conditions),
         sort=Listing.sorted_by(given.get("sort", "")),
         limit=_whole("limit", given.get("limit", "100")),
         offset=_whole("offset", given.get("offset", "0")),

@@ -21,9 +21,11 @@ from app.files.script import as_script
 from app.files.table import schema_of, settings_of
 from app.frames import dump
 from app.settings import Settings
+from app.shown import without_folders
 from app.store import Run, Series, Store, UnknownCheckpoint
-from fa_engine import NotAllowed
+from fa_engine import CheckpointError, NotAllowed
 from fa_engine.files.table import as_csv, as_parquet
+from fa_engine.training import checkpoint
 
 MOST_RUNS = 100
 _PIECE_BYTES = 2**20
@@ -99,6 +101,11 @@ def export_blueprint(store: Store, settings: Settings, backfills: Backfills) -> 
         path = settings.checkpoint_dir / run_id / f"{found.step}.safetensors"
         if not path.is_file():  # it has made room for those of newer runs
             raise UnknownCheckpoint(run_id, found.step)
+        try:
+            checkpoint.read(path)
+        except CheckpointError as error:  # its bytes are none that anybody should go on from
+            said = without_folders(str(error), settings.checkpoint_dir)
+            return jsonify({"error": said}), 409
         name = f"run-{run_id}-{found.step}.safetensors"
         return _file(_pieces(path), "application/octet-stream", name)
 

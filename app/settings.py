@@ -224,6 +224,13 @@ class Settings(BaseSettings):
         description="Room for the checkpoints of all runs, in MB; those of the oldest go first.",
         json_schema_extra={"allowed": "a whole number from 0 to 1000000000"},
     )
+    state_every_s: float = Field(
+        default=30.0,
+        gt=0,
+        le=86_400,
+        description="Seconds of work that are lost at most when a worker dies.",
+        json_schema_extra={"allowed": "a number above 0, at most 86400"},
+    )
     max_streams: int = Field(
         default=400,
         ge=1,

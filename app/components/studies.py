@@ -169,7 +169,7 @@ def preview_words(plan: Plan, *, extends: bool, workers: int) -> list[Component]
 
 
 def _values_words(plan: Plan) -> str:
-    variation = plan.asked.variation()
+    variation = plan.asked.variation(one_will_do=True)
     if variation.sampling != "grid":
         return f"{cells_word(len(plan.configs))} drawn among the values of " + ", ".join(
             title_of(name) for name in variation.varied

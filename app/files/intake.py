@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 from typing import Annotated, Any
 
 import numpy as np
@@ -19,6 +20,9 @@ from fa_engine.measures.catalogue import sizes
 
 MOST_BYTES = 64_000_000
 MOST_RUNS = 100
+_LEAST_ROOM = 16_000_000
+_ROOM_A_LETTER = 4  # bytes: a number, or null, has more letters than four with its comma
+_VALUE_BYTES = 4
 _LONGEST = 10_000
 _YEAR_10000 = 253_402_300_800  # in unix seconds: no calendar goes further
 _A_LIFE_S = 10.0**10
@@ -103,7 +107,7 @@ def read_document(text: bytes) -> list[Incoming]:
         raise NotAllowed("format", value, _DOCUMENT)
     _check_version(found)
     if found["format"] == FORMAT:
-        return [_incoming(found, "")]
+        return [_incoming(found, "", _Room(len(text)))]
     several = found.get("runs")
     if not isinstance(several, list) or not 1 <= len(several) <= MOST_RUNS:
         value = len(several) if isinstance(several, list) else several
@@ -112,7 +116,8 @@ def read_document(text: bytes) -> list[Incoming]:
         if not isinstance(one, dict):
             raise NotAllowed(f"runs.{place}", one, "a run")
         _check_version(one)
-    return [_incoming(one, f"runs.{place}.") for place, one in enumerate(several)]
+    room = _Room(len(text))
+    return [_incoming(one, f"runs.{place}.", room) for place, one in enumerate(several)]
 
 
 def _check_version(found: Mapping[str, Any]) -> None:
@@ -122,7 +127,30 @@ def _check_version(found: Mapping[str, Any]) -> None:
         raise NotAllowed("version", version, f"a whole number from 1 to {VERSION}{newer}")
 
 
-def _incoming(found: Mapping[str, Any], where: str) -> Incoming:
+class _Room:
+    """How many bytes all series of a document may come to: what is not in it is undefined, so that
+    few letters can name any number of values.
+
+    Args:
+        letters: of the document.
+    """
+
+    def __init__(self, letters: int) -> None:
+        self._most = self._left = _LEAST_ROOM + _ROOM_A_LETTER * letters
+
+    def take(self, n_bytes: int, where: str) -> None:
+        """Takes so many of them.
+
+        Raises:
+            fa_engine.NotAllowed: there are no more as many.
+        """
+        self._left -= n_bytes
+        if self._left < 0:
+            allowed = f"series of at most {self._most:,} bytes in a document of this length"
+            raise NotAllowed(where, f"{n_bytes:,} bytes", allowed)
+
+
+def _incoming(found: Mapping[str, Any], where: str, room: _Room) -> Incoming:
     run, changes, series = (found.get(name) for name in ("run", "changes", "series"))
     if not isinstance(run, dict):
         raise NotAllowed(f"{where}run", run, "an object")
@@ -169,7 +197,7 @@ def _incoming(found: Mapping[str, Any], where: str) -> Incoming:
         tags=row.tags,
         parent=Parent(row.parent.run_id, row.parent.step) if row.parent else None,
         controls=[(change.at, _header(change, where)) for change in told],
-        series=_series(series, config, f"{where}series"),
+        series=_series(series, config, f"{where}series", room),
     )
 
 
@@ -193,7 +221,7 @@ def _checked(kind: Any, given: Any, where: str) -> Any:
         raise NotAllowed(field, value, allowed) from None
 
 
-def _series(given: Any, config: RunConfig, where: str) -> Series:
+def _series(given: Any, config: RunConfig, where: str, room: _Room) -> Series:
     if not isinstance(given, dict):
         raise NotAllowed(where, given, "an object of arrays")
     known = ", ".join(SERIES)
@@ -207,6 +235,8 @@ def _series(given: Any, config: RunConfig, where: str) -> Series:
     if len(step) and (step.min() < 0 or step.max() >= 2**62 or (np.diff(step) < 0).any()):
         raise NotAllowed(f"{where}.step", "a list", "steps from 0 on, none before the one above it")
     lengths = sizes(config.replicates, len(config.layers))
+    values = sum(prod(lengths[letter] for letter in letters) for letters in SHAPES.values())
+    room.take(_VALUE_BYTES * values * len(steps), where)
     arrays: dict[str, Any] = {"step": np.array(steps, dtype=np.int64)}
     for name, letters in SHAPES.items():
         shape = (len(steps), *(lengths[letter] for letter in letters))

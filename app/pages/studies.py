@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import dash_mantine_components as dmc
@@ -39,7 +40,7 @@ from app.figures.study import (
 from app.pages.base import Context, Page
 from app.pages.studies_new import new_study, register_new
 from app.store import StoreError, UnknownStudy
-from app.studies import Told
+from app.studies import Told, cells_of, varied_in
 
 _TICK_MS = 1500
 _GONE = {"display": "none"}
@@ -55,12 +56,6 @@ _SHOWN = {
     "pause": Output("studies-pause", "style"),
     "resume": Output("studies-resume", "style"),
     "stop": Output("studies-stop", "style"),
-    "x": Output("studies-x", "data"),
-    "x_value": Output("studies-x", "value"),
-    "y": Output("studies-y", "data"),
-    "y_value": Output("studies-y", "value"),
-    "measure": Output("studies-measure", "value"),
-    "against": Output("studies-against", "value"),
     "heat": Output("studies-heat", "figure"),
     "heat_box": Output("studies-heat-box", "style"),
     "lines": Output("studies-lines", "figure"),
@@ -78,6 +73,7 @@ def layout(_context: Context) -> Component:
         [
             dcc.Interval(id="studies-tick", interval=_TICK_MS),
             dcc.Store(id="studies-seen"),
+            dcc.Store(id="studies-look"),
             dcc.Store(id="studies-gone"),
             address_note("studies-note-address"),
             html.Div(
@@ -252,14 +248,13 @@ def register(app: Dash, context: Context) -> None:
         theme: str | None,
         _tick: int | None,
         _gone: Any,
-        seen: dict[str, Any] | None,
+        seen: dict[str, str] | None,
     ) -> Any:
         if theme is None:
             raise PreventUpdate
         looked = Looked.read(search)
         listed, states = studies.studies(), studies.states()
-        now: dict[str, Any] = {
-            "look": (seen or {}).get("look"),
+        now = {
             "list": json.dumps(
                 [looked.study, [(s.id, s.title, s.cells, states.get(s.id)) for s in listed]]
             ),
@@ -278,17 +273,35 @@ def register(app: Dash, context: Context) -> None:
         parts: dict[str, Any] = dict.fromkeys(_SHOWN, no_update)
         if told is not None:
             parts |= _drawn(told, looked, theme)
-            first, second = _fields(told, looked) if told.varied else ("", None)
-            now["look"] = {
-                "measure": looked.measure,
-                "against": looked.against,
-                "x": first,
-                "y": second or "",
-            }
         new_list: Any = no_update
         if (seen or {}).get("list") != now["list"]:
             new_list = studies_list(listed, states, looked.study)
         return (new_list, *parts.values(), now)
+
+    # Apart from what is drawn: a control that waits for what is asked again and again is none.
+    @app.callback(
+        Output("studies-measure", "value"),
+        Output("studies-against", "value"),
+        Output("studies-x", "data"),
+        Output("studies-x", "value"),
+        Output("studies-y", "data"),
+        Output("studies-y", "value"),
+        Output("studies-look", "data"),
+        Input("url", "search"),
+    )
+    def controls(search: str | None) -> Any:
+        looked = Looked.read(search)
+        if not looked.study:
+            raise PreventUpdate
+        try:
+            study = studies.study(looked.study)
+        except UnknownStudy:
+            raise PreventUpdate from None
+        varied = varied_in(study, cells_of(study))
+        options = [{"value": name, "label": title_of(name)} for name in varied]
+        x, y = _fields(varied, looked) if varied else ("", None)
+        shown = {"measure": looked.measure, "against": looked.against, "x": x, "y": y or ""}
+        return looked.measure, looked.against, options, x, options, y, shown
 
     @app.callback(
         Output("url", "search", allow_duplicate=True),
@@ -297,7 +310,7 @@ def register(app: Dash, context: Context) -> None:
         Input("studies-x", "value"),
         Input("studies-y", "value"),
         State("url", "search"),
-        State("studies-seen", "data"),
+        State("studies-look", "data"),
         prevent_initial_call=True,
     )
     def look(
@@ -306,9 +319,9 @@ def register(app: Dash, context: Context) -> None:
         x: str | None,
         y: str | None,
         search: str | None,
-        seen: dict[str, Any] | None,
+        shown: dict[str, str] | None,
     ) -> Any:
-        before, shown = Looked.read(search), (seen or {}).get("look")
+        before = Looked.read(search)
         if not before.study or not shown:
             raise PreventUpdate
         now = {"measure": measure, "against": against, "x": x, "y": y}
@@ -317,7 +330,8 @@ def register(app: Dash, context: Context) -> None:
             raise PreventUpdate
         if now["x"] == now["y"]:  # they change places
             changed |= {"x": shown["y"], "y": shown["x"]}
-        return Looked(**{"study": before.study, **shown, **changed}).search()
+        told: dict[str, Any] = {"study": before.study, **shown, **changed}
+        return Looked(**told).search()
 
     @app.callback(
         Output("notes", "sendNotifications", allow_duplicate=True),
@@ -367,16 +381,16 @@ def register(app: Dash, context: Context) -> None:
         Input("studies-scatter", "clickData"),
         Input("studies-parallel", "clickData"),
         State("url", "search"),
-        State("studies-seen", "data"),
+        State("studies-look", "data"),
         prevent_initial_call=True,
     )
     def open_run(*given: Any) -> Any:
-        *_clicks, search, seen = given
+        *_clicks, search, look = given
         clicked = ctx.triggered[0]["value"] if ctx.triggered else None
         point = ((clicked or {}).get("points") or [{}])[0]
         run_id = point.get("customdata")
-        if ctx.triggered_id == "studies-heat" and point and seen and seen["look"]:
-            run_id = _at(results.told(Looked.read(search).study), seen["look"], point)
+        if ctx.triggered_id == "studies-heat" and point and look:
+            run_id = _at(results.told(Looked.read(search).study), look, point)
         if not run_id:
             raise PreventUpdate
         return address("/"), f"?run={run_id}"
@@ -399,9 +413,8 @@ def _at(told: Told, look: dict[str, str], point: dict[str, Any]) -> str:
     return found[0].run_id if len(found) == 1 else ""
 
 
-def _fields(told: Told, looked: Looked) -> tuple[str, str | None]:
+def _fields(varied: Sequence[str], looked: Looked) -> tuple[str, str | None]:
     """The two fields that charts are over; None where only one varies."""
-    varied = list(told.varied)
     x = looked.x if looked.x in varied else ""
     y = looked.y if looked.y in varied and looked.y != x else ""
     # The last of a grid changes fastest: it is the one that people think of as going across.
@@ -412,7 +425,6 @@ def _fields(told: Told, looked: Looked) -> tuple[str, str | None]:
 def _drawn(told: Told, looked: Looked, theme: str) -> dict[str, Any]:
     study, dots = told.study, dots_of(told)
     up, across = scale_of(looked.measure), scale_of(looked.against)
-    options = [{"value": name, "label": title_of(name)} for name in told.varied]
     part = study.varied["parts"][-1]
     texts = {name: _text(value) for name, value in part["fields"].items()}
     again = Looked(fields=texts, extend=study.id, sampling=part["sampling"])
@@ -428,20 +440,16 @@ def _drawn(told: Told, looked: Looked, theme: str) -> dict[str, Any]:
         "pause": {} if going and not paused else _GONE,
         "resume": {} if paused or told.states.keys() & {"stopped", "interrupted"} else _GONE,
         "stop": {} if going else _GONE,
-        "measure": looked.measure,
-        "against": looked.against,
-        "x": options,
-        "y": options,
         "left_out": left_out_words(told, [looked.measure, looked.against]),
         "best": best_table(told, looked.measure, looked.against),
         "correlation": correlation_words(correlation(dots, across.name, up.name), across, up),
     }
     if not told.varied:  # cells of a study whose fields cannot be told any more
         return parts | dict.fromkeys(_CHARTS, BLANK) | {"heat_box": _GONE}
-    first, second = _fields(told, looked)
+    first, second = _fields(told.varied, looked)
     x = (first, title_of(first))
     y = (second, title_of(second)) if second else None
-    parts |= {"x_value": first, "y_value": second, "heat_box": {} if y else _GONE, "heat": BLANK}
+    parts |= {"heat_box": {} if y else _GONE, "heat": BLANK}
     if y:
         parts["heat"] = heat_figure(dots, x, y, up, theme, study.title)
     fields = {name: title_of(name) for name in told.varied}

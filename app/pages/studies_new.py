@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import ALL, Dash, Input, Output, State, ctx, html, no_update
+from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
@@ -33,6 +33,7 @@ def new_study() -> list[Component]:
     return [
         html.Section(
             [
+                dcc.Store(id="study-rows-now"),
                 html.H2("What varies?", id="studies-what"),
                 ready_buttons(),
                 html.P(
@@ -94,9 +95,7 @@ def register_new(app: Dash, context: Context) -> None:
         return extension_of(study, asked, settings.limits, store, settings.workers)
 
     @app.callback(
-        Output(_FIELDS, "value"),
-        Output(_VALUES, "value"),
-        Output(_ROWS, "style"),
+        Output("study-rows-now", "data"),
         Output("study-sampling", "value"),
         Output("study-samples", "value"),
         Output("study-samples", "disabled"),
@@ -122,9 +121,20 @@ def register_new(app: Dash, context: Context) -> None:
         if looked.extend:
             heading, button = "What further values?", "Add these cells"
         return (
-            *(named, texts, styles, looked.sampling, looked.samples, looked.sampling == "grid"),
+            [named, texts, styles],
+            *(looked.sampling, looked.samples, looked.sampling == "grid"),
             *(looked.title, bool(looked.extend), said, not ready, button, heading),
         )
+
+    # All rows are told by the browser: an answer of the server could overtake a newer one.
+    app.clientside_callback(
+        ClientsideFunction("studies", "rows"),
+        Output(_FIELDS, "value"),
+        Output(_VALUES, "value"),
+        Output(_ROWS, "style"),
+        Input("study-rows-now", "data"),
+        prevent_initial_call=True,
+    )
 
     @app.callback(
         Output("url", "search", allow_duplicate=True),

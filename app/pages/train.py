@@ -259,14 +259,15 @@ def register(app: Dash, context: Context) -> None:
         reset: int | None,
         search: str | None,
     ) -> Any:
-        if not (order or first or reset):  # the buttons have only appeared
+        pressed = {"first": first, "reset": reset, "form-order": order}
+        if not pressed.get(str(ctx.triggered_id)):  # the buttons have only appeared
             raise PreventUpdate
         if ctx.triggered_id == "first":
             config: RunConfig | None = FIRST.config
         elif ctx.triggered_id == "reset":
             return _again(search)
         else:
-            assert order is not None
+            assert order is not None  # it is what was pressed
             config, wrong = config_from(order["values"], limits)
             if wrong:  # it is said beside the fields already
                 return no_update, note(" ".join(wrong.values()))

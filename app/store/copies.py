@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, insert, select
 from sqlalchemy.engine import Engine
 
 from app.store.blocks import Series, pack_series, unpack
+from app.store.cells import networks_of, parted, series_of
 from app.store.records import Draft, Event, Parent, RunState
 from app.store.rows import new_id
 from app.store.summary import SUMMED_UP, described, join_tags, summary_of, words_of
@@ -67,19 +68,28 @@ class Copies:
         Nobody holds a transaction meanwhile: whoever takes them may be slow.
         """
         after = 0
+        whole, cell = parted(run_id)
+        own = None if cell is None else self._networks(whole, cell)
         while True:
             with self._reader.connect() as connection:
-                asked = {"run_id": run_id, "after": after, "until": until}
+                asked = {"run_id": whole, "after": after, "until": until}
                 rows = connection.execute(_PARTS, asked).all()
             if not rows:
                 return
             after = rows[-1].seq
-            yield Series.concatenate([unpack(row.header, row.payload) for row in rows])
+            found = Series.concatenate([unpack(row.header, row.payload) for row in rows])
+            yield found if own is None else series_of(found, own)
+
+    def _networks(self, run_id: str, cell: int) -> slice:
+        query = select(runs.c.config).where(runs.c.id == run_id)
+        with self._reader.connect() as connection:
+            return networks_of(connection.execute(query).scalar_one(), cell)
 
     def controls(self, run_id: str, until: int) -> list[Event]:
         """What was changed while it ran, in events ``seq <= until``."""
         with self._reader.connect() as connection:
-            rows = connection.execute(_CONTROLS, {"run_id": run_id, "until": until}).all()
+            asked = {"run_id": parted(run_id)[0], "until": until}
+            rows = connection.execute(_CONTROLS, asked).all()
         return [Event(*row) for row in rows]
 
     def take_in(self, several: Sequence[Incoming]) -> list[str]:

@@ -53,6 +53,7 @@ from app.store.rows import (
     append,
     as_run,
     check_order,
+    check_patience,
     check_queue,
     create,
     order,
@@ -340,6 +341,10 @@ class Store:
             if cell is not None:
                 raise CommandRefused(OF_A_STUDY)
             check_order(row, command)
+            if row["owner"] is None and command.command in ("resume", "step", "extend"):
+                check_queue(connection, 1, self._max_queued)
+            elif command.command != "stop":
+                check_patience(connection, whole, row["obeyed"])
             return order(connection, row, command)
 
     # -- the worker's side ----------------------------------------------------------------------

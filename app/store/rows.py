@@ -35,6 +35,9 @@ RUN_COLUMNS = [column for column in runs.c if column.name in Run.__dataclass_fie
 
 
 AGAIN = "to be taken up again"
+MOST_UNHEARD = 100
+"""Commands that may wait for a run."""
+
 OF_A_STUDY = "It is a cell of a study, whose runs are paused, resumed and stopped together."
 _ID_LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"
 _ID_LENGTH = 10
@@ -198,6 +201,18 @@ def create(
     made = connection.execute(insert(runs).values(row).returning(*RUN_COLUMNS)).mappings().one()
     write(connection, run_id, 0, [Draft.state(RunState.QUEUED, 0)])
     return as_run(made)
+
+
+def check_patience(connection: Connection, run_id: str, obeyed: int | None) -> None:
+    """Refuses a command to a run that has not obeyed a great many others.
+
+    Raises:
+        CommandRefused: it has not.
+    """
+    unheard = (commands.c.run_id == run_id) & (commands.c.number > (obeyed or 0))
+    waiting = connection.execute(select(func.count()).select_from(commands).where(unheard))
+    if waiting.scalar_one() >= MOST_UNHEARD:
+        raise CommandRefused(f"{MOST_UNHEARD} commands wait already until its worker obeys them.")
 
 
 def check_queue(connection: Connection, more: int, most: int | None) -> None:

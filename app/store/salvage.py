@@ -22,7 +22,7 @@ from sqlalchemy.engine import URL
 
 from app.store.engine import connect
 from app.store.records import Draft
-from app.store.tables import commands, events, outcomes, reports, runs
+from app.store.tables import commands, events, outcomes, reports, runs, studies
 
 _AT_ONCE = 200
 _FARTHEST = 2**62  # a row's number
@@ -32,7 +32,7 @@ _PAGES = 28  # where the header says how many pages there are
 _COUNTS = (24, _PAGES, 92)  # its changes, its pages, and since which change that number holds
 _NOTICE = "The database was damaged: {lost:,} of the {revision:,} events of this run were lost."
 _ADD = "INSERT INTO events (run_id, seq, kind, at, header, payload) VALUES (?, ?, ?, ?, ?, ?)"
-_TABLES = (runs, events, commands, reports, outcomes)
+_TABLES = (runs, events, commands, reports, outcomes, studies)
 
 
 @dataclass

@@ -148,10 +148,11 @@ class Studies:
 
         Raises:
             UnknownStudy: there is none of that id.
+            QueueFull: too many runs would wait.
         """
         with self._writer.begin() as connection:
             _found(connection, study_id)
-            return _send(connection, study_id, Command(command=command))
+            return _send(connection, study_id, Command(command=command), self._max_queued)
 
     def delete(self, study_id: str) -> None:
         """Deletes it with its runs; those that have not ended are stopped. :meth:`restore` brings
@@ -163,7 +164,7 @@ class Studies:
         now = time.time()
         with self._writer.begin() as connection:
             _found(connection, study_id, lock=True)
-            _send(connection, study_id, Command(command="stop"))
+            _send(connection, study_id, Command(command="stop"), None)
             own = (runs.c.study_id == study_id) & runs.c.deleted_at.is_(None)
             connection.execute(update(runs).where(own).values(deleted_at=now))
             where = studies.c.id == study_id
@@ -187,12 +188,17 @@ class Studies:
             create(connection, replace(new, study_id=study.id))
 
 
-def _send(connection: Connection, study_id: str, command: Command) -> int:
+def _send(connection: Connection, study_id: str, command: Command, most: int | None) -> int:
     query = select(*RUN_COLUMNS, runs.c.owner).where(
         runs.c.study_id == study_id, runs.c.deleted_at.is_(None)
     )
+    found = connection.execute(query.with_for_update()).mappings().all()
+    if command.command == "resume":
+        again = (RunState.PAUSED, RunState.STOPPED, RunState.INTERRUPTED)
+        back = sum(row["owner"] is None and RunState(row["state"]) in again for row in found)
+        check_queue(connection, back, most)
     sent = 0
-    for row in connection.execute(query.with_for_update()).mappings().all():
+    for row in found:
         with suppress(CommandRefused):  # it has ended, or does already what it is told
             check_order(row, command)
             order(connection, row, command)

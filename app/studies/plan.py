@@ -62,13 +62,17 @@ class Asked:
             raise NotAllowed("seed", found.seed, "a whole number from 0")
         return found
 
-    def variation(self) -> Variation:
+    def variation(self, *, one_will_do: bool = False) -> Variation:
         """What it varies.
+
+        Args:
+            one_will_do: whether one cell is enough, as where it joins others.
 
         Raises:
             NotAllowed: it cannot be.
         """
-        return Variation.read(self.fields, self.sampling, self.samples, self.seed)
+        given = (self.fields, self.sampling, self.samples, self.seed)
+        return Variation.read(*given, one_will_do=one_will_do)
 
     def kept(self) -> dict[str, Any]:
         """What the store keeps of it."""
@@ -110,7 +114,7 @@ class Plan:
         """What is said of it before it is started."""
         return {
             "title": self.title,
-            "varied": list(self.asked.variation().varied),
+            "varied": list(self.asked.variation(one_will_do=True).varied),
             "cells": len(self.configs),
             "runs": len(self.runs),
             "networks": self.networks,
@@ -158,7 +162,8 @@ def extension_of(
     """
     before = cells_of(study)
     known = {_key(config) for config in before}
-    new = [c for c in asked.variation().configs(limits) if _key(c) not in known]
+    configs = asked.variation(one_will_do=True).configs(limits)
+    new = [config for config in configs if _key(config) not in known]
     if not new:
         allowed = "cells that the study does not have yet: further values, or another seed"
         raise NotAllowed("fields", dict(asked.fields), allowed, "What varies")
@@ -192,7 +197,7 @@ def cells_of(study: Study) -> list[RunConfig]:
     """The configuration of every cell of a study, by its number."""
     found: dict[str, RunConfig] = {}
     for part in study.varied["parts"]:
-        for config in Asked.read(part).variation().configs(UNLIMITED):
+        for config in Asked.read(part).variation(one_will_do=True).configs(UNLIMITED):
             found.setdefault(_key(config), config)
     return list(found.values())
 

@@ -26,7 +26,7 @@ from app.worker.keeping import (
 )
 from app.worker.line import Line
 from app.worker.patience import patiently
-from app.worker.taking_up import Lifeline, take_up
+from app.worker.taking_up import LOST_S, Lifeline, take_up
 from fa_engine import DATASETS, Dataset, Measurement, Trainer, problems
 from fa_engine.dynamics.branching import hand_over
 from fa_engine.memory import in_words, is_out_of_memory, peak_bytes
@@ -36,6 +36,10 @@ IDLE_S = 0.01  # between two looks around while nothing trains
 PROGRESS_S = 1.0  # between two reports of a run that has nothing measured to report
 LOADING_S = 1.5  # a data set that takes longer than this is worth a notice
 STOPPED_REASON = "the worker was stopped"
+_NO_STATE = (
+    "Its state is too large for the room of all checkpoints (FA_CHECKPOINT_TOTAL_MB): if its "
+    "worker dies, it is taken up from its last checkpoint, or begins anew."
+)
 
 log = logger(__name__)
 
@@ -49,12 +53,14 @@ class Tools:
         checkpoint_dir: where checkpoints are kept.
         checkpoint_bytes: room for those of one run.
         checkpoint_total_bytes: room for those of all runs.
+        state_every_s: seconds of work that may be lost when a worker dies.
     """
 
     data_sets: DataSets
     checkpoint_dir: Path
     checkpoint_bytes: int
     checkpoint_total_bytes: int
+    state_every_s: float = LOST_S
 
     def by(self, rule: Rule) -> Tools:
         """The same, with the room that a person has given instead."""
@@ -90,11 +96,15 @@ def drive(
     def steps_since(run_id: str, step: int) -> set[int]:
         return patiently(lambda: store.steps_since(run_id, step), stopping)
 
+    def make_more_room(n_bytes: int) -> None:
+        patiently(lambda: _make_room(store, run, tools, n_bytes), stopping)
+
     try:
         with patiently(lambda: Line(store, run, owner, stopping), stopping) as line:
             recorder = _Recorder(run, line)
             try:
-                _Drive(run, recorder, stopping, line, tools, past, steps_since).go()
+                known = (past, steps_since, make_more_room)
+                _Drive(run, recorder, stopping, line, tools, *known).go()
             except (LeaseLost, SQLAlchemyError):
                 raise
             except Exception as error:
@@ -119,15 +129,16 @@ def _why(error: Exception, run: Run, tools: Tools) -> str:
     return without_folders(str(error), *folders) or type(error).__name__
 
 
-def _make_room(store: Store, run: Run, tools: Tools) -> None:
-    """For the checkpoints of a run that begins; those of runs that go on stay, and its parent's."""
+def _make_room(store: Store, run: Run, tools: Tools, more: int = 0) -> None:
+    """For the checkpoints of a run that begins, and ``more`` bytes; those of runs that go on stay,
+    and its parent's."""
     keep = {
         run.id,
         *(other.id for other in store.runs(1000, of_studies=True) if not other.state.ended),
     }
     if run.parent:
         keep.add(run.parent.run_id)
-    room = max(0, tools.checkpoint_total_bytes - tools.checkpoint_bytes)
+    room = max(0, tools.checkpoint_total_bytes - tools.checkpoint_bytes - more)
     for run_id in make_room(tools.checkpoint_dir, room, keep):
         log.info("checkpoints made room", run_id=run_id)
 
@@ -239,10 +250,12 @@ class _Drive:
         tools: Tools,
         past: Past,
         steps_since: Callable[[str, int], set[int]],
+        make_room: Callable[[int], None],
     ) -> None:
         self.run = run
         self.past = past
         self.steps_since = steps_since
+        self.make_room = make_room
         self.config = run.run_config()
         self.recorder = recorder
         self.stopping = stopping
@@ -285,8 +298,13 @@ class _Drive:
         self.diverged = trainer.diverged
         folder, room = tools.checkpoint_dir, tools.checkpoint_bytes
         self.trajectory = TrajectoryRecorder(folder, run.id, trainer, room)
-        self.lifeline = Lifeline(folder, run.id, trainer, room)
-        reserved = self.trajectory.n_bytes + self.lifeline.n_bytes
+        total, every_s = tools.checkpoint_total_bytes, tools.state_every_s
+        self.lifeline = Lifeline(folder, run.id, trainer, room, total, every_s)
+        if self.lifeline.apart_bytes:
+            self.make_room(self.lifeline.apart_bytes)
+        elif room and not self.lifeline.n_bytes:
+            self.recorder.notice(max(past.step, 0), _NO_STATE)
+        reserved = self.trajectory.n_bytes + self.lifeline.n_bytes - self.lifeline.apart_bytes
         self.keeping = Keeping(folder, run.id, trainer.total_steps, room, reserved)
         if past.step >= 0 or past.checkpoints:
             self.trajectory.take_up(trainer.step)
@@ -297,7 +315,9 @@ class _Drive:
         kept = self.tools.checkpoint_dir
         begun = self.past.step >= 0 or bool(self.past.controls or self.past.checkpoints)
         if begun:
-            found, said = take_up(kept, self.run.id, self.past.checkpoints, self.config, data)
+            reached = max(self.past.step, self.run.step)
+            known = (self.run.id, self.past.checkpoints, self.config, data, reached)
+            found, said = take_up(kept, *known)
             if said:
                 self.recorder.notice(max(self.past.step, 0), said)
             if found is not None:
@@ -394,6 +414,7 @@ class _Drive:
             self.paused = True
             self.recorder.rate.pause()
             self._state(RunState.PAUSED)
+            self._keep_state()  # it may stay so for days
 
     def _do_resume(self, _command: Command) -> None:
         if self.paused:

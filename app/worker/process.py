@@ -42,6 +42,7 @@ def work(settings: Settings, owner: str) -> None:
         settings.checkpoint_dir,
         settings.checkpoint_mb * 10**6,
         settings.checkpoint_total_mb * 10**6,
+        settings.state_every_s,
     )
     _warm_up(data_sets)
     outage, look = Outage(), True

@@ -18,7 +18,7 @@ from app.worker.keeping import checkpoint_path, trajectory_path, trajectory_reac
 from fa_engine import CheckpointError, Dataset, RunConfig, Trainer
 from fa_engine.training.checkpoint import made_here, made_with
 
-LOST_S = 30.0  # of work at most, unless keeping takes too long
+LOST_S = 30.0  # of work at most where nobody says otherwise, unless keeping takes too long
 SHARE = 0.02  # of the time at most goes into keeping
 KEPT = 2  # the newest, and the one before
 ROOM_SHARE = 0.5  # of a run's room they may take at most
@@ -33,19 +33,34 @@ class Lifeline:
         directory: of all checkpoints of an installation.
         run_id: whose.
         trainer: of the run.
-        budget_bytes: for all that the run keeps; where two states take too much of it, none is
-            kept, and the run would be taken up from the last checkpoint.
+        budget_bytes: for all that the run keeps; 0: nothing is.
+        total_bytes: for what all runs keep. Where two states take too much of the run's own room
+            they have part of this; where they take too much of it too, none is kept, and the run
+            would be taken up from the last checkpoint.
+        every_s: seconds of work that may be lost.
 
     Attributes:
         n_bytes: what they take together; 0: none is kept.
+        apart_bytes: what of it is not within the run's own room.
     """
 
-    def __init__(self, directory: Path, run_id: str, trainer: Trainer, budget_bytes: int) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        run_id: str,
+        trainer: Trainer,
+        budget_bytes: int,
+        total_bytes: int,
+        every_s: float = LOST_S,
+    ) -> None:
         self._folder = directory / run_id
-        state = sum(tensor.nbytes for tensor in trainer.state().values())
-        fits = KEPT * state <= ROOM_SHARE * budget_bytes
-        self.n_bytes = KEPT * state if fits else 0
-        self._due_at = time.monotonic() + LOST_S
+        self._every_s = every_s
+        wanted = KEPT * sum(tensor.nbytes for tensor in trainer.state().values())
+        within = wanted <= ROOM_SHARE * budget_bytes
+        beside = budget_bytes > 0 and wanted <= ROOM_SHARE * total_bytes
+        self.n_bytes = wanted if within or beside else 0
+        self.apart_bytes = 0 if within else self.n_bytes
+        self._due_at = time.monotonic() + every_s
 
     def due(self) -> bool:
         """Whether it is time to keep one."""
@@ -65,7 +80,7 @@ class Lifeline:
         for _, old in _states(self._folder)[KEPT:]:
             old.unlink(missing_ok=True)
         now = time.monotonic()
-        self._due_at = now + max(LOST_S, (now - began) / SHARE)
+        self._due_at = now + max(self._every_s, (now - began) / SHARE)
 
     def drop(self) -> None:
         """Nobody will take the run up any more."""
@@ -74,7 +89,12 @@ class Lifeline:
 
 
 def take_up(
-    directory: Path, run_id: str, checkpoints: Collection[int], config: RunConfig, data: Dataset
+    directory: Path,
+    run_id: str,
+    checkpoints: Collection[int],
+    config: RunConfig,
+    data: Dataset,
+    reached: int,
 ) -> tuple[Trainer | None, str]:
     """The trainer that a run left, and a word on it.
 
@@ -84,6 +104,9 @@ def take_up(
         checkpoints: steps of those that the run has told of.
         config: of the run.
         data: its samples.
+        reached: the step that the database knows it to have reached. A state of a later one would
+            leave a hole in what was measured: the database has lost its end, as one that a backup
+            brought back has.
 
     Returns:
         None where nothing was kept that can be read: the run is to begin anew. The word is for a
@@ -95,7 +118,10 @@ def take_up(
     reach = trajectory_reach(trajectory_path(directory, run_id))
     candidates.sort(key=lambda one: reach is not None and one[0] > reach)
     damaged = 0
-    for _, path in candidates:
+    for step, path in candidates:
+        if step > reached:
+            log.warning("a state is later than all that is known", run_id=run_id, step=step)
+            continue
         if not path.exists():  # it has made room
             continue
         try:

@@ -108,6 +108,8 @@ class Variation:
         samples: Any = None,
         seed: int = 0,
         most: int = MOST_CELLS,
+        *,
+        one_will_do: bool = False,
     ) -> Variation:
         """What was written for the fields of a configuration.
 
@@ -117,6 +119,7 @@ class Variation:
             samples: cells to draw; of a grid nothing.
             seed: of the draws.
             most: cells that there may be.
+            one_will_do: whether nothing has to vary, as in cells that join others.
 
         Raises:
             NotAllowed: one of them is wrong, or nothing varies, or there are too many cells.
@@ -133,7 +136,7 @@ class Variation:
             allowed = f"a whole number from 2 to {most:,} where cells are drawn"
             raise NotAllowed("samples", samples, allowed, "Draws")
         found = cls(axes, sampling, int(samples) if drawn else 0, seed)
-        if not found.varied:
+        if not found.varied and not one_will_do:
             allowed = "two or more values of one field at the least, such as 0.01, 0.1"
             raise NotAllowed("fields", dict(fields), allowed, "What varies")
         if found.most_cells > most:

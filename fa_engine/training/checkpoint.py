@@ -95,6 +95,8 @@ def write_tensors(
     scratch = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         save_file({name: t.contiguous() for name, t in tensors.items()}, scratch, header)
+        with scratch.open("rb") as written:  # else a loss of power may leave the name and no bytes
+            os.fsync(written.fileno())
         scratch.replace(path)
     except safetensors.SafetensorError as error:  # which has what the system said as a text alone
         number = re.search(r"os error (\d+)", str(error))

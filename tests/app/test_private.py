@@ -88,6 +88,20 @@ def test_what_a_worker_alone_makes_is_private(tmp_path: Path) -> None:
         assert open_to_others(state) == {}
 
 
+def test_what_is_saved_of_a_database_is_private(tmp_path: Path) -> None:
+    with Store(f"sqlite:///{tmp_path}/state/runs.sqlite") as store:
+        store.create_run(RunConfig())
+    saved = tmp_path / "saved.sqlite"
+    subprocess.run(
+        [sys.executable, "-m", "app", "check", "--save", str(saved)],
+        cwd=ROOT,
+        env=os.environ | {"FA_STATE_DIR": str(tmp_path / "state")},
+        check=True,
+        capture_output=True,
+    )
+    assert stat.S_IMODE(saved.stat().st_mode) == 0o600
+
+
 def loose(state: Path) -> list[Path]:
     """An installation as older versions left it."""
     made = []

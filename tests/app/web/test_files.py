@@ -307,6 +307,24 @@ def test_a_damaged_document_is_refused_by_name_and_nothing_is_written(
     assert len(app.store.runs()) == before
 
 
+def test_few_letters_do_not_name_gigabytes(
+    app: WebApp, client: FlaskClient, script: Script
+) -> None:
+    """What a document leaves out is undefined, and takes as much room as what it says."""
+    script.measure(count=5)
+    script.finish()
+    found = document(client, script.run.id)
+    found["run"]["config"] |= {"hidden": [4] * 31, "replicates": 256}
+    found["run"]["diverged_at"] = [None] * 256
+    found["series"] = {"step": [0] * 2000}
+    answer = client.post("/api/import", data=json.dumps(found).encode())
+    assert answer.status_code == 422
+    (error,) = answer.get_json()["errors"]
+    assert error["field"] == "series"
+    assert "bytes in a document of this length" in error["allowed"]
+    assert len(app.store.runs()) == 1
+
+
 def test_what_is_no_document_is_refused(client: FlaskClient, script: Script) -> None:
     script.measure(count=5)
     script.finish()

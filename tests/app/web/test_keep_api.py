@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -60,6 +61,44 @@ def test_a_wrong_list_is_refused_by_name(client: FlaskClient, query: str, field:
     (wrong,) = answer.get_json()["errors"]
     assert wrong["field"] == field
     assert wrong["allowed"]
+
+
+def test_lists_of_conditions_and_of_runs_have_an_end(app: WebApp, client: FlaskClient) -> None:
+    many = "&".join(["where=step>1"] * 21)
+    answer = client.get(f"/api/runs?{many}")
+    assert (answer.status_code, answer.get_json()["errors"][0]["field"]) == (422, "where")
+    assert client.get(f"/api/runs?{many.removesuffix('&where=step>1')}").status_code == 200
+    (run_id,) = named(client, "one")
+    body = {"ids": [run_id] * 1001, "command": "checkpoint"}
+    answer = client.post("/api/runs/commands", json=body)
+    assert (answer.status_code, answer.get_json()["errors"][0]["field"]) == (422, "ids")
+    # One that is named twice is told once.
+    client.post("/api/runs/commands", json={"ids": [run_id] * 1000, "command": "checkpoint"})
+    assert len(app.store.commands(run_id)) == 1
+
+
+def test_a_run_takes_no_end_of_commands_but_is_always_stopped(
+    app: WebApp, client: FlaskClient
+) -> None:
+    (run_id,) = named(client, "one")
+    assert app.store.claim("w", 30)
+    path, body = f"/api/runs/{run_id}/commands", {"command": "checkpoint"}
+    statuses = [client.post(path, json=body).status_code for _ in range(101)]
+    assert statuses == [202] * 100 + [409]
+    assert client.post(path, json={"command": "stop"}).status_code == 202
+
+
+def test_who_resumes_waits_in_the_queue_like_others(tmp_path: Path) -> None:
+    app = create_app(Settings(state_dir=tmp_path, workers=0, max_queued=2))
+    client = app.test_client()
+    paused = named(client, "one", "two")
+    for run_id in paused:
+        client.post(f"/api/runs/{run_id}/commands", json={"command": "pause"})
+    named(client, "three", "four")
+    answer = client.post(f"/api/runs/{paused[0]}/commands", json={"command": "resume"})
+    assert answer.status_code == 429
+    assert app.store.run(paused[0]).state.value == "paused"
+    app.close()
 
 
 def test_labels_are_changed_and_checked(client: FlaskClient) -> None:

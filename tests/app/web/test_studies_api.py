@@ -10,6 +10,8 @@ import pytest
 
 from app.components.study_address import Looked
 from app.server import WebApp
+from app.store import Draft, Progress, RunState
+from fa_engine import Trainer
 
 FIELDS = {"learning_rate": "0.1, 0.3", "hidden": "8; 6", "epochs": "1", "replicates": 2}
 
@@ -104,6 +106,29 @@ def test_a_run_of_several_cells_is_refused_with_what_to_do(app: WebApp) -> None:
     stop = client.post(f"/api/runs/{run_id}.0/commands", json={"command": "stop"})
     assert stop.status_code == 409
     assert client.get("/api/runs").json["runs"] == []
+
+
+def test_a_cell_is_exported_and_taken_in_as_a_run(app: WebApp) -> None:
+    client = app.test_client()
+    study = client.post("/api/studies", json={"fields": FIELDS}).json["id"]
+    run = app.store.claim("w", 30)
+    assert run is not None
+    trainer = Trainer(run.run_config())
+    block = Draft.measurements([*trainer], Progress(trainer.step, trainer.epoch, 1.0, 1.0))
+    app.store.append(run.id, "w", [block, Draft.state(RunState.FINISHED, trainer.step)], 30)
+    cell = f"{run.id}.1"
+    rows = [*csv.DictReader(io.StringIO(client.get(f"/api/runs/{cell}/export.csv").text))]
+    last = app.store.series(cell).loss[-1]
+    assert [float(row["loss"]) for row in rows[-2:]] == pytest.approx(last.tolist())
+    whole = client.get(f"/api/runs/{cell}/export.json").data
+    (taken,) = client.post("/api/import", data=whole).json["runs"]
+    assert taken["imported_from"] == cell
+    assert app.store.series(taken["id"]).loss[-1].tolist() == last.tolist()
+    assert client.get(f"/api/runs/{cell}/export.py").status_code == 200
+    assert client.get(f"/api/runs/{cell}/export.html").status_code == 200
+    both = client.get(f"/api/export.csv?runs={cell},{run.id}.0").text
+    assert "config_learning_rate" in both.partition("\n")[0]
+    assert study
 
 
 @pytest.mark.parametrize(

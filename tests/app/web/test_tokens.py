@@ -218,6 +218,18 @@ def test_another_token_voids_the_cookies_of_the_one_before(make: Make) -> None:
     assert get(make(**TOKENS | {"view_token": "another-of-the-tests"}), cookie) == 401
 
 
+def test_no_address_tells_a_right_token_from_a_wrong_one_for_ever(guarded: WebApp) -> None:
+    """Readiness says why to who holds a token; nobody is to find one out by that."""
+    stranger = guarded.test_client()
+    statuses = [
+        stranger.get("/readyz", headers=bearer(f"guess-{i}")).status_code for i in range(12)
+    ]
+    assert set(statuses[:10]) <= {200, 503}
+    assert statuses[10:] == [429, 429]
+    elsewhere = {"REMOTE_ADDR": "192.168.0.9"}
+    assert stranger.get("/readyz", environ_base=elsewhere).status_code in (200, 503)
+
+
 def test_guesses_are_few_and_hold_up_nobody_who_has_come_in(guarded: WebApp) -> None:
     client = guarded.test_client()
     client.get(f"/?token={VIEW}")

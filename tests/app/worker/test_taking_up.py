@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import random
 import signal
+import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
@@ -16,7 +19,7 @@ from safetensors.torch import load_file
 from worker_helpers import CONFIG, assert_as_in_one_piece
 
 from app.settings import Settings
-from app.store import LEASE_S, Command, Draft, Run, RunState, Store
+from app.store import LEASE_S, Command, Draft, New, Run, RunState, Store
 from app.store.database import MOST_DEATHS
 from app.worker import taking_up
 from app.worker.data import DataSets
@@ -83,8 +86,8 @@ def finish(store: Store, tools: Tools) -> Run:
 def test_a_run_that_is_killed_again_and_again_is_as_one_that_was_not(
     store: Store, tools: Tools, monkeypatch: pytest.MonkeyPatch, lost_s: float, seed: int
 ) -> None:
-    monkeypatch.setattr(taking_up, "LOST_S", lost_s)
     monkeypatch.setattr(taking_up, "SHARE", 1e9)
+    tools = replace(tools, state_every_s=lost_s)
     chance = random.Random(seed)
     run_id = store.create_run(CONFIG).id
     changes = [{"learning_rate": 0.07}, {"scheme": "dfa"}, {"scheme": "fa", "learning_rate": 0.02}]
@@ -192,8 +195,8 @@ def test_commands_are_obeyed_once(store: Store, tools: Tools) -> None:
 def test_what_is_damaged_is_left_aside_and_said(
     store: Store, tools: Tools, monkeypatch: pytest.MonkeyPatch, damage: str
 ) -> None:
-    monkeypatch.setattr(taking_up, "LOST_S", 0.0)
     monkeypatch.setattr(taking_up, "SHARE", 1e9)
+    tools = replace(tools, state_every_s=0.0)
     run_id = store.create_run(CONFIG).id
     leave(store, tools, 45)
     states = sorted((tools.checkpoint_dir / run_id).glob("state-*"), key=step_of)
@@ -238,6 +241,102 @@ def test_without_room_it_begins_anew_and_nothing_is_said_twice(store: Store, too
     steps = store.series(run_id).step.tolist()
     assert steps == sorted({*range(0, CONFIG.total_steps, 3), CONFIG.total_steps})
     assert run.state is RunState.FINISHED
+
+
+def state_bytes(config: RunConfig) -> int:
+    return sum(tensor.nbytes for tensor in Trainer(config).state().values())
+
+
+def test_a_state_that_is_too_large_for_the_run_has_room_among_those_of_all(
+    store: Store, tools: Tools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(taking_up, "SHARE", 1e9)
+    small = state_bytes(CONFIG) + 1000  # one checkpoint at the most, and no two states
+    tight = replace(tools, checkpoint_bytes=small, state_every_s=0.0)
+    run_id = store.create_run(CONFIG).id
+    stood = leave(store, tight, 45)
+    states = [*(tools.checkpoint_dir / run_id).glob("state-*")]
+    assert len(states) == 2
+    assert max(map(step_of, states)) > stood.step / 2
+    run = finish(store, tight)
+    steps = store.series(run_id).step.tolist()
+    assert steps == sorted({*range(0, CONFIG.total_steps, 3), CONFIG.total_steps})
+    assert run.state is RunState.FINISHED
+    assert not [*(tools.checkpoint_dir / run_id).glob("state-*")]
+
+
+def test_one_that_no_room_is_left_for_is_said(store: Store, tools: Tools) -> None:
+    none = replace(tools, checkpoint_bytes=1000, checkpoint_total_bytes=1000)
+    run_id = store.create_run(CONFIG).id
+    leave(store, none, 45)
+    said = [e.header["message"] for e in store.events(run_id) if e.kind == "notice"]
+    assert any("too large for the room of all checkpoints" in message for message in said)
+
+
+def test_a_state_that_is_later_than_the_database_leaves_no_hole(
+    store: Store, tools: Tools, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a loss of power, or where a backup of the database alone was brought back."""
+    monkeypatch.setattr(taking_up, "SHARE", 1e9)
+    tools = replace(tools, state_every_s=0.0)
+    run_id = store.create_run(CONFIG).id
+    earlier = leave(store, tools, 20)
+    backup = tmp_path / "backup.sqlite"
+    database = settings.state_dir / "runs.sqlite"
+    with sqlite3.connect(database) as whole, sqlite3.connect(backup) as copy:
+        whole.backup(copy)
+    later = leave(store, tools, 60)
+    assert later.step > earlier.step
+    with sqlite3.connect(backup) as copy, sqlite3.connect(database) as whole:
+        copy.backup(whole)
+    assert store.run(run_id).step == earlier.step
+    run = finish(store, tools)
+    assert_as_in_one_piece(store, tools.checkpoint_dir, run)
+
+
+def test_a_run_that_is_paused_has_its_state_kept(store: Store, tools: Tools) -> None:
+    run_id = store.create_run(CONFIG).id
+    leave(
+        store, tools, 60, lambda store, run: store.send(run.id, Command(command="pause")) and None
+    )
+    run = store.run(run_id)
+    assert run.state is RunState.PAUSED
+    (state,) = (tools.checkpoint_dir / run_id).glob("state-*")
+    assert step_of(state) == run.step
+
+
+def test_a_run_of_several_cells_is_taken_up_as_any_other(store: Store, tools: Tools) -> None:
+    config = CONFIG.replace(vary={"learning_rate": [0.1, 0.05], "seed": [0, 3]})
+    cells = [New(config, cells=[0, 1, 2, 3])]
+    study = store.studies.create("rates", {"parts": []}, 4, cells)
+    for looks in (25, 40):
+        leave_part(store, tools, looks)
+    drive(store, claimed(store), "w", tools, lambda: False)
+    (run,) = store.studies.runs(study.id)
+    assert (run.state, run.step) == (RunState.FINISHED, config.total_steps)
+    expected = [*Trainer(config)]
+    series = store.series(run.id)
+    assert series.step.tolist() == [m.step for m in expected]
+    for cell in range(4):
+        own = store.series(f"{run.id}.{cell}")
+        there = config.networks_of(cell)
+        wanted = np.array([m.loss[there] for m in expected], np.float32)
+        np.testing.assert_array_equal(own.loss, wanted)
+
+
+def leave_part(store: Store, tools: Tools, looks: int) -> None:
+    """The same as :func:`leave`, of a run that is none to be shown."""
+    run, left = claimed(store), [looks]
+
+    def stopping() -> bool:
+        left[0] -= 1
+        if left[0] < 0:
+            raise Killed
+        return False
+
+    with pytest.raises(Killed):
+        drive(store, run, "w", tools, stopping)
+    assert store.take_back("w", "it was killed") == [run.id]
 
 
 def test_it_can_be_stopped_while_nobody_has_it(store: Store, tools: Tools) -> None:
