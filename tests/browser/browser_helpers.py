@@ -10,20 +10,23 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.error import HTTPError
 
-from playwright.sync_api import Page
+from playwright.sync_api import BrowserContext, Page, Playwright, Request
 from waiting import PATIENCE_MS, PATIENCE_S, wait
 
 from app.figures.palette import css, palette
-from scripts.driving import dashboard
+from scripts.driving import FLAGS, chromium, dashboard
 
 __all__ = [
     "ENDLESS",
     "MAX_EPOCHS",
     "Site",
     "frames",
+    "kept",
+    "lent",
     "served",
     "stop_all",
     "swipe",
+    "tap",
     "until",
     "wait",
     "wear",
@@ -73,6 +76,54 @@ def stop_all(site: Site, besides: Collection[str] = ()) -> None:
                 site.post(f"/api/runs/{run['id']}/commands", {"command": "stop"})
 
 
+KEPT = "local_storage,indexeddb,cache_storage,file_systems,service_workers"
+"""What a page may keep in a browser, cookies and what is compiled apart."""
+
+
+@contextmanager
+def kept(playwright: Playwright, folder: Path, *flags: str) -> Iterator[BrowserContext]:
+    """The system's Chromium, or else the one that playwright installs, with its files in a folder.
+
+    What it has compiled once of plotly and the components is not compiled anew for every page, as
+    it is in a context that keeps none: that is half or more of what a page costs. It is kept at
+    the first page already, where Chromium would wait for the second (v8CacheOptions).
+    """
+    made = playwright.chromium.launch_persistent_context(
+        folder,
+        executable_path=chromium(),
+        args=[*FLAGS, "--blink-settings=v8CacheOptions=3", *flags],
+        viewport={"width": 1280, "height": 860},
+    )
+    made.set_default_timeout(PATIENCE_MS)
+    yield made
+    made.close()
+
+
+@contextmanager
+def lent(browser: BrowserContext) -> Iterator[BrowserContext]:
+    """A browser that is used for long; afterwards it has no page, and remembers none."""
+    seen: set[str] = set()
+
+    def asked(request: Request) -> None:
+        if request.url.startswith("http:"):
+            seen.add("/".join(request.url.split("/")[:3]))
+
+    blank = browser.pages[0]  # the one that it began with, and that keeps it open
+    browser.on("request", asked)
+    try:
+        yield browser
+    finally:
+        for page in browser.pages[1:]:
+            page.close()
+        browser.remove_listener("request", asked)
+        browser.clear_cookies()
+        browser.clear_permissions()
+        device = browser.new_cdp_session(blank)
+        for origin in seen:
+            device.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": KEPT})
+        device.detach()
+
+
 def wear(page: Page, theme: Literal["light", "dark"], width: int, height: int) -> None:
     """The page in another theme and size, with what its charts show drawn for them."""
     page.set_viewport_size({"width": width, "height": height})
@@ -106,6 +157,14 @@ def frames(page: Page, count: int = 20) -> None:
         })""",
         count,
     )
+
+
+def tap(page: Page, x: float, y: float) -> None:
+    """A finger that is put down and taken away."""
+    device = page.context.new_cdp_session(page)
+    point = {"x": x, "y": y}
+    device.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [point]})
+    device.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
 
 def swipe(page: Page, x: float, y: float) -> None:

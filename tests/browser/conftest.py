@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from browser_helpers import Site, served, stop_all
+from browser_helpers import Site, kept, lent, served, stop_all
 from playwright.sync_api import (
     Browser,
     BrowserContext,
@@ -23,9 +23,6 @@ from scripts.driving import FLAGS
 from scripts.driving import chromium as find_chromium
 
 expect.set_options(timeout=PATIENCE_MS)
-
-KEPT = "local_storage,indexeddb,cache_storage,file_systems,service_workers"
-"""What a page may keep in a browser, cookies and what is compiled apart."""
 
 
 @pytest.fixture(scope="session")
@@ -78,36 +75,33 @@ def chromium(playwright: Playwright) -> Iterator[Browser]:
 def profile(
     playwright: Playwright, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[BrowserContext]:
-    """One that keeps its files: what it has compiled once of plotly and the components is not
-    compiled anew in every test, which is a third of what a page costs."""
-    kept = playwright.chromium.launch_persistent_context(
-        tmp_path_factory.mktemp("profile"),
-        executable_path=find_chromium(),
-        args=FLAGS,
-        viewport={"width": 1280, "height": 860},
-    )
-    kept.set_default_timeout(PATIENCE_MS)
-    yield kept
-    kept.close()
+    """The browser of all tests: see :func:`browser_helpers.kept`."""
+    with kept(playwright, tmp_path_factory.mktemp("profile")) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def second_profile(
+    playwright: Playwright, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[BrowserContext]:
+    """Another one: for a test that needs two at once, and for what is broken on purpose."""
+    with kept(playwright, tmp_path_factory.mktemp("second")) as found:
+        yield found
 
 
 @pytest.fixture
 def context(profile: BrowserContext) -> Iterator[BrowserContext]:
     """A browser that remembers no page; afterwards: no error said, no other host asked.
 
-    What is asked of it for one page only (a script, a route) is asked of that page: it is the same
-    browser for all tests.
+    What is asked of it for one page only (a script, a route, a theme) is asked of that page: it is
+    the same browser for all tests.
     """
-    made = profile
     errors: list[str] = []
     elsewhere: list[str] = []
-    seen: set[str] = set()
 
     def asked(request: Request) -> None:
         if not request.url.startswith(("http://127.0.0.1:", "data:", "blob:")):
             elsewhere.append(request.url)
-        elif request.url.startswith("http:"):
-            seen.add("/".join(request.url.split("/")[:3]))
 
     def said(message: ConsoleMessage) -> None:
         # What a person typed wrong is answered with 422, and Chromium notes that here.
@@ -117,35 +111,37 @@ def context(profile: BrowserContext) -> Iterator[BrowserContext]:
     def broke(error: WebError) -> None:
         errors.append(str(error.error))
 
-    blank = made.pages[0]  # the one that it began with, and that keeps it open
-    made.on("console", said)
-    made.on("weberror", broke)
-    made.on("request", asked)
-    yield made
-    for page in made.pages[1:]:
-        page.close()
-    made.remove_listener("console", said)
-    made.remove_listener("weberror", broke)
-    made.remove_listener("request", asked)
-    made.clear_cookies()
-    made.clear_permissions()
-    device = made.new_cdp_session(blank)
-    for origin in seen:
-        device.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": KEPT})
-    device.detach()
+    with lent(profile) as made:
+        made.on("console", said)
+        made.on("weberror", broke)
+        made.on("request", asked)
+        yield made
+        for page in made.pages[1:]:
+            page.close()
+        made.remove_listener("console", said)
+        made.remove_listener("weberror", broke)
+        made.remove_listener("request", asked)
     assert errors == []
     assert elsewhere == []
 
 
 @pytest.fixture
-def fresh(chromium: Browser) -> Iterator[BrowserContext]:
-    """One of which nothing is asked: for a test that breaks something, and has errors said."""
-    made = chromium.new_context()
-    made.set_default_timeout(PATIENCE_MS)
-    yield made
-    made.close()
+def fresh(second_profile: BrowserContext) -> Iterator[BrowserContext]:
+    """One of which nothing is asked: for a test that breaks something, and has errors said, and for
+    somebody else's browser. A script or a route is given to a page here, too."""
+    with lent(second_profile) as made:
+        yield made
 
 
 @pytest.fixture
 def page(context: BrowserContext) -> Page:
     return context.new_page()
+
+
+@pytest.fixture
+def telephone(page: Page) -> Page:
+    """A narrow page under a finger."""
+    page.set_viewport_size({"width": 390, "height": 800})
+    touched = page.context.new_cdp_session(page)  # for as long as the page is there
+    touched.send("Emulation.setTouchEmulationEnabled", {"enabled": True, "maxTouchPoints": 1})
+    return page

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from browser_helpers import MAX_EPOCHS
-from playwright.sync_api import Browser, ConsoleMessage, Page
+from browser_helpers import MAX_EPOCHS, lent
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page
 from waiting import PATIENCE_S
 
 from app.access import WATCHING
@@ -47,13 +47,12 @@ def guarded_site(state: Path) -> Iterator[Guarded]:
 
 @contextmanager
 def came_in(
-    chromium: Browser, guarded: Guarded, token: str, path: str = "/", *, hasty: bool = False
+    browser: BrowserContext, guarded: Guarded, token: str, path: str = "/", *, hasty: bool = False
 ) -> Iterator[Page]:
     """The page of a browser that followed a link; afterwards: nothing was wrong but refusals.
 
     Unless it is ``hasty``: all is pressed at once, and charts are taken away while they are drawn.
     """
-    context = chromium.new_context(viewport={"width": 1280, "height": 860})
     wrong: list[str] = []
 
     def said(message: ConsoleMessage) -> None:
@@ -61,12 +60,13 @@ def came_in(
         if message.type == "error" and not refused:
             wrong.append(message.text)
 
-    context.on("console", said)
-    context.on("weberror", lambda error: wrong.append(str(error.error)))
-    page = context.new_page()
-    page.goto(f"{guarded.url}{path}{'&' if '?' in path else '?'}token={token}")
-    yield page
-    context.close()
+    with lent(browser):
+        page = browser.new_page()
+        page.on("console", said)
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.goto(f"{guarded.url}{path}{'&' if '?' in path else '?'}token={token}")
+        yield page
+        page.close()
     assert hasty or wrong == []
 
 

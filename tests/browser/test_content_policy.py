@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from browser_helpers import Site, frames, until, wait
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from app.pages import PAGES
 
@@ -58,10 +58,9 @@ def test_mathematics_is_set(page: Page, site: Site, run: str) -> None:
     assert page.evaluate(STOPPED) == []
 
 
-def test_the_policy_stops_what_got_into_a_page(chromium: Browser, site: Site) -> None:
-    context = chromium.new_context()
-    context.add_init_script(LISTEN)
-    page = context.new_page()
+def test_the_policy_stops_what_got_into_a_page(fresh: BrowserContext, site: Site) -> None:
+    page = fresh.new_page()
+    page.add_init_script(LISTEN)
     page.goto(f"{site.url}/plane")
     expect(page.locator("#nav")).to_be_visible()
     found = page.evaluate(
@@ -83,15 +82,13 @@ def test_the_policy_stops_what_got_into_a_page(chromium: Browser, site: Site) ->
     assert found == [None, "stopped", f"{site.url}/plane"]
     stopped = {directive for directive, *_ in page.evaluate(STOPPED)}
     assert {"script-src-elem", "script-src-attr", "connect-src", "base-uri"} <= stopped
-    context.close()
 
 
 @pytest.mark.parametrize(("host", "shown"), [("127.0.0.1", True), ("localhost", False)])
 def test_only_a_page_of_its_own_origin_has_it_in_a_frame(
-    chromium: Browser, site: Site, host: str, shown: bool
+    fresh: BrowserContext, site: Site, host: str, shown: bool
 ) -> None:
-    context = chromium.new_context()
-    page = context.new_page()
+    page = fresh.new_page()
     around = f"{site.url}/around".replace("127.0.0.1", host)
     frame = f"<iframe src='{site.url}/plane' width=900 height=600></iframe>"
     page.route(around, lambda route: route.fulfill(body=frame, content_type="text/html"))
@@ -101,4 +98,3 @@ def test_only_a_page_of_its_own_origin_has_it_in_a_frame(
         expect(inside.locator("#nav")).to_be_visible()
     else:
         wait(lambda: inside.url.startswith("chrome-error:"))
-    context.close()

@@ -6,7 +6,7 @@ import json
 
 import pytest
 from browser_helpers import Site, until, wait
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Page, Route, expect
 
 from app.components.form import COMMON
 from fa_engine import RunConfig
@@ -43,8 +43,8 @@ def release(page: Page, held: list[Route]) -> None:
     held[0].continue_()
 
 
-def test_what_everyone_changes_is_in_sight_on_a_small_screen(chromium: Browser, site: Site) -> None:
-    page = chromium.new_page(viewport={"width": 1280, "height": 720})
+def test_what_everyone_changes_is_in_sight_on_a_small_screen(page: Page, site: Site) -> None:
+    page.set_viewport_size({"width": 1280, "height": 720})
     page.goto(site.url)
     expect(page.locator("#first")).to_be_visible()
     expect(page.locator("#form-note")).to_contain_text("steps")
@@ -55,7 +55,6 @@ def test_what_everyone_changes_is_in_sight_on_a_small_screen(chromium: Browser, 
     page.locator("#fold-machine summary").click()  # far down
     page.locator(".field-dtype").scroll_into_view_if_needed()
     assert page.locator("#train").evaluate(IN_SIGHT)
-    page.close()
 
 
 def test_a_description_is_a_tooltip_and_read_out(page: Page, site: Site) -> None:

@@ -16,6 +16,7 @@ DEAF = """
         constructor(_address, options) { super("/api/nothing.js", options); }
     };
 """
+ALONE = "delete window.SharedWorker"
 # A tab of a headless browser is never hidden.
 HIDE = """is => {
     Object.defineProperty(document, "hidden", { configurable: true, get: () => is });
@@ -28,9 +29,10 @@ def run_id(site: Site) -> str:
     return site.start(**LONG)
 
 
-def watch(context: BrowserContext, site: Site, run_id: str) -> Page:
-    """A tab that has heard of the run from its stream."""
+def watch(context: BrowserContext, site: Site, run_id: str, script: str = "") -> Page:
+    """A tab that has heard of the run from its stream, after a script of its own."""
     page = context.new_page()
+    page.add_init_script(script)
     page.goto(f"{site.url}/?run={run_id}")
     until(page, "() => window.faLive && faLive.run && faLive.stats.frames > 0")
     return page
@@ -39,9 +41,8 @@ def watch(context: BrowserContext, site: Site, run_id: str) -> Page:
 def test_a_worker_that_did_not_load_is_replaced(
     fresh: BrowserContext, site: Site, run_id: str
 ) -> None:
-    fresh.add_init_script(DEAF)
     for _ in range(3):  # the later ones are told of no error
-        page = watch(fresh, site, run_id)
+        page = watch(fresh, site, run_id, DEAF)
         assert page.evaluate("faLive.link.kind()") == "own"
         expect(page.get_by_text("connection lost, trying again")).to_be_hidden()
 
@@ -49,7 +50,6 @@ def test_a_worker_that_did_not_load_is_replaced(
 def test_hidden_tabs_leave_their_connection_to_others(
     fresh: BrowserContext, site: Site, run_id: str
 ) -> None:
-    fresh.add_init_script("delete window.SharedWorker")
     others = fresh.new_page()
     others.goto(f"{site.url}/healthz")
     others.evaluate(
@@ -57,9 +57,9 @@ def test_hidden_tabs_leave_their_connection_to_others(
             new Promise((done) => { new EventSource(address).onopen = done; })))""",
         [f"/api/runs/{run_id}/stream?after=0", CONNECTIONS - 1],
     )
-    one = watch(fresh, site, run_id)
+    one = watch(fresh, site, run_id, ALONE)
     one.evaluate(HIDE, True)  # what the browser does when another tab is opened
-    two = watch(fresh, site, run_id)  # it would not even load
+    two = watch(fresh, site, run_id, ALONE)  # it would not even load
     heard = one.evaluate("faLive.stats.frames")
     two.evaluate(HIDE, True)
     one.evaluate(HIDE, False)
@@ -78,8 +78,8 @@ def test_a_tab_that_slept_is_heard_again(fresh: BrowserContext, site: Site, run_
 
 
 def test_silence_is_said(fresh: BrowserContext, site: Site, run_id: str) -> None:
-    fresh.add_init_script("delete window.SharedWorker")
-    fresh.route("**/stream?*", lambda _route: None)  # neither an answer nor a refusal
     page = fresh.new_page()
+    page.add_init_script(ALONE)
+    page.route("**/stream?*", lambda _route: None)  # neither an answer nor a refusal
     page.goto(f"{site.url}/?run={run_id}")
     expect(page.get_by_text("connection lost, trying again")).to_be_visible()

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import numpy as np
 import pytest
-from browser_helpers import Site, swipe, until
+from browser_helpers import Site, swipe, tap, until
 from plane_helpers import (
     SLIDERS,
     agree,
@@ -24,7 +23,7 @@ from plane_helpers import (
     starts,
     value,
 )
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from app.components.plane_words import TEXTS
 from app.figures.plane import plane_figure
@@ -161,14 +160,8 @@ def test_starts_come_by_click_and_by_number_and_are_cleared(page: Page, site: Si
     count(page, 0)
 
 
-def test_a_telephone_shows_all_and_a_tap_is_a_start(
-    chromium: Browser, context: Any, site: Site
-) -> None:
-    del context  # it says afterwards whether the console had errors; this one is narrow
-    narrow = chromium.new_context(viewport={"width": 390, "height": 800}, has_touch=True)
-    errors: list[str] = []
-    narrow.on("weberror", lambda error: errors.append(str(error.error)))
-    page = narrow.new_page()
+def test_a_telephone_shows_all_and_a_tap_is_a_start(telephone: Page, site: Site) -> None:
+    page = telephone
     open_plane(page, site)
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     for name in ("fa", "bp"):  # a square unit: both axes have as many pixels a weight
@@ -184,7 +177,7 @@ def test_a_telephone_shows_all_and_a_tap_is_a_start(
     plane.scroll_into_view_if_needed()
     box = plane.bounding_box()
     assert box
-    page.touchscreen.tap(box["x"] + box["width"] * 0.75, box["y"] + box["height"] * 0.25)
+    tap(page, box["x"] + box["width"] * 0.75, box["y"] + box["height"] * 0.25)
     count(page, 3)
     np.testing.assert_allclose(starts(page)[2], [1.5, 1.5], atol=0.03)
     for name in ("fa", "bp", "along"):  # the sliders stay in sight, and a finger scrolls past
@@ -201,5 +194,3 @@ def test_a_telephone_shows_all_and_a_tap_is_a_start(
     page.locator("#plane-fa .nsewdrag").scroll_into_view_if_needed()
     press(page, "target", "ArrowLeft", 4)
     agree(held(page, "fa"), plane_figure(seen(page, "linear"), "fa"))
-    narrow.close()
-    assert errors == []

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 from browser_helpers import Site, until, wait
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 pytestmark = pytest.mark.browser
 
 
 def test_charts_are_put_together_written_and_taken_away(
-    page: Page, chromium: Browser, site: Site, tmp_path: Path
+    page: Page, fresh: BrowserContext, site: Site, tmp_path: Path
 ) -> None:
     config = {"hidden": [8], "epochs": 2, "replicates": 2}
     race = site.post("/api/races", {"config": config, "values": ["bp", "fa"]})
@@ -43,7 +43,7 @@ def test_charts_are_put_together_written_and_taken_away(
     until(page, "() => [...document.querySelectorAll('.report .js-plotly-plot')].length === 3")
 
     # Somebody else's browser, and the file.
-    other = chromium.new_page()
+    other = fresh.new_page()
     other.goto(page.url)
     expect(other.locator(".report-part h2")).to_have_text(
         ["Accuracy", "Loss", "Accuracy against hidden angle"]
@@ -58,7 +58,6 @@ def test_charts_are_put_together_written_and_taken_away(
     expect(other.locator("h1")).to_have_text("Who is quicker?")
     expect(other.locator("section .js-plotly-plot")).to_have_count(3)
     expect(other.get_by_text("BP is quicker by a little.")).to_be_visible()
-    other.close()
 
     # Deleted with two clicks at the most, and undone with one.
     page.get_by_role("button", name="Delete").click()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from browser_helpers import Site, until, wait
-from playwright.sync_api import Browser, FilePayload, Page, expect
+from playwright.sync_api import BrowserContext, FilePayload, Page, expect
 
 pytestmark = pytest.mark.browser
 
@@ -18,7 +18,7 @@ def search(page: Page) -> str:
 
 
 def test_a_link_opens_the_configuration_that_was_seen(
-    page: Page, chromium: Browser, site: Site
+    page: Page, fresh: BrowserContext, site: Site
 ) -> None:
     page.goto(f"{site.url}/?scheme=dfa&hidden=48,32&learning_rate=200&lerning_rate=1&seed=7")
     note = page.locator("#address-note")
@@ -45,7 +45,7 @@ def test_a_link_opens_the_configuration_that_was_seen(
     expect(page.locator(".form-head .copy-link")).to_have_text("Copied")
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied == page.url
-    other = chromium.new_page()
+    other = fresh.new_page()
     other.goto(copied)
     expect(other.locator(".field-learning_rate input")).to_have_value("0.05")
     expect(other.locator("#address-note")).to_have_count(0)
@@ -58,7 +58,6 @@ def test_a_link_opens_the_configuration_that_was_seen(
     assert one["id"] != two["id"]
     assert one["config"] == two["config"]
     assert (one["config"]["hidden"], one["config"]["scheme"]) == ([48, 32], "dfa")
-    other.close()
     # The run's configuration with a change, and the charts of the run all the same.
     page.goto(f"{site.url}/?run={one['id']}&scheme=bp&seed=8")
     until(page, "id => faLive.run && faLive.run.id === id", one["id"])
@@ -133,7 +132,9 @@ def test_the_plane_is_its_address(page: Page, site: Site) -> None:
     expect(page.locator("#plane-case")).to_have_value("tanh, one sample")
 
 
-def test_a_link_to_the_lab_opens_what_was_seen(page: Page, chromium: Browser, site: Site) -> None:
+def test_a_link_to_the_lab_opens_what_was_seen(
+    page: Page, fresh: BrowserContext, site: Site
+) -> None:
     config = {"hidden": [10, 8], "epochs": 3, "replicates": 2, "learning_rate": 0.1}
     run_id = site.start(**config)
     until_ended(site, run_id)
@@ -152,12 +153,11 @@ def test_a_link_to_the_lab_opens_what_was_seen(page: Page, chromium: Browser, si
     fields = f"step={step}&scale=log&kicked=yes&n_samples=20&epsilon=0.1"
     until(page, f"() => location.search === '?run={run_id}&{fields}'")
     said = page.locator("#stab-kick-note").inner_text()
-    other = chromium.new_page()
+    other = fresh.new_page()
     other.goto(page.url)
     expect(other.locator("#stab-kick-note")).to_have_text(said)
     expect(other.locator("#stab-step")).to_have_text(f"step {step}")
     expect(other.locator("#stab-numbers")).to_contain_text("of 200")
-    other.close()
     # What is wrong is named, and the rest is taken.
     page.goto(f"{site.url}/stability?run={run_id}&step=65&under=nobody&n_samples=20")
     expect(page.locator("#stability-note-address")).to_contain_text("Feedback = 'nobody'")

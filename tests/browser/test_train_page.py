@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from browser_helpers import ENDLESS, Site, frames, served, until, wait
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from app.figures.palette import DARK, LIGHT, css
 from app.settings import Settings
@@ -397,10 +397,10 @@ def test_a_band_is_empty_where_nothing_is_defined(page: Page, site: Site) -> Non
     stop(site, run_id)
 
 
-def test_the_charts_follow_the_theme_of_the_system(chromium: Browser, site: Site) -> None:
+def test_the_charts_follow_the_theme_of_the_system(page: Page, site: Site) -> None:
     run_id = site.start(epochs=2)
     ink = "() => faLive.gd && faLive.gd._fullLayout.font.color"
-    page = chromium.new_page(color_scheme="dark")
+    page.emulate_media(color_scheme="dark")
     open_run(page, site, run_id)
     expect(page.locator("html")).to_have_attribute("data-mantine-color-scheme", "dark")
     until(page, f"ink => ({ink})() === ink", css(DARK.ink))
@@ -408,7 +408,6 @@ def test_the_charts_follow_the_theme_of_the_system(chromium: Browser, site: Site
     until(page, f"ink => ({ink})() === ink", css(LIGHT.ink))
     page.click("#theme")
     until(page, f"ink => ({ink})() === ink", css(DARK.ink))
-    page.close()
 
 
 def test_changes_close_together_can_be_read(page: Page, site: Site) -> None:
@@ -452,21 +451,19 @@ def test_changes_close_together_can_be_read(page: Page, site: Site) -> None:
     state(page, "stopped")
 
 
-def test_a_lost_connection_is_said_until_it_is_back(chromium: Browser, site: Site) -> None:
+def test_a_lost_connection_is_said_until_it_is_back(fresh: BrowserContext, site: Site) -> None:
     run_id = site.start(**LONG)
-    context = chromium.new_context()
-    context.add_init_script("delete window.SharedWorker; delete window.EventSource")
-    page = context.new_page()
+    page = fresh.new_page()
+    page.add_init_script("delete window.SharedWorker; delete window.EventSource")
     open_run(page, site, run_id)
     lost = page.get_by_text("connection lost, trying again")
     expect(lost).to_be_hidden()
-    context.route("**/events?*", lambda route: route.abort())
+    page.route("**/events?*", lambda route: route.abort())
     expect(lost).to_be_visible()
-    context.unroute("**/events?*")
+    page.unroute("**/events?*")
     expect(lost).to_be_hidden()
     before = points(page)
     until(page, f"count => ({POINTS})('loss') > count", before)
-    context.close()
     stop(site, run_id)
 
 
@@ -788,9 +785,9 @@ def test_a_run_that_is_not_there_is_said_and_no_other_one_offered(
     expect(page).to_have_url(f"{site.url}/")
 
 
-def test_a_narrow_screen_has_one_column_and_no_sideways(chromium: Browser, site: Site) -> None:
+def test_a_narrow_screen_has_one_column_and_no_sideways(page: Page, site: Site) -> None:
     run_id = site.start(**LONG)
-    page = chromium.new_page(viewport={"width": 390, "height": 844})
+    page.set_viewport_size({"width": 390, "height": 844})
     open_run(page, site, run_id)
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     cut = """() => [...document.querySelectorAll('.actions .mantine-Button-label')]
@@ -805,4 +802,3 @@ def test_a_narrow_screen_has_one_column_and_no_sideways(chromium: Browser, site:
     assert form
     assert charts["width"] > 340
     assert form["y"] > charts["y"] + charts["height"]
-    page.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from browser_helpers import Site, frames, until, wait
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.browser
 
@@ -185,9 +185,9 @@ def test_two_runs_on_one_landscape(page: Page, site: Site) -> None:
     assert [path["x"][0], path["y"][0]] == pytest.approx([0, 0], abs=1e-6)  # type: ignore[index]
 
 
-def test_it_fits_a_narrow_screen(chromium: Browser, site: Site) -> None:
+def test_it_fits_a_narrow_screen(page: Page, site: Site) -> None:
     run_id = finished(site, walk=True)
-    page = chromium.new_page(viewport={"width": 390, "height": 844})
+    page.set_viewport_size({"width": 390, "height": 844})
     page.goto(f"{site.url}/walk?run={run_id}")
     traces(page, "walk-msd", 6)
     traces(page, "walk-distances", 11)
@@ -205,4 +205,3 @@ def test_it_fits_a_narrow_screen(chromium: Browser, site: Site) -> None:
     assert page.evaluate(clear) >= 0
     draw(page, 1)
     seen(page)
-    page.close()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from browser_helpers import ENDLESS, until
 from guarded_helpers import CONTROL, VIEW, Guarded, came_in, guarded_site, insist
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 from waiting import wait
 
 from app.access import WATCHING
@@ -27,10 +27,12 @@ def says(page: Page, words: str) -> None:
     expect(note).to_be_visible()
 
 
-def test_one_drives_and_another_watches(chromium: Browser, guarded: Guarded) -> None:
+def test_one_drives_and_another_watches(
+    profile: BrowserContext, second_profile: BrowserContext, guarded: Guarded
+) -> None:
     with (
-        came_in(chromium, guarded, CONTROL) as driver,
-        came_in(chromium, guarded, VIEW) as watcher,
+        came_in(profile, guarded, CONTROL) as driver,
+        came_in(second_profile, guarded, VIEW) as watcher,
     ):
         assert driver.url == f"{guarded.url}/"  # the token is out of it
         assert watcher.url == f"{guarded.url}/"
@@ -65,11 +67,11 @@ def test_one_drives_and_another_watches(chromium: Browser, guarded: Guarded) -> 
 
 
 def test_who_watches_changes_nothing_in_the_table_of_runs(
-    chromium: Browser, guarded: Guarded
+    profile: BrowserContext, guarded: Guarded
 ) -> None:
     run = guarded.ask("/api/runs", {"config": {"epochs": 1, "hidden": [4]}})["run_id"]
     wait(lambda: guarded.state(run) == "finished")
-    with came_in(chromium, guarded, VIEW, "/runs") as watcher:
+    with came_in(profile, guarded, VIEW, "/runs") as watcher:
         watcher.locator(".ag-row input[type=checkbox]").first.check()
         insist(watcher)
         watcher.click("#runs-delete")
@@ -77,30 +79,27 @@ def test_who_watches_changes_nothing_in_the_table_of_runs(
         assert run in [one["id"] for one in guarded.ask("/api/runs")["runs"]]
 
 
-def test_who_watches_may_ask_the_lab(chromium: Browser, guarded: Guarded) -> None:
+def test_who_watches_may_ask_the_lab(profile: BrowserContext, guarded: Guarded) -> None:
     config = {"dataset": "digits", "hidden": [4], "epochs": 2, "replicates": 1}
     run = guarded.ask("/api/runs", {"config": config})["run_id"]
     wait(lambda: guarded.state(run) == "finished")
-    with came_in(chromium, guarded, VIEW, f"/stability?run={run}") as watcher:
+    with came_in(profile, guarded, VIEW, f"/stability?run={run}") as watcher:
         expect(watcher.locator("#stab-numbers td").first).to_contain_text(" of 640")
 
 
-def test_who_has_no_token_is_told_so(chromium: Browser, guarded: Guarded) -> None:
-    page = chromium.new_page()
+def test_who_has_no_token_is_told_so(fresh: BrowserContext, guarded: Guarded) -> None:
+    page = fresh.new_page()
     answer = page.goto(guarded.url)
     assert answer is not None
     assert answer.status == 401
     expect(page.locator("body")).to_contain_text("asks for a token")
-    page.close()
 
 
-def test_a_page_whose_cookie_is_gone_says_so(chromium: Browser, guarded: Guarded) -> None:
-    context = chromium.new_context()
-    page = context.new_page()
+def test_a_page_whose_cookie_is_gone_says_so(fresh: BrowserContext, guarded: Guarded) -> None:
+    page = fresh.new_page()
     page.goto(f"{guarded.url}/?token={VIEW}")
     expect(page.locator("#first")).to_be_disabled()
     insist(page)
-    context.clear_cookies()
+    fresh.clear_cookies()
     page.click("#first")
     says(page, "You are not let in any more")
-    context.close()

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from browser_helpers import Site, until
-from playwright.sync_api import BrowserContext
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from browser_helpers import Site, kept, until
+from playwright.sync_api import BrowserContext, Playwright
 
 BYTES = """() => {
     const all = [...performance.getEntriesByType("navigation"),
@@ -14,10 +18,17 @@ BYTES = """() => {
 }"""
 
 
+@pytest.fixture
+def new(playwright: Playwright, tmp_path: Path) -> Iterator[BrowserContext]:
+    """A browser that has seen nothing: the others have what their tests asked for."""
+    with kept(playwright, tmp_path) as found:
+        yield found
+
+
 def test_a_page_is_a_third_on_the_wire_and_next_to_nothing_again(
-    fresh: BrowserContext, site: Site
+    new: BrowserContext, site: Site
 ) -> None:
-    page = fresh.new_page()
+    page = new.new_page()
     page.goto(f"{site.url}/plane")
     until(page, "() => document.querySelectorAll('.js-plotly-plot .main-svg').length > 2")
     cold = page.evaluate(BYTES)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 from browser_helpers import ENDLESS, frames
 from guarded_helpers import CONTROL, VIEW, Guarded, came_in, guarded_site, insist
-from playwright.sync_api import Browser, Page, Request, Response, expect
+from playwright.sync_api import BrowserContext, Page, Request, Response, expect
 from waiting import wait
 
 from app.components.shell import DIMMED
@@ -88,6 +88,8 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
         wait(lambda: site.state(ended) == "finished")
         going = site.ask("/api/runs", {"config": ENDLESS})["run_id"]
         wait(lambda: site.state(going) == "running")
+        site.ask(f"/api/runs/{going}/commands", {"command": "pause"})
+        wait(lambda: site.state(going) == "paused")
         chart = {"comparison": f"runs={ended}", "text": "It falls."}
         charts = [chart | {"panel": name} for name in ("loss", "accuracy")]
         report = site.ask("/api/reports", {"title": "Two charts", "charts": charts})["id"]
@@ -98,17 +100,27 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
 
 
 @contextmanager
-def opened(
-    chromium: Browser, shown: Shown, token: str, path: str, *, hasty: bool = False
+def let_in(
+    profile: BrowserContext, shown: Shown, token: str, path: str, *, hasty: bool = False
 ) -> Iterator[Page]:
-    """A page that shows what it is about; see :func:`guarded_helpers.came_in`."""
-    with came_in(chromium, shown.site, token, shown.address(path), hasty=hasty) as page:
-        show(page, path)
+    """A browser that came in, before any page; see :func:`guarded_helpers.came_in`.
+
+    The run trains only where it is watched: elsewhere it would take what the page needs.
+    """
+    command = f"/api/runs/{shown.going}/commands"
+    if path == "/":
+        shown.site.ask(command, {"command": "resume"})
+        wait(lambda: shown.site.state(shown.going) == "running")
+    with came_in(profile, shown.site, token, "/api/runs", hasty=hasty) as page:
         yield page
+    if path == "/":
+        shown.site.ask(command, {"command": "pause"})
+        wait(lambda: shown.site.state(shown.going) == "paused")
 
 
-def show(page: Page, path: str) -> None:
-    """Until a page shows what it is about, the first of the runs ticked where they can be."""
+def show(page: Page, shown: Shown, path: str) -> None:
+    """A page that shows what it is about, the first of the runs ticked where they can be."""
+    page.goto(shown.site.url + shown.address(path))
     expect(page.locator(THERE[path]).first).to_be_visible()
     if path == "/runs":
         page.locator(THERE[path]).first.check()
@@ -145,9 +157,13 @@ def refusals(page: Page) -> Iterator[list[str]]:
 
 @pytest.mark.parametrize("path", [page.path for page in PAGES])
 def test_nothing_that_who_watches_can_use_is_refused(
-    chromium: Browser, shown: Shown, path: str
+    profile: BrowserContext, shown: Shown, path: str
 ) -> None:
-    with opened(chromium, shown, VIEW, path, hasty=True) as page:
+    with (
+        let_in(profile, shown, VIEW, path, hasty=True) as page,
+        refusals(page) as refused,
+    ):
+        show(page, shown, path)  # to open it is no press
         expect(page.get_by_text(DIMMED)).to_be_visible(visible=path in DRIVES)
         withheld = page.evaluate(_STATES)
         assert bool(withheld) == (path in DRIVES)
@@ -155,24 +171,22 @@ def test_nothing_that_who_watches_can_use_is_refused(
         page.locator("#runs-button").click()
         expect(page.locator(".import-run")).to_be_disabled()
         page.locator("#runs-button").click()
-        with refusals(page) as refused:
-            page.reload()  # to open it is no press
-            show(page, path)
-            if path == "/":  # keys are presses too
-                page.locator(".form .field input").nth(1).press("Enter")
-                for key in ("Space", "ArrowRight"):
-                    page.locator("#page").press(key)
-            if path == "/runs":
-                page.locator(".ag-row [col-id=name]").first.press("F2")
-                expect(page.locator(".ag-cell-edit-wrapper, .runs-pen")).to_have_count(0)
-            assert "theme" in page.evaluate(_PRESS, False)
-        assert refused == []
+        if path == "/":  # keys are presses too
+            page.locator(".form .field input").nth(1).press("Enter")
+            for key in ("Space", "ArrowRight"):
+                page.locator("#page").press(key)
+        if path == "/runs":
+            page.locator(".ag-row [col-id=name]").first.press("F2")
+            expect(page.locator(".ag-cell-edit-wrapper, .runs-pen")).to_have_count(0)
+        assert "theme" in page.evaluate(_PRESS, False)
         assert all(page.evaluate(_STATES))  # what has come since, too
+    assert refused == []
 
 
 @pytest.mark.parametrize("path", DRIVES)
-def test_who_drives_has_all_of_it(chromium: Browser, shown: Shown, path: str) -> None:
-    with opened(chromium, shown, CONTROL, path) as page:
+def test_who_drives_has_all_of_it(profile: BrowserContext, shown: Shown, path: str) -> None:
+    with let_in(profile, shown, CONTROL, path) as page:
+        show(page, shown, path)
         expect(page.get_by_text(DIMMED)).to_have_count(0)
         assert False in page.evaluate(_STATES)
         if path == "/runs":
@@ -183,8 +197,12 @@ def test_who_drives_has_all_of_it(chromium: Browser, shown: Shown, path: str) ->
 
 
 @pytest.mark.parametrize("path", DRIVES)
-def test_what_is_withheld_would_be_refused(chromium: Browser, shown: Shown, path: str) -> None:
-    with opened(chromium, shown, VIEW, path) as page, refusals(page) as refused:
-        insist(page)
-        page.evaluate(_PRESS, True)
+def test_what_is_withheld_would_be_refused(
+    profile: BrowserContext, shown: Shown, path: str
+) -> None:
+    with let_in(profile, shown, VIEW, path) as page:
+        show(page, shown, path)
+        with refusals(page) as refused:
+            insist(page)
+            page.evaluate(_PRESS, True)
     assert refused
