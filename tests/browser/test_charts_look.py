@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from browser_helpers import ENDLESS, Site, stop_all, until, wait
-from playwright.sync_api import Browser, Page, expect
+from browser_helpers import ENDLESS, Site, stop_all, swipe, until, wait
+from playwright.sync_api import Page, expect
 
 from app.figures.marks import GAP_PX, LEAST_PX, gap_and_kept, spread
 
@@ -149,7 +149,7 @@ def test_a_pointer_makes_one_line_stand_out(page: Page, site: Site) -> None:
     until(page, "() => document.querySelectorAll('#charts .faded').length === 0")
 
 
-def test_lines_of_changes_cross_no_title_and_their_labels_no_other(changed: Page) -> None:
+def test_lines_and_labels_of_changes_cross_nothing_and_a_label_tells_all(changed: Page) -> None:
     titles = changed.evaluate(BOXES, "^(Loss|Accuracy|Gradient angle)")
     lines = changed.evaluate(LINES)
     assert len(titles) == 3
@@ -161,9 +161,7 @@ def test_lines_of_changes_cross_no_title_and_their_labels_no_other(changed: Page
     assert labels
     assert apart(labels, slack=4)
     assert all(bottom < top + 3 for _, _, _, bottom in labels for _, _, top, _ in titles[-1:])
-
-
-def test_a_pointer_on_a_label_is_told_every_change_that_it_stands_for(changed: Page) -> None:
+    # A pointer on a label is told every change that it stands for.
     lane = changed.evaluate("faLive.lane")
     assert sorted(index for label in lane for index in label["told"]) == list(range(30))
     told = []
@@ -198,11 +196,11 @@ def test_the_browser_spreads_names_as_python_does(page: Page, site: Site) -> Non
 
 
 def test_on_a_telephone_titles_and_names_can_be_read_and_a_finger_scrolls(
-    chromium: Browser, site: Site
+    telephone: Page, site: Site
 ) -> None:
+    page = telephone
+    page.set_viewport_size({"width": 390, "height": 700})
     run_id = ended(site, hidden=[8] * 12, epochs=1, measure_every=5, learning_rate=0.001)
-    context = chromium.new_context(viewport={"width": 390, "height": 700}, has_touch=True)
-    page = context.new_page()
     opened(page, site, run_id)
     titles = page.evaluate(BOXES, "^(Loss|Accuracy|Gradient angle)")
     names = page.evaluate(BOXES, r"(layer \d+|train|test) ")
@@ -215,13 +213,6 @@ def test_on_a_telephone_titles_and_names_can_be_read_and_a_finger_scrolls(
     ranges = "() => ['xaxis', 'yaxis', 'yaxis2'].map(a => faLive.gd._fullLayout[a].range)"
     before = page.evaluate(ranges)
     assert panel
-    device = context.new_cdp_session(page)
-    x, y = panel["x"] + panel["width"] / 2, panel["y"] + panel["height"] / 2
-    for part in range(11):
-        point = {"x": x + 2 * part, "y": y - 15 * part}
-        kind = "touchMove" if part else "touchStart"
-        device.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [point]})
-    device.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    swipe(page, panel["x"] + panel["width"] / 2, panel["y"] + panel["height"] / 2)
     until(page, "() => scrollY > 80")
     assert page.evaluate(ranges) == before
-    context.close()
