@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from browser_helpers import Site, until, wait
-from playwright.sync_api import Playwright, expect
-from waiting import PATIENCE_MS, PATIENCE_S
+from browser_helpers import Site, kept, until, wait
+from playwright.sync_api import BrowserContext, Playwright, expect
+from waiting import PATIENCE_S
 
-from scripts.driving import FLAGS, chromium, dashboard
+from scripts.driving import dashboard
 
 ROOT = Path(__file__).parents[2]
 NAME = "dashboard.example"
@@ -86,15 +86,17 @@ def answers(port: int) -> bool:
     return True
 
 
+@pytest.fixture
+def resolving(playwright: Playwright, tmp_path: Path) -> Iterator[BrowserContext]:
+    """A browser for which the name is this machine's."""
+    with kept(playwright, tmp_path, f"--host-resolver-rules=MAP {NAME} 127.0.0.1") as found:
+        yield found
+
+
 def test_a_run_is_trained_and_watched_through_nginx(
-    playwright: Playwright, proxied: Proxied
+    resolving: BrowserContext, proxied: Proxied
 ) -> None:
-    browser = playwright.chromium.launch(
-        executable_path=chromium(),
-        args=[*FLAGS, f"--host-resolver-rules=MAP {NAME} 127.0.0.1"],
-    )
-    context = browser.new_context(viewport={"width": 1280, "height": 860})
-    context.set_default_timeout(PATIENCE_MS)
+    context = resolving
     wrong: list[str] = []
     context.on("console", lambda said: said.type == "error" and wrong.append(said.text))
     context.on("weberror", lambda error: wrong.append(str(error.error)))
@@ -139,8 +141,7 @@ def test_a_run_is_trained_and_watched_through_nginx(
     page.goto(f"{proxied.url}nothing")
     page.locator(".nowhere a").click()
     page.wait_for_url(proxied.url)
-    context.close()
-    browser.close()
+    page.close()
     assert wrong == []
 
 
