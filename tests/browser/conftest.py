@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import pytest
 from browser_helpers import Site, kept, lent, served, stop_all
 from playwright.sync_api import (
-    Browser,
     BrowserContext,
     ConsoleMessage,
     Page,
@@ -18,9 +17,6 @@ from playwright.sync_api import (
     sync_playwright,
 )
 from waiting import PATIENCE_MS
-
-from scripts.driving import FLAGS
-from scripts.driving import chromium as find_chromium
 
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -60,15 +56,6 @@ def playwright() -> Iterator[Playwright]:
     """One for all: a process cannot have two."""
     with sync_playwright() as started:
         yield started
-
-
-@pytest.fixture(scope="session")
-def chromium(playwright: Playwright) -> Iterator[Browser]:
-    """The system's Chromium, or else the one that playwright installs."""
-    browser = playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
-    browser.on("context", lambda context: context.set_default_timeout(PATIENCE_MS))
-    yield browser
-    browser.close()
 
 
 @pytest.fixture(scope="session")
