@@ -49,17 +49,29 @@ def mnist_dir():
     pytest.skip("no MNIST: set FA_DATA_DIR to the folder that holds mnist/")
 
 
+# What these files make once for all of their tests takes seconds: a site, a wheel, a run.
+MADE_ONCE = (
+    "test_docs_site",
+    "test_examples",
+    "test_package",
+    "test_readme",
+    "test_setup",
+    "test_with_plugins",
+)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """Says what pytest-xdist must not run side by side.
 
     A file that drives a dashboard, a worker or a browser stays together, in one process, which has
     one of each for all of its files: those that have most tests begin first, and a process that is
-    free takes the next. And there is one PostgreSQL server at most.
+    free takes the next. What is made once for a file is not made in every process. And there is
+    one PostgreSQL server at most.
     """
     for item in items:
         folder = item.path.relative_to(HERE).parent
-        if folder in (Path("browser"), Path("app/worker")):
+        if folder in (Path("browser"), Path("app/worker")) or item.path.stem in MADE_ONCE:
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
         elif "postgresql" in item.name:
             item.add_marker(pytest.mark.xdist_group("postgresql"))
