@@ -24,15 +24,16 @@ LATE = """() => {
     ("address", "shown"),
     [
         (
-            "/stability",
-            "() => document.querySelector('#stab-numbers td')?.innerText.includes('of 640')",
+            "/stability?n_samples=16&",
+            "() => document.querySelector('#stab-numbers td')?.innerText.includes('of 160')",
         ),
         (
-            "/walk",
+            "/walk?",
             """() => ['walk-shares', 'walk-msd'].every(id =>
                 document.querySelector(`#${id} .js-plotly-plot`)?.data?.length >= 3)""",
         ),
     ],
+    ids=["stability", "walk"],
 )
 def test_late_answers_are_shown_all_the_same(
     page: Page, site: Site, address: str, shown: str
@@ -41,5 +42,5 @@ def test_late_answers_are_shown_all_the_same(
     run_id = site.start(hidden=[10, 8], epochs=3, replicates=2, walk=True)
     wait(lambda: site.get(f"/api/runs/{run_id}")["ended"])
     page.add_init_script(f"({LATE})()")
-    page.goto(f"{site.url}{address}?run={run_id}")
+    page.goto(f"{site.url}{address}run={run_id}")
     until(page, shown)
