@@ -33,17 +33,42 @@
     return [of((number) => !stays[number]), ...kept];
   }
 
-  function brush() {
+  let brushed = { title: "", boxes: [] }; // of the study that is shown
+
+  function parallel() {
     const gd = document.querySelector("#studies-parallel .js-plotly-plot");
-    if (!gd || !gd.layout || !gd.layout.meta || !gd.layout.meta.rows) return;
-    const colours = gd.data.length - 2;
-    const lines = sorted(gd.layout.meta, gd.layout.selections || [], colours);
+    return gd && gd.layout && gd.layout.meta && gd.layout.meta.rows ? gd : null;
+  }
+
+  function sort(gd) {
+    const lines = sorted(gd.layout.meta, brushed.boxes, gd.data.length - 2);
     const update = { x: lines.map(({ x }) => x), y: lines.map(({ y }) => y) };
     const which = lines.map((_, number) => PALE + number);
     window.Plotly.restyle(gd, update, which);
   }
 
+  function brush() {
+    const gd = parallel();
+    if (!gd) return;
+    brushed = { title: gd.layout.meta.picture.title, boxes: gd.layout.selections || [] };
+    sort(gd);
+  }
+
+  /* What was brushed stays so when cells that have come since are drawn as well. */
+  function drawnAnew() {
+    const gd = parallel();
+    if (!gd || !brushed.boxes.length) return;
+    const restore = () => {
+      if (!gd.layout.meta || gd.layout.meta.picture.title !== brushed.title) return;
+      const selections = brushed.boxes;
+      window.Plotly.relayout(gd, { selections }).then(() => sort(gd));
+    };
+    // Drawn already, or it follows.
+    if (!(gd.layout.selections || []).length) restore();
+    else gd.once("plotly_afterplot", restore);
+  }
+
   window.dash_clientside = window.dash_clientside || {};
-  window.dash_clientside.studies = { brush, rows: (told) => told };
+  window.dash_clientside.studies = { brush, drawn_anew: drawnAnew, rows: (told) => told };
   window.StudyLines = { goesThrough, broken, sorted }; // for tests
 })();

@@ -355,6 +355,8 @@ def register(app: Dash, context: Context) -> None:
         study_id = Looked.read(search).study
         try:
             if name == "undo":
+                if not gone:  # nothing was deleted here
+                    raise PreventUpdate
                 study = studies.restore(gone["id"])
                 return no_update, 0, None, Looked(study=study.id).search()
             if name == "delete":
@@ -398,6 +400,11 @@ def register(app: Dash, context: Context) -> None:
     app.clientside_callback(
         ClientsideFunction("studies", "brush"),
         Input("studies-parallel", "selectedData"),
+        prevent_initial_call=True,
+    )
+    app.clientside_callback(
+        ClientsideFunction("studies", "drawn_anew"),
+        Input("studies-parallel", "figure"),
         prevent_initial_call=True,
     )
 

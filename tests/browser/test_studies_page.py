@@ -121,6 +121,18 @@ def test_a_box_of_the_heat_map_opens_its_run_and_axes_are_brushed(page: Page, si
             return pale.x.filter(x => x === null).length === 2 && lines.length === 2;
         }""",
     )
+    # It stays so when the chart is drawn anew, by another value.
+    page.locator("#studies-measure").click()
+    page.get_by_role("option", name="Best test accuracy", exact=True).click()
+    until(
+        page,
+        """() => {
+            const gd = document.querySelector('#studies-parallel .js-plotly-plot');
+            const lines = gd.data[0].x.filter(x => x === null).length;
+            const named = gd.layout.annotations.some(one => one.text.includes('Best'));
+            return named && lines === 2 && gd.layout.selections?.length === 1;
+        }""",
+    )
     until(page, "() => document.querySelector('#studies-heat .heatmaplayer image')")
     box = _area(page, "studies-heat")
     page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.3 * box["height"])
