@@ -27,6 +27,10 @@ from app.store.upgrade import fill_diverged, fill_lists, sum_up
 # How long a writer waits for another one before it gives up. Transactions take milliseconds, and
 # whoever can wait longer, a worker for one, tries again.
 BUSY_TIMEOUT_S = 3.0
+PAGE_BYTES = 8192
+"""Of a new file. Its first page holds all of what the tables are: where any other is damaged, the
+rest can be read."""
+
 _ATTEMPTS = 50
 _BEGIN = "fa_begin"
 _WAL = "PRAGMA journal_mode = WAL"
@@ -111,6 +115,7 @@ def _prepare_sqlite(engine: Engine) -> None:
         # Transactions are begun below, not by the driver, which would begin them too late.
         connection.isolation_level = None
         for setting in (
+            f"PRAGMA page_size = {PAGE_BYTES}",  # of a new file; an older one keeps its own
             f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_S * 1000)}",
             "PRAGMA synchronous = NORMAL",
             "PRAGMA foreign_keys = ON",

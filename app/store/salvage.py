@@ -13,14 +13,14 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy.engine import URL
 
-from app.store.engine import connect
+from app.store.engine import PAGE_BYTES, connect
 from app.store.records import Draft
 from app.store.tables import commands, events, outcomes, reports, runs, studies
 
@@ -32,6 +32,7 @@ _PAGES = 28  # where the header says how many pages there are
 _COUNTS = (24, _PAGES, 92)  # its changes, its pages, and since which change that number holds
 _NOTICE = "The database was damaged: {lost:,} of the {revision:,} events of this run were lost."
 _ADD = "INSERT INTO events (run_id, seq, kind, at, header, payload) VALUES (?, ?, ?, ?, ?, ?)"
+_PAGE_SIZES = (PAGE_BYTES, 4096)  # of this version, and of those before it
 _TABLES = (runs, events, commands, reports, outcomes, studies)
 
 
@@ -66,7 +67,7 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
         damaged = file.read(len(_MAGIC)) != _MAGIC
     with tempfile.TemporaryDirectory(prefix="salvage-") as folder:
         if damaged:
-            path = _with_new_header(path, Path(folder))
+            path = _with_a_header_that_fits(path, Path(folder))
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as source:
             source.execute("PRAGMA query_only = ON")
             source.execute("SELECT count(*) FROM sqlite_master")
@@ -107,8 +108,20 @@ def _make(path: Path) -> None:
     reader.dispose()
 
 
-def _with_new_header(path: Path, folder: Path) -> Path:
-    """A copy with the beginning of a database as this program makes them."""
+def _with_a_header_that_fits(path: Path, folder: Path) -> Path:
+    """A copy that can be opened: the size of its pages went with its beginning."""
+    for size in _PAGE_SIZES[:-1]:
+        within = folder / str(size)
+        within.mkdir()
+        copy = _with_new_header(path, within, size)
+        with closing(sqlite3.connect(copy)) as tried, suppress(sqlite3.DatabaseError):
+            tried.execute("SELECT count(*) FROM sqlite_master")
+            return copy
+    return _with_new_header(path, folder, _PAGE_SIZES[-1])
+
+
+def _with_new_header(path: Path, folder: Path, page: int) -> Path:
+    """A copy with the beginning of a database as this program makes them, of pages of that size."""
     copy, fresh = folder / path.name, folder / "fresh.sqlite"
     for end in ("", "-wal"):
         beside = path.with_name(path.name + end)
@@ -116,7 +129,7 @@ def _with_new_header(path: Path, folder: Path) -> Path:
             shutil.copyfile(beside, copy.with_name(copy.name + end))
     _make(fresh)
     header = bytearray(fresh.read_bytes()[:_HEADER])
-    page = int.from_bytes(header[16:18], "big")
+    header[16:18] = page.to_bytes(2, "big")
     pages = copy.stat().st_size // page
     for begin in _COUNTS:
         value = pages if begin == _PAGES else 1

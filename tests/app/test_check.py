@@ -23,6 +23,7 @@ from app.check import check, run
 from app.server import create_app
 from app.settings import Settings
 from app.store import LEASE_S, Store
+from app.store.engine import PAGE_BYTES
 from app.store.salvage import save
 from app.worker.data import DataSets
 from app.worker.drive import Tools, drive
@@ -30,7 +31,7 @@ from fa_engine import RunConfig
 
 CONFIG = RunConfig(epochs=1, hidden=(8,), replicates=2, measure_every=1)
 N_RUNS = 4
-PAGE = 4096
+PAGE = PAGE_BYTES
 NOBODY = 65534
 
 
@@ -106,9 +107,16 @@ def test_what_is_whole_is_saved_whole(settings: Settings, database: Path, tmp_pa
     assert counted(tmp_path / "saved.sqlite") == counted(database)
 
 
+@pytest.mark.parametrize("page", [PAGE_BYTES, 4096])  # the second is an older version's
 def test_a_new_beginning_is_put_before_the_rest(
-    settings: Settings, database: Path, tmp_path: Path
+    settings: Settings, database: Path, tmp_path: Path, page: int
 ) -> None:
+    with closing(sqlite3.connect(database, isolation_level=None)) as opened:
+        for said in ("journal_mode = DELETE", f"page_size = {page}"):
+            opened.execute(f"PRAGMA {said}")
+        opened.execute("VACUUM")
+        opened.execute("PRAGMA journal_mode = WAL")
+        assert opened.execute("PRAGMA page_size").fetchone() == (page,)
     events = counted(database)
     overwrite(database, 0, 100)
     assert problems(settings) == [f"BAD database: the beginning of {database} is damaged"]

@@ -64,6 +64,7 @@ def test_the_environment_sets_every_field(monkeypatch: pytest.MonkeyPatch, tmp_p
         "max_queued": 9,
         "checkpoint_mb": 0,
         "checkpoint_total_mb": 20,
+        "state_every_s": 12.5,
         "max_streams": 5,
         "log_level": "warning",
         "log_format": "json",
