@@ -126,7 +126,7 @@ def guard_changes(store: Store, room: Room) -> None:
 
 
 _WATCHERS_MAY = {
-    "store": "changes checkpoint checkpoints clock close commands events past probe race "
+    "store": "changes checkpoint checkpoints clock close commands events going past probe race "
     "revision revisions run runs series steps_since",
     "keep": "count deleted_ids names page revision sizes",
     "copies": "controls parts",

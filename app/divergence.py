@@ -42,11 +42,12 @@ def divergence(diverged_at: Since) -> dict[str, Any] | None:
 
 def message(step: int, diverged_at: Since) -> str:
     """What a person who watches is told when networks diverge; nothing when none is left, as the
-    run then ends and says so."""
+    run then ends and says so, nor where none went at that step: of a cell of a study another one's
+    may have."""
     left = sum(at is None for at in diverged_at)
-    if not left:
-        return ""
     gone = [number for number, at in enumerate(diverged_at, start=1) if at == step]
+    if not left or not gone:
+        return ""
     whose = "a loss or a weight of it is" if len(gone) == 1 else "a loss or a weight of each is"
     rest = "the other trains on" if left == 1 else f"the other {left:,} train on"
     text = f"{_networks(gone)} of {len(diverged_at)} diverged: {whose} no longer finite at step"

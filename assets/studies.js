@@ -33,7 +33,7 @@
     return [of((number) => !stays[number]), ...kept];
   }
 
-  let brushed = { title: "", boxes: [] }; // of the study that is shown
+  let brushed = { of: "", boxes: [] }; // of a study, and of what its axes are
 
   function parallel() {
     const gd = document.querySelector("#studies-parallel .js-plotly-plot");
@@ -50,7 +50,7 @@
   function brush() {
     const gd = parallel();
     if (!gd) return;
-    brushed = { title: gd.layout.meta.picture.title, boxes: gd.layout.selections || [] };
+    brushed = { of: gd.layout.meta.of, boxes: gd.layout.selections || [] };
     sort(gd);
   }
 
@@ -59,7 +59,7 @@
     const gd = parallel();
     if (!gd || !brushed.boxes.length) return;
     const restore = () => {
-      if (!gd.layout.meta || gd.layout.meta.picture.title !== brushed.title) return;
+      if (!gd.layout.meta || gd.layout.meta.of !== brushed.of) return;
       const selections = brushed.boxes;
       window.Plotly.relayout(gd, { selections }).then(() => sort(gd));
     };

@@ -65,8 +65,13 @@ def shown_run(store: Store, run_id: str | None) -> tuple[Run | None, str]:
         return None, str(error)
 
 
-def nothing_kept(store: Store, settings: Settings) -> str:
+def nothing_kept(store: Store, settings: Settings, run_id: str = "") -> str:
     """Why a run has no checkpoint."""
+    if "." in run_id:
+        return (
+            "It is one of several cells of a study that train together, and a cell has no "
+            "checkpoints of its own. Train it by itself to look closer."
+        )
     if store.rules.rule().over(settings)[0] == 0:
         return "This installation keeps no checkpoints (Room, on the Runs page)."
     return "There is no checkpoint yet."

@@ -104,7 +104,12 @@ def ready_buttons() -> Component:
         [
             dcc.Link(
                 [html.Strong(ready.title), html.Span(ready.text)],
-                href=address("/studies" + Looked(fields=ready.fields).search()),
+                href=address(
+                    "/studies"
+                    + Looked(
+                        fields=ready.fields, measure=ready.measure, against=ready.against
+                    ).search()
+                ),
                 className="ready-study",
                 id=f"studies-ready-{name}",
             )
@@ -205,11 +210,11 @@ def state_words(told: Told) -> str:
 def correlation_words(found: Correlation | None, across: Scale, up: Scale) -> str:
     """What a scatter says, as a number with its interval; or why it says nothing."""
     if found is None:
-        return "A correlation takes four cells with both values, that differ."
+        return "A correlation takes eight cells or more, with both values, and two that differ."
     return (
         f"Rank correlation of {up.title} and {across.title}: {found.rank:.2f}, 95 % "
         f"[{found.low:.2f}, {found.high:.2f}] over {found.networks:,} networks of "
-        f"{found.cells:,} cells (Spearman; whole cells are drawn again)."
+        f"{found.cells:,} cells (Spearman; whole cells are drawn again, seeds of one together)."
     )
 
 

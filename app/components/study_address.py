@@ -70,7 +70,7 @@ class Looked:
     def search(self) -> str:
         """The same as part of an address."""
         begin = Looked()
-        names = _LOOK if self.study else _ASK
+        names = _LOOK if self.study else ("measure", "against", *_ASK)
         told = {name: getattr(self, name) for name in names}
         told = {name: text for name, text in told.items() if text != getattr(begin, name)}
         parts = told if self.study else {**self.fields, **told}

@@ -19,7 +19,12 @@ _MOST_NUMBERS = 14  # columns of a heat map that have room for their numbers
 _MOST_TICKS = 12
 _TITLE_LETTERS = 12  # of a line of an axis's title: names are wider than axes are apart
 _DASHES = ("solid", "8px,4px", "2px,3px", "10px,3px,2px,3px")
-_RESAMPLED = 2000
+MOST_LEVELS = 24
+"""Values of a field of which each has a line, a colour or a column of its own."""
+
+_SYMBOLS = 8  # that plotly draws and a person tells apart
+_RESAMPLED = 1000
+_LEAST_CELLS = 8  # as many as decide anything in an experiment
 _SEED = 2024
 _SCALE = {"share": 100.0}
 _SUFFIX = {"share": " %", "°": "°"}
@@ -53,6 +58,16 @@ class Dots:
         """The values that there are."""
         found = self.values.get(name)
         return np.zeros(0) if found is None else found[np.isfinite(found)]
+
+    @property
+    def drawn_alike(self) -> tuple[tuple[str, str], ...]:
+        """What it varies but the seed: cells that share it are draws of one configuration."""
+        return tuple(pair for pair in self.fields.items() if pair[0] != "seed")
+
+
+def middle(name: str, values: NDArray[np.float64]) -> float:
+    """The median of values of networks, at least one; of what is a share of networks the mean."""
+    return float(np.mean(values) if name == "diverged" else np.median(values))
 
 
 @dataclass(frozen=True)
@@ -195,6 +210,7 @@ def lines_figure(
     colours = palette(theme)
     levels = _levels(dots, x[0])
     at = _numbers(dots, x[0])
+    by = by if by and len(_levels(dots, by[0])) <= MOST_LEVELS else None
     groups = _levels(dots, by[0]) if by else [""]
     traces: list[go.Scatter] = []
     seen: list[float] = []
@@ -213,7 +229,7 @@ def lines_figure(
             continue
         ink = _ink(colours, by[0] if by else "", group, number)
         places = [at[level] if at else level for level, _ in found]
-        middle = scale.drawn([np.median(values) for _, values in found])
+        middles = [middle(scale.name, values) for _, values in found]
         low = scale.drawn([values.min() for _, values in found])
         high = scale.drawn([values.max() for _, values in found])
         seen += [*low.tolist(), *high.tolist()]
@@ -231,7 +247,7 @@ def lines_figure(
             ),
             go.Scatter(
                 x=places,
-                y=middle,
+                y=scale.drawn(middles),
                 name=plain(label),
                 mode="lines+markers",
                 line={
@@ -240,7 +256,7 @@ def lines_figure(
                     "dash": _DASHES[number // len(colours.runs) % 4],
                 },
                 marker={"size": 7},
-                customdata=[scale.shown(float(np.median(values))) for _, values in found],
+                customdata=[scale.shown(one) for one in middles],
                 hovertemplate=f"{plain(label)}: %{{customdata}}<extra></extra>",
                 showlegend=True,
             ),
@@ -282,6 +298,7 @@ def scatter_figure(
         title: of the study.
     """
     colours = palette(theme)
+    by = by if by and len(_levels(dots, by[0])) <= MOST_LEVELS else None
     groups = _levels(dots, by[0]) if by else [""]
     traces = []
     for number, group in enumerate(groups):
@@ -303,7 +320,7 @@ def scatter_figure(
                 marker={
                     "size": 8,
                     "color": css(ink, 0.75),
-                    "symbol": number // len(colours.runs),
+                    "symbol": (number // len(colours.runs)) % _SYMBOLS,
                 },
                 customdata=[d.run_id for _, _, d in points],
                 hovertext=[
@@ -334,6 +351,7 @@ def parallel_figure(
     scales: Sequence[Scale],
     theme: str | None,
     title: str,
+    of: str = "",
 ) -> go.Figure:
     """A line a cell through what was varied and what it came to; the first value has the colours.
     What is brushed on the axes stays, the rest is pale (assets/studies.js, from ``layout.meta``).
@@ -344,6 +362,7 @@ def parallel_figure(
         scales: of the values, medians over the networks of a cell.
         theme: light or dark.
         title: of the study.
+        of: its id, by which what is brushed is known again.
     """
     colours = palette(theme)
     drawn = [d for d in dots if all(len(d.of(scale.name)) for scale in scales)]
@@ -400,7 +419,8 @@ def parallel_figure(
         [pale, *lines, handles],
         base(
             colours,
-            meta=picture(f"{title}: every cell") | {"rows": rows, "bins": bins},
+            meta=picture(f"{title}: every cell")
+            | {"rows": rows, "bins": bins, "of": " ".join([of, *(one.title for one in axes)])},
             margin={"l": 8, "r": 8, "t": 12, "b": 34},
             dragmode="select",
             xaxis=bare | {"range": [-0.55, len(axes) - 0.75]},
@@ -433,11 +453,12 @@ def _of_field(dots: Sequence[Dots], drawn: Sequence[Dots], name: str, label: str
     levels = _levels(dots, name)
     top = max(1, len(levels) - 1)
     at = {level: number / top for number, level in enumerate(levels)}
-    return _Axis(label, [at[d.fields[name]] for d in drawn], [(at[v], v) for v in levels])
+    every = -(-len(levels) // _MOST_TICKS)  # those between have a line and no word
+    return _Axis(label, [at[d.fields[name]] for d in drawn], [(at[v], v) for v in levels[::every]])
 
 
 def _of_value(drawn: Sequence[Dots], scale: Scale) -> _Axis:
-    values = np.array([np.median(d.of(scale.name)) for d in drawn])
+    values = np.array([middle(scale.name, d.of(scale.name)) for d in drawn])
     if not len(values):
         return _Axis(scale.title, [], [])
     heights = np.log(values) if scale.log and (values > 0).all() else values
@@ -476,7 +497,7 @@ class Correlation:
     Attributes:
         rank: Spearman's correlation, from -1 to 1.
         low, high: of 95 % of resamples.
-        networks, cells: that have both values.
+        networks, cells: that have both values; cells that differ in their seed alone are one.
     """
 
     rank: float
@@ -489,19 +510,23 @@ class Correlation:
 def correlation(dots: Sequence[Dots], across: str, up: str) -> Correlation | None:
     """The rank correlation of two values over all networks.
 
-    Networks of one cell are no independent draws of a configuration, so that whole cells are drawn
-    again (the cluster bootstrap; A. Davison and D. Hinkley, *Bootstrap methods and their
-    application*, 1997, section 3.8).
+    Networks of one cell, and of cells that differ in their seed alone, are no independent draws of
+    a configuration, so that all of one are drawn again together (the cluster bootstrap; A. Davison
+    and D. Hinkley, *Bootstrap methods and their application*, 1997, section 3.8).
 
     Args:
         dots: of all cells.
         across, up: names of the values.
 
     Returns:
-        None where fewer than 4 cells have both, or one of them is the same everywhere.
+        None where fewer than 8 configurations have both, where one of them is the same everywhere,
+        or where both are one.
     """
-    cells = [pairs for d in dots if len(pairs := np.array(_pairs(d, across, up)))]
-    if len(cells) < 4:
+    alike: dict[Any, list[tuple[float, float]]] = {}
+    for d in dots:
+        alike.setdefault(d.drawn_alike, []).extend(_pairs(d, across, up))
+    cells = [np.array(pairs) for pairs in alike.values() if pairs]
+    if len(cells) < _LEAST_CELLS or across == up:
         return None
     every = np.concatenate(cells)
     if (np.ptp(every, axis=0) == 0).any():
@@ -534,9 +559,8 @@ class _Box:
         self._scale = scale
         self._lost = sum(d.lost for d in dots)
         self._networks = sum(d.networks for d in dots)
-        self._middle = float(np.median(values)) if len(values) else float("nan")
-        if scale.name == "diverged" and len(values):
-            self._middle = float(values.mean())
+        self._middle = middle(scale.name, values) if len(values) else float("nan")
+        self._ended = all(d.ended for d in dots)
 
     @property
     def is_lost(self) -> bool:
@@ -566,7 +590,8 @@ class _Box:
     def told(self, where: str) -> str:
         """All of it, for who points at it."""
         left = f"<br>{self._lost} of {self._networks} networks diverged" if self._lost else ""
-        found = self._scale.shown(self._middle) if np.isfinite(self._middle) else "none yet"
+        nothing = "none" if self._ended else "none yet"
+        found = self._scale.shown(self._middle) if np.isfinite(self._middle) else nothing
         if self.is_lost:
             return f"{plain(where)}{left}"
         return f"{plain(where)}<br>{self._scale.title} {found}{left}"

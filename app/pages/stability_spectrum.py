@@ -143,7 +143,8 @@ def register_spectrum(app: Dash, context: Context) -> None:
         found = shown_checkpoints(known)
         log = scale == "log"
         if not found:
-            said = nothing_kept(context.store, context.settings) if known["run"] else ""
+            of = known["run"]
+            said = nothing_kept(context.store, context.settings, of) if of else ""
             signature = [known["run"], None, theme, scale]
             idle = known["run"] is None
             if signature == drawn:

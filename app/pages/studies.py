@@ -11,6 +11,7 @@ from dash import ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html,
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
+from app.address import text_of
 from app.components import address, aria, drives
 from app.components.asking import one_at_a_time
 from app.components.lab_run import BLANK, graph, panel
@@ -31,6 +32,7 @@ from app.components.studies import (
 )
 from app.components.study_address import AGAINST, MEASURE, Looked
 from app.figures.study import (
+    MOST_LEVELS,
     correlation,
     heat_figure,
     lines_figure,
@@ -182,10 +184,11 @@ def _one() -> list[Component]:
         ),
         html.Section(
             [
-                html.H2("The best cells"),
+                html.H2("The first cells", id="studies-first"),
                 html.P(
                     "By the median over their networks, with the lowest and the highest; those "
-                    "that lost a network come last.",
+                    "that lost a network come last. Of a value that has no best the lowest come "
+                    "first.",
                     className="soft",
                 ),
                 html.Div(
@@ -193,7 +196,7 @@ def _one() -> list[Component]:
                     className="compare-scroll",
                     tabIndex=0,
                     role="region",
-                    **aria("The best cells"),
+                    **aria("The first cells"),
                 ),
             ],
             className="panel",
@@ -266,7 +269,7 @@ def register(app: Dash, context: Context) -> None:
                 now["one"] = f"{looked.search()} {theme} {results.revision(looked.study)}"
                 if (seen or {}).get("one") != now["one"]:
                     told = results.told(looked.study)
-            except UnknownStudy:
+            except StoreError:  # it goes, or one of its runs does, at this moment
                 pass
         if seen == now:
             raise PreventUpdate
@@ -437,6 +440,7 @@ def _drawn(told: Told, looked: Looked, theme: str) -> dict[str, Any]:
     again = Looked(fields=texts, extend=study.id, sampling=part["sampling"])
     going = not told.ended
     paused = told.states.get("paused", 0) > 0
+    to_pause = told.states.keys() & {"queued", "running"}
     parts: dict[str, Any] = {
         "title": study.title,
         "state": state_words(told),
@@ -444,7 +448,7 @@ def _drawn(told: Told, looked: Looked, theme: str) -> dict[str, Any]:
         "progress_style": {} if going else _GONE,
         "export": address(f"/api/studies/{study.id}/export.csv"),
         "more": address("/studies" + again.search()),
-        "pause": {} if going and not paused else _GONE,
+        "pause": {} if to_pause else _GONE,
         "resume": {} if paused or told.states.keys() & {"stopped", "interrupted"} else _GONE,
         "stop": {} if going else _GONE,
         "left_out": left_out_words(told, [looked.measure, looked.against]),
@@ -457,6 +461,8 @@ def _drawn(told: Told, looked: Looked, theme: str) -> dict[str, Any]:
     x = (first, title_of(first))
     y = (second, title_of(second)) if second else None
     parts |= {"heat_box": {} if y else _GONE, "heat": BLANK}
+    if y and max(len({d.fields[name] for d in dots}) for name, _ in (x, y)) > MOST_LEVELS:
+        y, parts["heat_box"] = None, _GONE  # draws: every one has a value of its own
     if y:
         parts["heat"] = heat_figure(dots, x, y, up, theme, study.title)
     fields = {name: title_of(name) for name in told.varied}
@@ -464,12 +470,12 @@ def _drawn(told: Told, looked: Looked, theme: str) -> dict[str, Any]:
     return parts | {
         "lines": lines_figure(dots, x, y, up, theme, study.title),
         "scatter": scatter_figure(dots, across, up, y or x, theme, study.title),
-        "parallel": parallel_figure(dots, fields, both, theme, study.title),
+        "parallel": parallel_figure(dots, fields, both, theme, study.title, study.id),
     }
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else "; ".join(map(str, value))
+    return "; ".join(map(text_of, value)) if isinstance(value, list | tuple) else text_of(value)
 
 
 STUDIES = Page(

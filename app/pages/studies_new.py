@@ -155,7 +155,7 @@ def register_new(app: Dash, context: Context) -> None:
         search: str | None,
     ) -> Any:
         before = Looked.read(search)
-        if before.study:
+        if before.study or len(before.fields) > ROWS:
             raise PreventUpdate
         named = {
             str(name): (text or "").strip()
@@ -180,6 +180,7 @@ def register_new(app: Dash, context: Context) -> None:
         Input("study-start", "n_clicks"),
         State("url", "search"),
         prevent_initial_call=True,
+        running=[(Output("study-start", "loading"), True, False)],
     )
     def start(clicks: int | None, search: str | None) -> Any:
         looked = Looked.read(search)
@@ -190,7 +191,8 @@ def register_new(app: Dash, context: Context) -> None:
             study = extend(store, looked.extend, planned) if looked.extend else planned.start(store)
         except (StoreError, NotAllowed, WrongCells) as error:
             return no_update, note(_words(error))
-        return Looked(study=study.id).search(), no_update
+        shown = Looked(study=study.id, measure=looked.measure, against=looked.against)
+        return shown.search(), no_update
 
 
 def _placed(
@@ -207,6 +209,9 @@ def _placed(
 
 def _said(plan: Any, looked: Looked, workers: int) -> tuple[Any, bool]:
     """What is said of a study before it is started, and whether it can be."""
+    if len(looked.fields) > ROWS:
+        allowed = f"at most {ROWS} fields here, and over HTTP any number"
+        return html.P(f"There are {len(looked.fields)} fields: allowed are {allowed}."), False
     if not looked.fields:
         return "Choose a field and two values or more, or one of the studies above.", False
     try:

@@ -187,7 +187,8 @@ def register(app: Dash, context: Context) -> None:
             raise PreventUpdate
         kept = shown_checkpoints(known)
         if not kept:
-            return msd_figure(None, theme), nothing_kept(context.store, context.settings), True
+            said = nothing_kept(context.store, context.settings, known["run"] or "")
+            return msd_figure(None, theme), said, True
         last = kept[-1]
         params = DiffusionParams(run_id=last.run_id, step=last.step, seq=last.seq)
         (answer,) = desk.ask([params])

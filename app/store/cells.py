@@ -9,10 +9,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from pydantic import ValidationError
+
 from app.store.blocks import SHAPES, Series, pack_series, unpack
 from app.store.naming import name_of
-from app.store.records import Event, Run, RunState, UnknownRun
-from fa_engine import RunConfig
+from app.store.records import Event, Run, RunState, UnknownRun, UnreadableRun
+from fa_engine import RunConfig, problems
 from fa_engine.config import UNLIMITED
 from fa_engine.config.vary import cells_of, n_cells
 
@@ -55,10 +57,14 @@ def run_of(run: Run, cell: int) -> Run:
     own = rest | cells_of(run.config["vary"])[cell]
     since = run.diverged_at[networks_of(run.config, cell)]
     over = run.state is RunState.FINISHED and None not in since
+    try:
+        name = name_of(RunConfig.model_validate(own, context={"limits": UNLIMITED}))
+    except ValidationError as error:
+        raise UnreadableRun(run.name, problems(error)) from None
     return replace(
         run,
         id=f"{run.id}.{cell}",
-        name=name_of(RunConfig.model_validate(own, context={"limits": UNLIMITED})),
+        name=name,
         config=own,
         state=RunState.DIVERGED if over else run.state,
         diverged_at=since,

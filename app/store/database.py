@@ -69,6 +69,7 @@ MOST_DEATHS = 3
 """Workers that may die over a run one after the other before it is left alone."""
 
 _ACTIVE = [state.value for state in ACTIVE]
+_GOING = [state.value for state in RunState if not state.ended]
 
 
 class Store:
@@ -141,7 +142,7 @@ class Store:
         run = self._run(whole)
         if cell is not None:
             return run_of(run, cell)
-        if run.config.get("vary"):
+        if run.study_id and run.config.get("vary"):
             raise RunOfCells(run.name)
         return run
 
@@ -158,6 +159,12 @@ class Store:
         query = select(*RUN_COLUMNS).where(some).order_by(runs.c.number.desc()).limit(limit)
         with self._reader.connect() as connection:
             return [as_run(row) for row in connection.execute(query).mappings()]
+
+    def going(self) -> list[str]:
+        """The ids of all runs that have not ended, those of studies among them."""
+        query = select(runs.c.id).where(runs.c.state.in_(_GOING), _THERE)
+        with self._reader.connect() as connection:
+            return list(connection.execute(query).scalars())
 
     def race(self, race_id: str) -> list[Run]:
         """The runs that were started together, in the order of their start; none: no such race."""
@@ -180,6 +187,7 @@ class Store:
             UnknownRun: there is no such run.
         """
         whole, cell = parted(run_id)
+        replicates = 0 if cell is None else self.run(run_id).config["replicates"]
         asked = {"run_id": whole, "after": after}
         with self._reader.connect() as connection:
             if most_bytes is not None:  # their sizes are known without reading them
@@ -191,7 +199,6 @@ class Store:
         found = [Event(*row) for row in rows]
         if cell is None or not found:
             return found
-        replicates = self.run(run_id).config["replicates"]
         return [event_of(event, cell, replicates) for event in found]
 
     def series(self, run_id: str, after: int = 0, until: int | None = None) -> Series:
@@ -338,7 +345,9 @@ class Store:
             row = connection.execute(query.with_for_update()).mappings().one_or_none()
             if row is None:
                 raise UnknownRun(run_id)
-            if cell is not None:
+            # Its study says what it trains: that stays as it is.
+            of_study = row["study_id"] and command.command in ("set", "extend", "step")
+            if cell is not None or of_study or row["config"].get("vary"):
                 raise CommandRefused(OF_A_STUDY)
             check_order(row, command)
             if row["owner"] is None and command.command in ("resume", "step", "extend"):

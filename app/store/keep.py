@@ -11,11 +11,12 @@ from typing import Any
 from sqlalchemy import Row, delete, exists, func, select, text, update
 from sqlalchemy.engine import Connection, Engine
 
+from app.store.cells import parted
 from app.store.commands import Command
 from app.store.labels import MOST_TAGS, Labels
 from app.store.listing import Listing, chosen, page
-from app.store.records import Run, RunState, UnknownRun
-from app.store.rows import RUN_COLUMNS, as_run, order
+from app.store.records import CommandRefused, Run, RunState, UnknownRun
+from app.store.rows import OF_A_STUDY, RUN_COLUMNS, as_run, order
 from app.store.summary import join_tags, split_tags, words_of
 from app.store.tables import metadata, one_more_edit, runs, tasks
 from fa_engine import NotAllowed
@@ -248,8 +249,15 @@ def _found(
     rows = {row.id: row for row in connection.execute(query.with_for_update())}
     for run_id in run_ids:
         if run_id not in rows:
+            if parted(run_id)[0] in _there(connection, parted(run_id)[0]):
+                raise CommandRefused(OF_A_STUDY)
             raise UnknownRun(run_id)
     return [rows[run_id] for run_id in dict.fromkeys(run_ids)]
+
+
+def _there(connection: Connection, run_id: str) -> list[str]:
+    query = select(runs.c.id).where(runs.c.id == run_id, runs.c.study_id.is_not(None))
+    return list(connection.execute(query).scalars())
 
 
 def _as_asked(connection: Connection, run_ids: Sequence[str]) -> list[Run]:

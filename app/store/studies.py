@@ -13,7 +13,16 @@ from sqlalchemy.engine import Connection, Engine
 
 from app.store.commands import Command
 from app.store.records import CommandRefused, New, Run, RunState, StoreError
-from app.store.rows import RUN_COLUMNS, as_run, check_order, check_queue, create, new_id, order
+from app.store.rows import (
+    RUN_COLUMNS,
+    as_run,
+    check_order,
+    check_patience,
+    check_queue,
+    create,
+    new_id,
+    order,
+)
 from app.store.tables import runs, studies
 
 
@@ -178,8 +187,9 @@ class Studies:
         """
         with self._writer.begin() as connection:
             where = studies.c.id == study_id
+            gone = connection.execute(select(studies.c.deleted_at).where(where)).scalar()
             connection.execute(update(studies).where(where).values(deleted_at=None))
-            own = runs.c.study_id == study_id
+            own = (runs.c.study_id == study_id) & (runs.c.deleted_at == gone)
             connection.execute(update(runs).where(own).values(deleted_at=None))
             return _study(_found(connection, study_id))
 
@@ -192,6 +202,7 @@ def _send(connection: Connection, study_id: str, command: Command, most: int | N
     query = select(*RUN_COLUMNS, runs.c.owner).where(
         runs.c.study_id == study_id, runs.c.deleted_at.is_(None)
     )
+    query = query.order_by(runs.c.number)  # as everybody who takes several
     found = connection.execute(query.with_for_update()).mappings().all()
     if command.command == "resume":
         again = (RunState.PAUSED, RunState.STOPPED, RunState.INTERRUPTED)
@@ -201,6 +212,8 @@ def _send(connection: Connection, study_id: str, command: Command, most: int | N
     for row in found:
         with suppress(CommandRefused):  # it has ended, or does already what it is told
             check_order(row, command)
+            if row["owner"] is not None and command.command != "stop":
+                check_patience(connection, row["id"], row["obeyed"])
             order(connection, row, command)
             sent += 1
     return sent

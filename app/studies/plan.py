@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any
 
 from app.store import CommandRefused, New, Run, Store, Study, UnreadableRun
-from app.store.labels import NAME, is_name
+from app.store.labels import LONGEST_NAME, NAME, is_name
 from fa_engine import Limits, NotAllowed, RunConfig
 from fa_engine.config import UNLIMITED
 from fa_engine.config.together import Together, together
@@ -88,12 +88,14 @@ class Plan:
         configs: of every cell, in order.
         runs: which train them, with the numbers of their cells.
         seconds: that it takes, about.
+        at_once: runs that train at once.
     """
 
     asked: Asked
     configs: Sequence[RunConfig]
     runs: Sequence[Together]
     seconds: float
+    at_once: int = 1
 
     @property
     def networks(self) -> int:
@@ -102,8 +104,9 @@ class Plan:
 
     @property
     def n_bytes(self) -> int:
-        """Memory of the largest run at its peak."""
-        return max(peak_bytes(run.config) for run in self.runs)
+        """Memory at the peak: of as many of the largest runs as train at once."""
+        largest = sorted((peak_bytes(run.config) for run in self.runs), reverse=True)
+        return sum(largest[: self.at_once])
 
     @property
     def title(self) -> str:
@@ -164,6 +167,11 @@ def extension_of(
     known = {_key(config) for config in before}
     configs = asked.variation(one_will_do=True).configs(limits)
     new = [config for config in configs if _key(config) not in known]
+    counted = {_key(config.replace(replicates=1)) for config in before}
+    for config in new:
+        if _key(config.replace(replicates=1)) in counted:  # its first networks are there already
+            allowed = "as in the study; further networks come by another seed"
+            raise NotAllowed("replicates", config.replicates, allowed)
     if not new:
         allowed = "cells that the study does not have yet: further values, or another seed"
         raise NotAllowed("fields", dict(asked.fields), allowed, "What varies")
@@ -210,7 +218,8 @@ def varied_in(study: Study, configs: Sequence[RunConfig]) -> list[str]:
 
 def title_of(names: Sequence[str]) -> str:
     """What varies, in words: ``Learning rate × Scheme``."""
-    return " × ".join(str(RunConfig.model_fields[name].title) for name in names)
+    found = " × ".join(str(RunConfig.model_fields[name].title) for name in names)
+    return found if len(found) <= LONGEST_NAME else f"{found[: LONGEST_NAME - 1]}…"
 
 
 def _plan(
@@ -227,19 +236,19 @@ def _plan(
     seconds = sum(_seconds(run.config) for run in runs) * _slowness(store)
     share = min(max(workers, 1), len(runs))
     title = asked.title or title_of(asked.variation().varied)
-    return Plan(replace(asked, title=title), configs, runs, seconds / share)
+    return Plan(replace(asked, title=title), configs, runs, seconds / share, share)
 
 
 def _batches(configs: Sequence[RunConfig], limits: Limits) -> list[Together]:
     """Runs of at most :data:`BATCH_NETWORKS` networks, or of one cell."""
-    most = max(config.replicates for config in configs)
-    return together(configs, replace(limits, max_cells=max(1, BATCH_NETWORKS // most)))
+    most = max(1, BATCH_NETWORKS // max(config.replicates for config in configs))
+    return together(configs, replace(limits, max_cells=most))
 
 
 def _new(title: str, run: Together) -> New:
     numbers = [number + 1 for number in run.numbers]
-    which = f"cell {numbers[0]}" if len(numbers) == 1 else f"{len(numbers)} cells"
-    return New(run.config, name=f"{title}: {which}", cells=run.numbers)
+    which = f": cell {numbers[0]}" if len(numbers) == 1 else f": {len(numbers)} cells"
+    return New(run.config, name=title[: LONGEST_NAME - len(which)] + which, cells=run.numbers)
 
 
 def _key(config: RunConfig) -> str:

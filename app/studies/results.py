@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.cache import PageCache
+from app.figures.study import middle
 from app.store import Run, RunState, Store, Study, cell_id, networks_of
 from app.studies.plan import cells_of, varied_in
 from app.studies.values import VALUES, summed_up
@@ -51,7 +52,7 @@ class Cell:
         found = self.of(name)
         if not len(found):
             return float("nan")
-        return float(np.mean(found) if name == "diverged" else np.median(found))
+        return middle(name, found)
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,8 @@ class Results:
             if not len(series):
                 return {}
             found = summed_up(series, run.diverged_at)
-            self._cache.set(key, {name: _plain(values) for name, values in found.items()})
+            if run.state.ended:  # what goes on has another revision soon, and there is much to keep
+                self._cache.set(key, {name: _plain(values) for name, values in found.items()})
             return found
         return {name: np.array(values, np.float64) for name, values in kept.items()}
 

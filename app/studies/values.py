@@ -96,7 +96,7 @@ VALUES: Mapping[str, Value] = _all()
 def summed_up(series: Series, diverged_at: Sequence[int | None]) -> dict[str, NDArray[np.float64]]:
     """All values of the networks of a run, each ``(R,)``; nan where there is none.
 
-    A network that has diverged has no last value, and none of what it reached after that.
+    A network that has diverged has no last value; what it had reached before that counts.
 
     Args:
         series: T measurements of R networks.

@@ -132,10 +132,7 @@ def _why(error: Exception, run: Run, tools: Tools) -> str:
 def _make_room(store: Store, run: Run, tools: Tools, more: int = 0) -> None:
     """For the checkpoints of a run that begins, and ``more`` bytes; those of runs that go on stay,
     and its parent's."""
-    keep = {
-        run.id,
-        *(other.id for other in store.runs(1000, of_studies=True) if not other.state.ended),
-    }
+    keep = {run.id, *store.going()}
     if run.parent:
         keep.add(run.parent.run_id)
     room = max(0, tools.checkpoint_total_bytes - tools.checkpoint_bytes - more)

@@ -38,8 +38,10 @@ def together(configs: Sequence[RunConfig], limits: Limits | None = None) -> list
         alike = config.model_copy(update={name: _default(name) for name in VARIES})
         groups.setdefault(alike.model_dump_json(), []).append(number)
     found = []
+    most = (limits or Limits()).max_cells
     for numbers in groups.values():
-        found += _halved(configs, numbers, limits or Limits())
+        for first in range(0, len(numbers), most):
+            found += _halved(configs, numbers[first : first + most], limits or Limits())
     return found
 
 

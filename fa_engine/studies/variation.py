@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import exp, log, prod
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from pydantic import ValidationError
@@ -32,6 +32,7 @@ _SWITCH = {"yes": True, "true": True, "no": False, "false": False}
 _SPACINGS = ("linear", "log")
 _PARTS = ("route", "signal", "matrix")
 _DIGITS = 3  # of a value of a range: 0.0316 and not 0.03162277660168379
+_ALL_DIGITS = 12
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,7 @@ class Variation:
         return list(found.values())
 
     def configs(self, limits: Limits | None = None) -> list[RunConfig]:
-        """The configuration of every cell.
+        """The configuration of every cell; what was written in two ways is one.
 
         Args:
             limits: of one run; None: the default ones.
@@ -179,25 +180,27 @@ class Variation:
         Raises:
             WrongCells: some are none, with what is wrong, each once.
         """
-        found: list[RunConfig] = []
+        found: dict[str, RunConfig] = {}
         wrong: dict[str, Problem] = {}
         for cell in self.cells():
             try:
                 context = {"limits": limits or Limits()}
-                found.append(RunConfig.model_validate(self._whole(cell), context=context))
+                config = RunConfig.model_validate(self._whole(cell), context=context)
+                found.setdefault(config.model_dump_json(), config)
             except ValidationError as error:
                 wrong |= {problem.message: problem for problem in problems(error)}
         if wrong:
             raise WrongCells(list(wrong.values()))
-        return found
+        return list(found.values())
 
     def _named(self, values: Sequence[Any]) -> dict[str, Any]:
         return {axis.name: value for axis, value in zip(self.axes, values, strict=True)}
 
     def _whole(self, cell: Mapping[str, Any]) -> dict[str, Any]:
-        """Where schemes are compared each has the parts of its own row."""
+        """Where schemes are compared each has the parts of its own row. And no network shares a
+        draw with one of another seed: else those of further seeds would be some of these again."""
         own: dict[str, Any] = dict.fromkeys(_PARTS) if "scheme" in self.varied else {}
-        return own | dict(cell)
+        return own | {"draws": 2} | dict(cell)
 
     def _points(self) -> Iterator[Any]:
         dimensions = len(self.varied)
@@ -234,7 +237,7 @@ def _distinct(name: str, given: Any, values: list[Any]) -> tuple[Any, ...]:
 
 def _range(name: str, given: str, parts: Sequence[str], is_log: bool) -> Axis:
     allowed = "a range such as linear 0 1 5 or log 0.01 1 5: lowest, highest, number of values"
-    if RunConfig.model_fields[name].annotation not in (int, float, float | None, int | None):
+    if not _takes_numbers(name):
         raise NotAllowed(name, given, "values with semicolons or commas between them, and no range")
     try:
         low, high, count = float(parts[0]), float(parts[1]), int(parts[2])
@@ -245,15 +248,29 @@ def _range(name: str, given: str, parts: Sequence[str], is_log: bool) -> Axis:
     if not 2 <= count <= MOST_CELLS or (is_log and low <= 0):
         above = ", above 0" if is_log else ""
         raise NotAllowed(name, given, f"{allowed}; at least 2 of them, at most {MOST_CELLS}{above}")
-    points = np.geomspace(low, high, count) if is_log else np.linspace(low, high, count)
-    values = dict.fromkeys(_rounded(name, point) for point in points.tolist())
+    points = (np.geomspace if is_log else np.linspace)(low, high, count).tolist()
+    ends = [_rounded(name, low, _ALL_DIGITS), _rounded(name, high, _ALL_DIGITS)]
+    values: dict[Any, None] = {}
+    for digits in range(_DIGITS, _ALL_DIGITS):  # few, as long as they tell the values apart
+        inner = [_rounded(name, point, digits) for point in points[1:-1]]
+        values = dict.fromkeys([ends[0], *inner, ends[1]])
+        if len(values) == count and list(values) == sorted(values):
+            break
+    if len(values) < 2:
+        raise NotAllowed(name, given, allowed)
     return Axis(name, tuple(values), (low, high), is_log)
 
 
-def _rounded(name: str, value: float) -> Any:
+def _takes_numbers(name: str) -> bool:
+    annotation = RunConfig.model_fields[name].annotation
+    kinds = get_args(annotation) or (annotation,)
+    return bool({int, float} & set(kinds)) and bool not in kinds
+
+
+def _rounded(name: str, value: float, digits: int = _DIGITS) -> Any:
     if RunConfig.model_fields[name].annotation in (int, int | None):
         return round(value)
-    return float(f"{value:.{_DIGITS}g}")
+    return float(f"{value:.{digits}g}")
 
 
 def _is_count(value: Any, most: int) -> bool:

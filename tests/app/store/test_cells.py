@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from app.figures.bands import bands
+from app.frames import read as page_of_events
 from app.store import (
     SHAPES,
     Command,
     CommandRefused,
     Draft,
+    Labels,
     Listing,
     New,
     Progress,
@@ -20,6 +22,7 @@ from app.store import (
     UnknownRun,
 )
 from app.store.cells import parted
+from app.views import event_view
 from fa_engine import RunConfig, Trainer
 
 CONFIG = RunConfig(
@@ -97,6 +100,22 @@ def test_its_events_are_those_of_its_networks_alone(store: Store, trained: Run) 
     assert bands(store.series(f"{trained.id}.2"))
 
 
+def test_what_is_said_of_its_events_is_of_it_alone(store: Store, trained: Run) -> None:
+    """That networks of another cell diverged is nothing that is said of this one."""
+    for cell, said in ((0, ""), (1, ""), (2, "network 2 of 2 diverged")):
+        views = [event_view(event) for event in store.events(f"{trained.id}.{cell}")]
+        (told,) = (view["message"] for view in views if view["kind"] == "diverged")
+        assert told.lower().startswith(said)
+        assert bool(told) == bool(said)
+        assert page_of_events(store, f"{trained.id}.{cell}", 0)[0]
+
+
+def test_a_cell_that_is_none_is_unknown_everywhere(store: Store, trained: Run) -> None:
+    for call in (store.events, store.run):
+        with pytest.raises(UnknownRun):
+            call(f"{trained.id}.9")
+
+
 def test_a_cell_that_lost_all_its_networks_has_diverged(store: Store, trained: Run) -> None:
     states = [store.run(f"{trained.id}.{cell}").state for cell in range(4)]
     gone = [store.run(f"{trained.id}.{cell}").diverged_at for cell in range(4)]
@@ -123,6 +142,22 @@ def test_the_run_of_several_cells_is_none_to_be_shown(store: Store, trained: Run
 def test_a_cell_takes_no_commands(store: Store, trained: Run) -> None:
     with pytest.raises(CommandRefused, match="cell of a study"):
         store.send(f"{trained.id}.1", Command(command="stop"))
+    with pytest.raises(CommandRefused, match="cell of a study"):
+        store.keep.change([f"{trained.id}.1"], Labels(note="a"))
+
+
+def test_what_a_study_trains_stays_as_it_says(store: Store) -> None:
+    alone, both = RunConfig(epochs=1), RunConfig(epochs=1, vary={"learning_rate": [0.1, 0.2]})
+    asked = [New(alone, cells=[0]), New(both, cells=[1, 2])]
+    study = store.studies.create("s", {"parts": []}, 3, asked)
+    one, several = store.studies.runs(study.id)
+    with pytest.raises(CommandRefused, match="cell of a study"):
+        store.send(one.id, Command(command="set", learning_rate=0.5))
+    with pytest.raises(CommandRefused, match="cell of a study"):
+        store.send(several.id, Command(command="set", learning_rate=0.5))
+    store.send(one.id, Command(command="pause"))
+    assert store.studies.runs(study.id)[0].state is RunState.PAUSED
+    assert store.going() == [one.id, several.id]
 
 
 def test_runs_of_studies_are_in_no_list(store: Store, trained: Run) -> None:

@@ -78,6 +78,8 @@ def test_an_extension_keeps_the_numbers_of_what_is_there(store: Store) -> None:
         extend(store, study.id, plan)
     with pytest.raises(NotAllowed, match="further values, or another seed"):
         extension_of(longer, wider, Limits(), store)
+    with pytest.raises(NotAllowed, match="further networks come by another seed"):
+        extension_of(longer, Asked(FIELDS | {"replicates": "4"}), Limits(), store)
     seeds = extension_of(longer, Asked(FIELDS | {"seed": "1"}), Limits(), store)
     assert len(seeds.configs) == 4
 

@@ -61,7 +61,7 @@ def train_next(store: Store) -> None:
 
 def test_results_come_cell_by_cell(store: Store) -> None:
     limits = Limits()
-    study = plan_of(Asked({**FIELDS, "learning_rate": "0.1, 0.3"}), limits, store).start(store)
+    study = plan_of(Asked({**FIELDS, "learning_rate": "0.01, 0.03"}), limits, store).start(store)
     cache = Kept()
     results = Results(store, cache)  # type: ignore[arg-type]
     told = results.told(study.id)

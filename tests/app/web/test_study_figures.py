@@ -172,7 +172,61 @@ def test_networks_of_one_cell_are_no_independent_draws() -> None:
     assert many.high - many.low == pytest.approx(one.high - one.low, abs=0.02)
 
 
+def test_cells_that_differ_in_their_seed_alone_are_drawn_together() -> None:
+    rng = np.random.default_rng(2)
+    cells = [(rng.random(), rng.random()) for _ in range(8)]
+
+    def of(seed: int) -> list[Dots]:
+        found = [
+            dots(0.1 + at, "fa", [a, a], **{ANGLE: np.full(2, b)})
+            for at, (a, b) in enumerate(cells)
+        ]
+        return [Dots(**{**vars(d), "fields": d.fields | {"seed": str(seed)}}) for d in found]
+
+    one, two = correlation(of(0), ANGLE, ACCURACY), correlation(of(0) + of(1), ANGLE, ACCURACY)
+    assert one is not None
+    assert two is not None
+    assert (one.cells, two.cells) == (8, 8)
+    assert two.high - two.low == pytest.approx(one.high - one.low, abs=0.02)
+
+
+def test_a_share_of_networks_is_their_mean_in_every_chart() -> None:
+    cells = [
+        dots(rate, "fa", [0.5] * 4, lost=1, diverged=np.array([0, 0, 0, 1.0]))
+        for rate in (0.1, 0.2)
+    ]
+    scale = scale_of("diverged")
+    _, line = lines_figure(cells, X, None, scale, "light", "s").data
+    np.testing.assert_allclose(line.y, [25, 25])
+    (trace,) = heat_figure(cells, X, Y, scale, "light", "s").data
+    np.testing.assert_allclose(trace.z, [[25, 25]])
+    ticks = parallel_figure(cells, dict([X, Y]), [scale], "light", "s").layout.annotations
+    assert "25.0 %" in [note.text for note in ticks]
+
+
+def test_a_thousand_drawn_cells_are_drawn_as_one_line_and_one_colour() -> None:
+    rng = np.random.default_rng(3)
+    many = [
+        Dots(
+            **{
+                **vars(d),
+                "fields": d.fields | {"seed": str(at)},
+                "numbers": d.numbers | {"seed": at},
+            }
+        )
+        for at, d in enumerate(dots(float(r), "fa", [r]) for r in rng.random(400))
+    ]
+    seeds = ("seed", "Seed")
+    assert len(lines_figure(many, X, seeds, scale_of(ACCURACY), "light", "s").data) == 2
+    scatter = scatter_figure(many, scale_of(ANGLE), scale_of(ACCURACY), seeds, "light", "s")
+    assert len(scatter.data) == 1
+    fields = dict([X, seeds])
+    parallel = parallel_figure(many, fields, [scale_of(ACCURACY)], "light", "s")
+    assert len(parallel.layout.annotations) < 40
+
+
 def test_what_has_no_correlation_has_none() -> None:
+    assert correlation([dots(0.1 * r, "fa", [0.1 * r]) for r in range(1, 9)], ANGLE, ANGLE) is None
     assert correlation(STUDY[:3], ANGLE, ACCURACY) is None
-    same = [dots(rate, "fa", [0.5]) for rate in (0.1, 0.2, 0.3, 0.4)]
+    same = [dots(0.1 * rate, "fa", [0.5]) for rate in range(1, 10)]
     assert correlation(same, ANGLE, ACCURACY) is None

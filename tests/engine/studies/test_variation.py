@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fa_engine import Limits, NotAllowed, RunConfig
+from fa_engine import Limits, NotAllowed, RunConfig, Trainer
 from fa_engine.studies.variation import Axis, Variation, WrongCells
 
 
@@ -32,6 +33,9 @@ def test_a_grid_is_every_combination_and_its_last_field_changes_fastest() -> Non
         ("learning_rate", "linear 0.1 0.5 3", (0.1, 0.3, 0.5)),
         ("epochs", "log 1 100 3", (1, 10, 100)),
         ("epochs", "linear 1 2 5", (1, 2)),  # whole numbers alone, each once
+        ("learning_rate", "linear 0.12345 0.6789 3", (0.12345, 0.401, 0.6789)),
+        ("learning_rate", "linear 0.5001 0.5003 3", (0.5001, 0.5002, 0.5003)),
+        ("weight_std", "log 0.01 1 3", (0.01, 0.1, 1.0)),
         ("learning_rate", [0.1, 0.2], (0.1, 0.2)),
         ("learning_rate", 0.1, (0.1,)),
         ("bias", "yes, no", (True, False)),
@@ -47,6 +51,19 @@ def test_layers_have_commas_of_their_own() -> None:
     configs = Variation.read({"hidden": "64; 64, 32; 8"}).configs()
     assert [config.hidden for config in configs] == [(64,), (64, 32), (8,)]
     assert len(Variation.read({"hidden": "64, 32", "seed": "1, 2"}).configs()) == 2
+
+
+def test_what_is_written_in_two_ways_is_one_cell() -> None:
+    rates = [c.learning_rate for c in Variation.read({"learning_rate": "0.1, 1e-1, 0.2"}).configs()]
+    assert rates == [0.1, 0.2]
+    assert len(Variation.read({"hidden": "64,64; 64, 64; 8"}).configs()) == 2
+
+
+def test_networks_of_two_seeds_share_no_draw() -> None:
+    first, second = Variation.read({"seed": "0, 1", "replicates": "2"}).configs()
+    weights = [Trainer(config).network.weights[0] for config in (first, second)]
+    assert not any(torch.equal(a, b) for a in weights[0] for b in weights[1])
+    assert Variation.read({"seed": "0, 1", "draws": "1"}).configs()[0].draws == 1  # who wants to
 
 
 def test_schemes_that_are_compared_have_the_parts_of_their_own_rows() -> None:
@@ -139,4 +156,4 @@ def test_a_range_begins_and_ends_where_it_says(low: float, ratio: float, count: 
 
 def test_everything_is_what_a_run_takes() -> None:
     (config, _) = Variation.read({"seed": "1, 2"}).configs()
-    assert config == RunConfig(seed=1)
+    assert config == RunConfig(seed=1, draws=2)
