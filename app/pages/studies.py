@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 import dash_mantine_components as dmc
@@ -11,42 +10,26 @@ from dash import ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html,
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
-from app.address import text_of
 from app.components import address, aria, drives
 from app.components.asking import one_at_a_time
-from app.components.lab_run import BLANK, graph, panel
+from app.components.lab_run import graph, panel
 from app.components.share import address_note, address_words, copy_link
 from app.components.shell import note
 from app.components.studies import (
     act,
-    best_table,
-    correlation_words,
-    dots_of,
     field_select,
-    left_out_words,
-    scale_of,
-    state_words,
     studies_list,
     title_of,
     value_select,
 )
 from app.components.study_address import AGAINST, MEASURE, Looked
-from app.figures.study import (
-    MOST_LEVELS,
-    correlation,
-    heat_figure,
-    lines_figure,
-    parallel_figure,
-    scatter_figure,
-)
 from app.pages.base import Context, Page
+from app.pages.studies_charts import GONE, drawn, fields_of, run_at
 from app.pages.studies_new import new_study, register_new
 from app.store import StoreError, UnknownStudy
-from app.studies import Told, cells_of, varied_in
+from app.studies import cells_of, varied_in
 
 _TICK_MS = 1500
-_GONE = {"display": "none"}
-_CHARTS = ("heat", "lines", "scatter", "parallel")
 
 _SHOWN = {
     "title": Output("studies-title", "children"),
@@ -111,8 +94,8 @@ def layout(_context: Context) -> Component:
                                 hidden=True,
                                 **drives(),
                             ),
-                            html.Div(new_study(), id="studies-new", style=_GONE),
-                            html.Div(_one(), id="studies-one", style=_GONE),
+                            html.Div(new_study(), id="studies-new", style=GONE),
+                            html.Div(_one(), id="studies-one", style=GONE),
                         ]
                     ),
                 ],
@@ -230,8 +213,8 @@ def register(app: Dash, context: Context) -> None:
         elif gone:
             said = f"{gone['title']} is deleted."
         wrong = list(looked.problems)
-        new = {} if not looked.study else _GONE
-        return new, {} if there else _GONE, address_words(wrong), not wrong, said
+        new = {} if not looked.study else GONE
+        return new, {} if there else GONE, address_words(wrong), not wrong, said
 
     @one_at_a_time(
         app,
@@ -275,7 +258,7 @@ def register(app: Dash, context: Context) -> None:
             raise PreventUpdate
         parts: dict[str, Any] = dict.fromkeys(_SHOWN, no_update)
         if told is not None:
-            parts |= _drawn(told, looked, theme)
+            parts |= drawn(told, looked, theme)
         new_list: Any = no_update
         if (seen or {}).get("list") != now["list"]:
             new_list = studies_list(listed, states, looked.study)
@@ -302,7 +285,7 @@ def register(app: Dash, context: Context) -> None:
             raise PreventUpdate from None
         varied = varied_in(study, cells_of(study))
         options = [{"value": name, "label": title_of(name)} for name in varied]
-        x, y = _fields(varied, looked) if varied else ("", None)
+        x, y = fields_of(varied, looked) if varied else ("", None)
         shown = {"measure": looked.measure, "against": looked.against, "x": x, "y": y or ""}
         return looked.measure, looked.against, options, x, options, y, shown
 
@@ -395,7 +378,7 @@ def register(app: Dash, context: Context) -> None:
         point = ((clicked or {}).get("points") or [{}])[0]
         run_id = point.get("customdata")
         if ctx.triggered_id == "studies-heat" and point and look:
-            run_id = _at(results.told(Looked.read(search).study), look, point)
+            run_id = run_at(results.told(Looked.read(search).study), look, point)
         if not run_id:
             raise PreventUpdate
         return address("/"), f"?run={run_id}"
@@ -410,72 +393,6 @@ def register(app: Dash, context: Context) -> None:
         Input("studies-parallel", "figure"),
         prevent_initial_call=True,
     )
-
-
-def _at(told: Told, look: dict[str, str], point: dict[str, Any]) -> str:
-    """The run of the one cell that a box of the heat map shows; empty where it shows several."""
-    found = [
-        dots
-        for dots in dots_of(told)
-        if (dots.fields.get(look["x"]), dots.fields.get(look["y"]))
-        == (str(point.get("x")), str(point.get("y")))
-    ]
-    return found[0].run_id if len(found) == 1 else ""
-
-
-def _fields(varied: Sequence[str], looked: Looked) -> tuple[str, str | None]:
-    """The two fields that charts are over; None where only one varies."""
-    x = looked.x if looked.x in varied else ""
-    y = looked.y if looked.y in varied and looked.y != x else ""
-    # The last of a grid changes fastest: it is the one that people think of as going across.
-    x = x or next(name for name in reversed(varied) if name != y or len(varied) == 1)
-    return x, y or next((name for name in varied if name != x), None)
-
-
-def _drawn(told: Told, looked: Looked, theme: str) -> dict[str, Any]:
-    study, dots = told.study, dots_of(told)
-    up, across = scale_of(looked.measure), scale_of(looked.against)
-    part = study.varied["parts"][-1]
-    texts = {name: _text(value) for name, value in part["fields"].items()}
-    again = Looked(fields=texts, extend=study.id, sampling=part["sampling"])
-    going = not told.ended
-    paused = told.states.get("paused", 0) > 0
-    to_pause = told.states.keys() & {"queued", "running"}
-    parts: dict[str, Any] = {
-        "title": study.title,
-        "state": state_words(told),
-        "progress": 100 * told.progress,
-        "progress_style": {} if going else _GONE,
-        "export": address(f"/api/studies/{study.id}/export.csv"),
-        "more": address("/studies" + again.search()),
-        "pause": {} if to_pause else _GONE,
-        "resume": {} if paused or told.states.keys() & {"stopped", "interrupted"} else _GONE,
-        "stop": {} if going else _GONE,
-        "left_out": left_out_words(told, [looked.measure, looked.against]),
-        "best": best_table(told, looked.measure, looked.against),
-        "correlation": correlation_words(correlation(dots, across.name, up.name), across, up),
-    }
-    if not told.varied:  # cells of a study whose fields cannot be told any more
-        return parts | dict.fromkeys(_CHARTS, BLANK) | {"heat_box": _GONE}
-    first, second = _fields(told.varied, looked)
-    x = (first, title_of(first))
-    y = (second, title_of(second)) if second else None
-    parts |= {"heat_box": {} if y else _GONE, "heat": BLANK}
-    if y and max(len({d.fields[name] for d in dots}) for name, _ in (x, y)) > MOST_LEVELS:
-        y, parts["heat_box"] = None, _GONE  # draws: every one has a value of its own
-    if y:
-        parts["heat"] = heat_figure(dots, x, y, up, theme, study.title)
-    fields = {name: title_of(name) for name in told.varied}
-    both = [up] if up.name == across.name else [up, across]
-    return parts | {
-        "lines": lines_figure(dots, x, y, up, theme, study.title),
-        "scatter": scatter_figure(dots, across, up, y or x, theme, study.title),
-        "parallel": parallel_figure(dots, fields, both, theme, study.title, study.id),
-    }
-
-
-def _text(value: Any) -> str:
-    return "; ".join(map(text_of, value)) if isinstance(value, list | tuple) else text_of(value)
 
 
 STUDIES = Page(
