@@ -154,7 +154,7 @@ def queue_words(runs: Sequence[Run], workers: int) -> str:
         runs: the newest ones.
         workers: how many this installation starts; 0: others do, and nobody knows how many.
     """
-    going = [run for run in runs if not run.state.ended]
+    going = [run for run in runs if not run.state.ended and not _gives_way(run)]
     if not going or 0 < len(going) < workers:
         return ""
     others = f" and {len(going) - 1} more" if len(going) > 1 else ""
@@ -163,6 +163,12 @@ def queue_words(runs: Sequence[Run], workers: int) -> str:
         return f"A new run waits for a free worker; {name}{others} goes on."
     paused = f", which is {going[-1].state.value}" if going[-1].state is RunState.PAUSED else ""
     return f"A new run is queued behind {name}{others}{paused}."
+
+
+def _gives_way(run: Run) -> bool:
+    """Whether a new run is trained before it: what a study has not begun yet."""
+    waits = run.state is RunState.QUEUED or (run.state is RunState.PAUSED and not run.step)
+    return run.study_id is not None and waits
 
 
 def scheme_options() -> list[dict[str, str]]:

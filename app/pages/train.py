@@ -232,7 +232,7 @@ def register(app: Dash, context: Context) -> None:
             config is None,
             config is None,
             explanation(values.get("scheme")),
-            queue_words(store.runs(limit=_LOOKED_AT), context.settings.workers),
+            queue_words(store.runs(limit=_LOOKED_AT, of_studies=True), context.settings.workers),
             {
                 "key": shown["key"],
                 "query": query(values, config, _begin(shown.get("run")) or FIRST.config),

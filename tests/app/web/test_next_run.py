@@ -11,7 +11,7 @@ import pytest
 from app.components.form import queue_words
 from app.components.presets import FIRST, PRESETS
 from app.server import WebApp
-from app.store import Command
+from app.store import LEASE_S, Command, New
 from fa_engine import RunConfig, Trainer
 
 README = Path(__file__).parents[3] / "README.md"
@@ -73,3 +73,14 @@ def test_it_ends_as_the_readme_says() -> None:
     )
     assert said
     np.testing.assert_allclose(found, [float(number) for number in said.groups()], atol=1.0)
+
+
+def test_a_new_run_goes_before_what_a_study_has_not_begun(app: WebApp) -> None:
+    store = app.store
+    config = RunConfig(epochs=1)
+    asked = [New(config, "one", cells=[0]), New(config, "two", cells=[1])]
+    store.studies.create("s", {"parts": []}, 2, asked)
+    assert queue_words(store.runs(of_studies=True), workers=1) == ""
+    assert store.claim("w", LEASE_S)
+    said = queue_words(store.runs(of_studies=True), workers=1)
+    assert said == "A new run is queued behind one."
