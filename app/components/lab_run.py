@@ -15,7 +15,7 @@ from app.components.share import copy_link
 from app.divergence import divergence, state_class, state_words
 from app.lab import Answer
 from app.settings import Settings
-from app.store import Checkpoint, Run, Store, UnknownRun
+from app.store import Checkpoint, Run, Store, UnknownRun, parted
 from app.store.tasks import MOST_WANTED
 
 BLANK: dict[str, Any] = {  # on either theme, until there is something to draw
@@ -67,7 +67,7 @@ def shown_run(store: Store, run_id: str | None) -> tuple[Run | None, str]:
 
 def nothing_kept(store: Store, settings: Settings, run_id: str = "") -> str:
     """Why a run has no checkpoint."""
-    if "." in run_id:
+    if parted(run_id)[1] is not None:
         return (
             "It is one of several cells of a study that train together, and a cell has no "
             "checkpoints of its own. Train it by itself to look closer."

@@ -17,7 +17,7 @@ from fa_engine.colours import mixed
 
 _MOST_NUMBERS = 14  # columns of a heat map that have room for their numbers
 _MOST_TICKS = 12
-_TITLE_LETTERS = 12  # of a line of an axis's title: names are wider than axes are apart
+_TITLE_LETTERS = 10  # of a line of an axis's title: names are wider than axes are apart
 _DASHES = ("solid", "8px,4px", "2px,3px", "10px,3px,2px,3px")
 MOST_LEVELS = 24
 """Values of a field of which each has a line, a colour or a column of its own."""
@@ -395,11 +395,9 @@ def parallel_figure(
     notes, shapes = [], []
     for place, one in enumerate(axes):
         at: dict[str, Any] = {"xref": "x", "yref": "y", "xanchor": "center"}
-        ends = {0: "left", len(axes) - 1: "right"}
-        over = at | {"xanchor": ends.get(place, "center")}
         lines_of = wrap(one.title, _TITLE_LETTERS, break_long_words=False)
         name = "<br>".join(f"<b>{plain(line)}</b>" for line in lines_of)
-        notes.append(words(name, place, 1.05, colours.ink, align="center", **over))
+        notes.append(words(name, place, 1.05, colours.ink, align="center", **at))
         for height, text in one.ticks:
             beside = at | {"xanchor": "right", "yanchor": "middle", "xshift": -5}
             beside |= {"bgcolor": css(colours.panel), "borderpad": 1}
@@ -423,7 +421,7 @@ def parallel_figure(
             | {"rows": rows, "bins": bins, "of": " ".join([of, *(one.title for one in axes)])},
             margin={"l": 8, "r": 8, "t": 12, "b": 34},
             dragmode="select",
-            xaxis=bare | {"range": [-0.55, len(axes) - 0.75]},
+            xaxis=bare | {"range": [-0.55, len(axes) - 0.5]},
             yaxis=bare | {"range": [-0.06, 1.32]},
             annotations=notes,
             shapes=shapes,

@@ -2,7 +2,7 @@
 
 from app.store.away import AWAY, is_damage, why_away, why_not
 from app.store.blocks import OWN, SHAPES, Series, pack, unpack
-from app.store.cells import cell_id, cells_in, networks_of
+from app.store.cells import cell_id, networks_of, parted
 from app.store.commands import COMMANDS, Command
 from app.store.copies import Incoming
 from app.store.database import Store
@@ -97,10 +97,10 @@ __all__ = [
     "Worker",
     "Workers",
     "cell_id",
-    "cells_in",
     "is_damage",
     "networks_of",
     "pack",
+    "parted",
     "unpack",
     "why_away",
     "why_not",

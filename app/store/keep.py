@@ -249,15 +249,15 @@ def _found(
     rows = {row.id: row for row in connection.execute(query.with_for_update())}
     for run_id in run_ids:
         if run_id not in rows:
-            if parted(run_id)[0] in _there(connection, parted(run_id)[0]):
+            if _is_of_a_study(connection, parted(run_id)[0]):
                 raise CommandRefused(OF_A_STUDY)
             raise UnknownRun(run_id)
     return [rows[run_id] for run_id in dict.fromkeys(run_ids)]
 
 
-def _there(connection: Connection, run_id: str) -> list[str]:
+def _is_of_a_study(connection: Connection, run_id: str) -> bool:
     query = select(runs.c.id).where(runs.c.id == run_id, runs.c.study_id.is_not(None))
-    return list(connection.execute(query).scalars())
+    return connection.execute(query).first() is not None
 
 
 def _as_asked(connection: Connection, run_ids: Sequence[str]) -> list[Run]:
